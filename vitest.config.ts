@@ -1,0 +1,31 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['services/**/*.test.ts', 'scripts/**/*.test.ts', 'test/contract/**/*.test.ts'],
+          testTimeout: 30_000,
+          hookTimeout: 60_000,
+          // tfjs and the compiled sources are loaded once for each worker, not once for each file: half the processor time.
+          isolate: false,
+          // Vitest would leave a core free; many tests wait for the disk.
+          maxWorkers: '100%',
+        },
+      },
+      {
+        test: {
+          name: 'integration',
+          include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/e2e/**/*.test.ts'],
+          testTimeout: 300_000,
+          hookTimeout: 120_000,
+          fileParallelism: false,
+          // Machines that build other things at the same time stall for seconds; what fails twice is no stall. The report names what was repeated.
+          retry: process.env['CI'] ? 1 : 0,
+        },
+      },
+    ],
+  },
+});
