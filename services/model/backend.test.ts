@@ -1,0 +1,44 @@
+import * as tf from '@tensorflow/tfjs';
+import { expect, test } from 'vitest';
+import { startEngine } from './backend.ts';
+import { EngineMemoryError, ModelError } from './errors.ts';
+
+test('the engine is wasm, whether chosen by itself or by name, and tfjs is on it', async () => {
+  expect((await startEngine()).name).toBe('wasm');
+  expect((await startEngine({ engine: 'wasm' })).version).toMatch(/^4\./);
+  expect(tf.getBackend()).toBe('wasm');
+});
+
+test.each(['gpu', 'node', 'cpu', ''])('the engine %j is refused by name, not replaced', async (engine) => {
+  await expect(startEngine({ engine })).rejects.toThrow(ModelError);
+  await expect(startEngine({ engine })).rejects.toThrow(`TANDEM_TF=${engine}: this build has the wasm engine only`);
+});
+
+test('starting the engine leaves the handling of uncaught exceptions to the program', async () => {
+  const before = ['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event));
+  await startEngine();
+  expect(['uncaughtException', 'unhandledRejection'].map((event) => process.listenerCount(event))).toEqual(before);
+});
+
+test('memory within the limit is granted and memory beyond it refused with the sizes', async () => {
+  const engine = await startEngine();
+  expect(engine.memoryLimitBytes).toBe(3.5 * 2 ** 30);
+  engine.checkMemory(2 ** 20);
+  const error = refusal(() => engine.checkMemory(5 * 2 ** 30));
+  expect(error).toMatchObject({
+    neededBytes: 5 * 2 ** 30,
+    limitBytes: engine.memoryLimitBytes,
+    usedBytes: engine.usedBytes(),
+  });
+  expect(error.message).toMatch(/needs 5120 MiB more, above its limit of 3584 MiB/);
+});
+
+function refusal(act: () => void): EngineMemoryError {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof EngineMemoryError) return error;
+    throw error;
+  }
+  throw new Error('nothing was refused');
+}

@@ -1,0 +1,48 @@
+/** What kind of thing is wrong; callers map it to their own error documents. */
+export type ModelErrorCode =
+  | 'unsupported_model'
+  | 'invalid_config'
+  | 'invalid_safetensors'
+  | 'missing_tensor'
+  | 'unexpected_tensor'
+  | 'tensor_shape'
+  | 'invalid_adapter'
+  | 'invalid_tokenizer'
+  | 'vocabulary_mismatch'
+  | 'invalid_input'
+  | 'engine_unavailable';
+
+/** A problem with a model, an adapter, a tokenizer or the engine. The message says what, where and the remedy. */
+export class ModelError extends Error {
+  readonly code: ModelErrorCode;
+
+  constructor(code: ModelErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'ModelError';
+    this.code = code;
+  }
+}
+
+/** The next step would not fit the engine's memory. Raised before anything is allocated, so the state is intact. */
+export class EngineMemoryError extends Error {
+  readonly code = 'engine_memory';
+  readonly usedBytes: number;
+  readonly neededBytes: number;
+  readonly limitBytes: number;
+
+  constructor(sizes: { usedBytes: number; neededBytes: number; limitBytes: number }) {
+    const [used, needed, limit] = [sizes.usedBytes, sizes.neededBytes, sizes.limitBytes].map(mebibytes);
+    super(
+      `the engine holds ${used} MiB and needs ${needed} MiB more, above its limit of ${limit} MiB: ` +
+        'lower batch_size, max_seq_length or lora.r, or use a smaller model',
+    );
+    this.name = 'EngineMemoryError';
+    this.usedBytes = sizes.usedBytes;
+    this.neededBytes = sizes.neededBytes;
+    this.limitBytes = sizes.limitBytes;
+  }
+}
+
+function mebibytes(bytes: number): number {
+  return Math.ceil(bytes / 2 ** 20);
+}

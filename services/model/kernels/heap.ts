@@ -1,0 +1,53 @@
+import * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+
+/**
+ * Runs plain code on the engine's memory: `body` gets views of the inputs and of one fresh output, with no copy.
+ * A view dies with the next allocation (the heap may move), so `body` allocates no tensor and keeps no view.
+ *
+ * @returns a tensor of `shape`, filled by `body`. Its memory starts out undefined.
+ */
+export function compute(
+  inputs: readonly tf.Tensor[],
+  shape: readonly number[],
+  body: (out: Float32Array, ...views: Float32Array[]) => void,
+): tf.Tensor {
+  return computeMany(inputs, [shape], ([out], views) => body(out!, ...views))[0]!;
+}
+
+/** As `compute`, with several outputs. */
+export function computeMany(
+  inputs: readonly tf.Tensor[],
+  shapes: readonly (readonly number[])[],
+  body: (outs: Float32Array[], views: Float32Array[]) => void,
+): tf.Tensor[] {
+  const backend = tf.backend() as BackendWasm;
+  const outs = shapes.map((shape) =>
+    tf.engine().makeTensorFromTensorInfo(backend.makeOutput([...shape], 'float32'), backend),
+  );
+  body(outs.map(view), inputs.map(view));
+  return outs;
+}
+
+/** The values of a tensor where they lie. Valid until the next allocation. */
+export function view(tensor: tf.Tensor): Float32Array {
+  return (tf.backend() as BackendWasm).typedArrayFromHeap(tensor) as Float32Array;
+}
+
+/**
+ * `tf.customGrad` with its types: `forward` gives the value and the tensors that `backward` needs again;
+ * `backward` gives one gradient per input. Closures must not capture other tensors: the engine frees those after the forward pass.
+ */
+export function differentiable<T extends tf.Tensor>(
+  inputs: readonly tf.Tensor[],
+  forward: () => { readonly value: T; readonly saved: readonly tf.Tensor[] },
+  backward: (dy: T, saved: readonly tf.Tensor[]) => tf.Tensor[],
+): T {
+  const op = tf.customGrad((...args) => {
+    const save = args.at(-1) as tf.GradSaveFunc;
+    const { value, saved } = forward();
+    save([...saved]);
+    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => backward(dy as T, kept) };
+  });
+  return op(...inputs) as T;
+}

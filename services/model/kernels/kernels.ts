@@ -1,0 +1,76 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { AttentionShape, AttentionSpan } from './attention.ts';
+import type { RopeTable } from './rope.ts';
+
+/** A projection y = x W + b in the engine's layout. */
+export interface LinearWeight {
+  /** [in, out] */
+  readonly matrix: tf.Tensor2D;
+  /** [out] */
+  readonly bias?: tf.Tensor1D;
+  /** Whether gradients flow to matrix and bias. */
+  readonly trainable: boolean;
+  /** [out, in]: for a frozen weight made once, when first asked for, and owned by the weight. */
+  transposed(): tf.Tensor2D;
+}
+
+/** What a LoRA adapter adds to a projection: scale * dropout(x) A B. */
+export interface LoraTerm {
+  /** [in, r] */
+  readonly a: tf.Tensor2D;
+  /** [r, out] */
+  readonly b: tf.Tensor2D;
+  readonly scale: number;
+  /** [rows, in]: 0 where dropped, else 1 / (1 - p). */
+  readonly mask?: tf.Tensor2D;
+}
+
+export interface LinearOptions {
+  /** Nothing that is trained has part in x, so its gradient is not worked out. */
+  readonly constantInput?: boolean;
+}
+
+/** Keys and values of one sequence, one layer at a time: what attention reads instead of the batch's own. */
+export interface CachedKeys {
+  /** Row-major [rows or more, kvHeads * headDim]. */
+  readonly keys: Float32Array;
+  readonly values: Float32Array;
+}
+
+/**
+ * The operations a decoder is made of. Each one treats every row, or every sequence, on its own and in a fixed order, so what a
+ * sequence gives never depends on its neighbours in the batch: replacements must keep that promise.
+ */
+export interface Kernels {
+  /** [rows, in] -> [rows, out] */
+  linear(x: tf.Tensor2D, weight: LinearWeight, term?: LoraTerm, options?: LinearOptions): tf.Tensor2D;
+  /** Rows of a table: [n, width] -> [indices.length, width]. Its gradient adds rows up where indices repeat. */
+  rows(table: tf.Tensor2D, indices: Int32Array): tf.Tensor2D;
+  /** Each consecutive group of weight.size values is normalised: rows, or the heads of a row. */
+  rmsNorm(x: tf.Tensor2D, weight: tf.Tensor1D, eps: number): tf.Tensor2D;
+  /** Rotates [rows, heads * headDim] to the positions of its rows. */
+  rope(x: tf.Tensor2D, positions: Int32Array, table: RopeTable): tf.Tensor2D;
+  /** Causal attention of packed sequences: q [rows, heads * headDim], k and v [rows, kvHeads * headDim]. */
+  attention(
+    qkv: { readonly q: tf.Tensor2D; readonly k: tf.Tensor2D; readonly v: tf.Tensor2D },
+    shape: AttentionShape,
+    spans: readonly AttentionSpan[],
+  ): tf.Tensor2D;
+  /** The same with keys and values from caches, one per span, and no gradient. */
+  cachedAttention(
+    q: tf.Tensor2D,
+    caches: readonly CachedKeys[],
+    shape: AttentionShape,
+    spans: readonly AttentionSpan[],
+  ): tf.Tensor2D;
+  /** silu(gate) * up */
+  swiglu(gate: tf.Tensor2D, up: tf.Tensor2D): tf.Tensor2D;
+  /** Per row of logits / temperature: log-probability of the target and entropy, in nats. */
+  tokenLogprobs(
+    logits: tf.Tensor2D,
+    targets: Int32Array,
+    temperature: number,
+  ): { readonly logprobs: tf.Tensor1D; readonly entropy: tf.Tensor1D };
+  /** Shows the values of tensors to `use`, without a copy and for the length of the call only: caches fill themselves from it. */
+  read(tensors: readonly tf.Tensor2D[], use: (views: readonly Float32Array[]) => void): void;
+}

@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../backend.ts';
+import { differentiable } from './heap.ts';
+import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
+
+/**
+ * y = x W + b + scale * (x * mask) A B, with gradients for x, A, B and, if they are trainable, W and b.
+ *
+ * Every product is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
+ * gradients use, so the transposes here are explicit and a frozen weight's is made once.
+ */
+export function linear(
+  engine: Engine,
+  x: tf.Tensor2D,
+  weight: LinearWeight,
+  term?: LoraTerm,
+  options: LinearOptions = {},
+): tf.Tensor2D {
+  const followed = options.constantInput ? [] : [x];
+  const trained = weight.trainable ? [weight.matrix, ...(weight.bias ? [weight.bias] : [])] : [];
+  const adapted = term ? [term.a, term.b] : [];
+  const [rows, inner] = x.shape;
+  const outer = weight.matrix.shape[1];
+  // The sum of LoRA and base is a second output-sized tensor; the low-rank ones are small beside it.
+  engine.checkMemory(8 * rows * outer);
+  return differentiable(
+    [...followed, ...trained, ...adapted],
+    () => {
+      const base = multiply(x, weight.matrix, weight.bias);
+      if (!term) return { value: base, saved: [x] };
+      const input = term.mask ? tf.mul(x, term.mask) : x;
+      const low: tf.Tensor2D = tf.mul(tf.matMul<tf.Tensor2D>(input, term.a), term.scale);
+      const value = tf.add(base, tf.matMul(low, term.b)) as tf.Tensor2D;
+      return { value, saved: [x, low, input, ...(term.mask ? [term.mask] : [])] };
+    },
+    (dy, saved) => {
+      engine.checkMemory(8 * (rows * inner + (weight.trainable ? inner * outer : 0)));
+      const dxBase = followed.map(() => tf.matMul(dy, weight.transposed()));
+      const dTrained = weight.trainable ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
+      if (!term) return [...dxBase, ...dTrained];
+      const [, low, input, mask] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D | undefined];
+      const dLow = tf.mul(tf.matMul(dy, tf.transpose(term.b)), term.scale) as tf.Tensor2D;
+      const dx = dxBase.map((base) => {
+        const dInput = tf.matMul(dLow, tf.transpose(term.a));
+        return tf.add(base, mask ? tf.mul(dInput, mask) : dInput);
+      });
+      // The same sums as input^T dLow, but what is transposed is narrow.
+      const dA = tf.transpose(tf.matMul<tf.Tensor2D>(tf.transpose(dLow), input));
+      return [...dx, ...dTrained, dA, tf.matMul(tf.transpose(low), dy)];
+    },
+  );
+}
+
+function multiply(x: tf.Tensor2D, matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
+  const product: tf.Tensor2D = tf.matMul(x, matrix);
+  return bias ? tf.add(product, bias) : product;
+}
+
+function weightGradients(x: tf.Tensor2D, dy: tf.Tensor2D, weight: LinearWeight): tf.Tensor[] {
+  const dMatrix: tf.Tensor2D = tf.matMul(tf.transpose(x), dy);
+  return weight.bias ? [dMatrix, tf.sum(dy, 0)] : [dMatrix];
+}

@@ -1,0 +1,141 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../backend.ts';
+import { ModelError } from '../errors.ts';
+import { attentionBackward, attentionForward } from './attention.ts';
+import { compute, computeMany, differentiable, view } from './heap.ts';
+import type { Kernels } from './kernels.ts';
+import { linear } from './linear.ts';
+import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
+import { rotate } from './rope.ts';
+import { gatherRows, scatterAddRows } from './rows.ts';
+import { tokenLogprobsBackward, tokenLogprobsForward } from './token-logprobs.ts';
+
+/** The kernels on tfjs's wasm backend: its matrix products and activations, and our own code on its memory for the rest. */
+export function createWasmKernels(engine: Engine): Kernels {
+  return {
+    linear: (x, weight, term, options) => linear(engine, x, weight, term, options),
+    rows,
+    rmsNorm,
+    rope,
+    attention,
+    cachedAttention,
+    swiglu,
+    tokenLogprobs: (logits, targets, temperature) => {
+      engine.checkMemory(4 * logits.size);
+      return tokenLogprobs(logits, targets, temperature);
+    },
+    read: (tensors, use) => use(tensors.map(view)),
+  };
+}
+
+const rows: Kernels['rows'] = (table, indices) => {
+  const width = table.shape[1];
+  checkIndices(indices, table.shape[0], 'row');
+  return differentiable(
+    [table],
+    () => {
+      const value = compute([table], [indices.length, width], (out, t) => gatherRows(t!, indices, width, out));
+      return { value: value as tf.Tensor2D, saved: [] };
+    },
+    (dy) => [compute([dy], table.shape, (out, d) => scatterAddRows(d!, indices, width, out))],
+  );
+};
+
+const rmsNorm: Kernels['rmsNorm'] = (x, weight, eps) => {
+  const trainable = weight instanceof tf.Variable;
+  return differentiable(
+    trainable ? [x, weight] : [x],
+    () => {
+      const value = compute([x, weight], x.shape, (out, xs, w) => rmsNormForward(xs!, w!, eps, out));
+      return { value: value as tf.Tensor2D, saved: [x] };
+    },
+    (dy, saved) =>
+      computeMany(
+        [saved[0]!, weight, dy],
+        trainable ? [x.shape, weight.shape] : [x.shape],
+        ([dx, dWeight], [xs, w, d]) => rmsNormBackward(xs!, w!, eps, d!, dx!, dWeight),
+      ),
+  );
+};
+
+const rope: Kernels['rope'] = (x, positions, table) =>
+  differentiable(
+    [x],
+    () => {
+      const value = compute([x], x.shape, (out, xs) => rotate(table, positions, 1, xs!, out));
+      return { value: value as tf.Tensor2D, saved: [] };
+    },
+    (dy) => [compute([dy], x.shape, (out, d) => rotate(table, positions, -1, d!, out))],
+  );
+
+const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
+  const lse = new Float64Array(q.shape[0] * shape.heads);
+  return differentiable(
+    [q, k, v],
+    () => {
+      const value = compute([q, k, v], q.shape, (out, qs, ks, vs) => {
+        for (const span of spans) attentionForward(shape, span, qs!, ks!, vs!, out, lse);
+      });
+      return { value: value as tf.Tensor2D, saved: [q, k, v, value] };
+    },
+    (dy, saved) =>
+      computeMany([...saved, dy], [q.shape, k.shape, v.shape], ([dq, dk, dv], [qs, ks, vs, out, dOut]) => {
+        const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
+        attentionBackward(shape, spans, views);
+      }),
+  );
+};
+
+const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>
+  compute([q], q.shape, (out, qs) => {
+    for (const [i, span] of spans.entries()) {
+      const { keys, values } = caches[i]!;
+      attentionForward(shape, span, qs!, keys, values, out);
+    }
+  }) as tf.Tensor2D;
+
+const swiglu: Kernels['swiglu'] = (gate, up) =>
+  differentiable(
+    [gate, up],
+    () => {
+      const sigmoid = tf.sigmoid(gate);
+      return { value: tf.mul(tf.mul(gate, sigmoid), up) as tf.Tensor2D, saved: [gate, up, sigmoid] };
+    },
+    (dy, saved) =>
+      computeMany([...saved, dy], [gate.shape, up.shape], ([dGate, dUp], [g, u, s, d]) => {
+        for (let i = 0; i < d!.length; i++) {
+          const silu = g![i]! * s![i]!;
+          dGate![i] = d![i]! * u![i]! * (s![i]! + silu * (1 - s![i]!));
+          dUp![i] = d![i]! * silu;
+        }
+      }),
+  );
+
+const tokenLogprobs: Kernels['tokenLogprobs'] = (logits, targets, temperature) => {
+  const rowCount = targets.length;
+  checkIndices(targets, logits.shape[1], 'target token');
+  let logTotals = new Float64Array(0) as Float64Array;
+  const both = differentiable<tf.Tensor2D>(
+    [logits],
+    () => {
+      const value = compute([logits], [2, rowCount], (out, z) => {
+        logTotals = tokenLogprobsForward(z!, targets, temperature, out);
+      }) as tf.Tensor2D;
+      return { value, saved: [logits, value] };
+    },
+    (dy, saved) => [
+      compute([...saved, dy], logits.shape, (out, z, forward, d) => {
+        tokenLogprobsBackward({ logits: z!, forward: forward!, logTotals, dy: d! }, targets, temperature, out);
+      }),
+    ],
+  );
+  const row = (i: number) => tf.reshape(tf.slice(both, [i, 0], [1, rowCount]), [rowCount]) as tf.Tensor1D;
+  return { logprobs: row(0), entropy: row(1) };
+};
+
+/** Outside its array a view reads undefined, which would end as NaN far from here. */
+function checkIndices(indices: Int32Array, count: number, what: string): void {
+  const stray = indices.find((index) => index < 0 || index >= count);
+  if (stray === undefined) return;
+  throw new ModelError('invalid_input', `${what} ${stray} is outside the ${count} there are`);
+}
