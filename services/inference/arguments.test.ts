@@ -1,0 +1,30 @@
+import { describe, expect, it } from 'vitest';
+import { ArgumentError, parseServerArguments } from './arguments.ts';
+
+describe('parseServerArguments', () => {
+  it('needs a model alone and serves it under its path, as vLLM does', () => {
+    expect(parseServerArguments(['--model', '/m'])).toMatchObject({
+      model: '/m',
+      servedModelName: '/m',
+      host: '127.0.0.1',
+      port: 8000,
+      maxModelLen: null,
+      enableLora: false,
+      maxLoraRank: 16,
+      adaptersRoot: null,
+      readyFile: null,
+    });
+  });
+
+  it.each([
+    [[], '--model is missing'],
+    [['--model', 'm', '--port', '70000'], '--port must be an integer from 0 to 65535'],
+    [['--model', 'm', '--max-loras', 'two'], '--max-loras must be an integer'],
+    [['--model', 'm', '--max-model-len', '1'], '--max-model-len must be an integer from 2'],
+    [['--model', 'm', '--max-lora-rnk', '8'], "Unknown option '--max-lora-rnk'"],
+    [['--model', 'm', 'extra'], "Unexpected argument 'extra'"],
+  ])('refuses %j and names the argument', (argv, message) => {
+    expect(() => parseServerArguments(argv)).toThrow(message);
+    expect(() => parseServerArguments(argv)).toThrow(ArgumentError);
+  });
+});

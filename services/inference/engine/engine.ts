@@ -1,0 +1,180 @@
+import { chooseSteps, type StepLimits } from './choose-steps.ts';
+import { completionOf, type DecodeText } from './completion-text.ts';
+import { computeSteps } from './compute-steps.ts';
+import { EngineDeadError, EngineRefusal } from './engine-errors.ts';
+import type { ChoiceState, Generation, GenerationRequest, PromptState } from './generation.ts';
+import { createKvBudget } from './kv-budget.ts';
+import { baseBytes, createSequenceBook } from './sequence-book.ts';
+
+/** What the engine keeps to. */
+export interface EngineLimits extends StepLimits {
+  /** Completions that grow at the same time. */
+  readonly maxSequences: number;
+  /** Prompts that wait; more are refused. */
+  readonly maxWaiting: number;
+  readonly kvCacheBytes: number;
+}
+
+/** Told what happens, for metrics. Durations are in seconds since the prompt arrived. */
+export interface EngineObserver {
+  iteration(tokens: number): void;
+  tokenDrawn(): void;
+  firstToken(after: number): void;
+  finished(request: GenerationRequest, generation: Generation, after: number): void;
+}
+
+export interface InferenceEngine {
+  /** @throws EngineRefusal, EngineDeadError, EngineMemoryError, or the reason the signal was aborted with. */
+  generate(request: GenerationRequest): Promise<Generation>;
+  readonly load: { readonly running: number; readonly waiting: number; readonly kvUsage: number };
+  /** The error that ended the engine, if one did. */
+  readonly death: Error | null;
+  /** Ends all completions where they are, with finish reason `abort`; later requests are refused. */
+  stop(): void;
+}
+
+/**
+ * Continuous batching: each iteration is one forward pass that reads prompts as they arrive, in pieces, and computes one token
+ * for every running completion; between iterations the event loop turns. What a completion is does not depend on any of this.
+ */
+export function createInferenceEngine(params: {
+  readonly limits: EngineLimits;
+  readonly decodeText: DecodeText;
+  readonly observer: EngineObserver;
+  /** Seconds, from any start. */
+  readonly now: () => number;
+  /** Called once, when an error has left the engine in an unknown state; nothing is computed afterwards. */
+  readonly onDeath: (error: Error) => void;
+}): InferenceEngine {
+  const { limits, decodeText, observer, now } = params;
+  const budget = createKvBudget(limits.kvCacheBytes);
+  const book = createSequenceBook({ budget, maxSequences: limits.maxSequences, decodeText });
+  let death: Error | null = null;
+  let stopped = false;
+  let scheduled = false;
+
+  async function generate(request: GenerationRequest): Promise<Generation> {
+    if (death) throw new EngineDeadError(death);
+    if (stopped) throw new EngineRefusal('unavailable', 'the server is stopping: send the request to another one');
+    refuseTooMuch(request, book.waiting.length, limits);
+    request.signal?.throwIfAborted();
+    return new Promise((resolve, reject) => {
+      const prompt = newPrompt(request, now(), resolve, reject);
+      request.signal?.addEventListener('abort', () => drop(prompt, request.signal?.reason), { once: true });
+      book.enter(prompt);
+      schedule();
+    });
+  }
+
+  function schedule(): void {
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(() => {
+      scheduled = false;
+      try {
+        iterate();
+      } catch (error) {
+        die(error instanceof Error ? error : new Error(String(error)));
+      }
+      if (held().length > 0) schedule();
+    });
+  }
+
+  function iterate(): void {
+    book.startChoices(onToken);
+    book.admit();
+    const steps = chooseSteps(book.running, book.reading, limits);
+    computeSteps(steps, { onToken, onFailure: drop });
+    observer.iteration(steps.reduce((sum, { count }) => sum + count, 0));
+    book.startChoices(onToken);
+    for (const prompt of book.settle()) finish(prompt);
+  }
+
+  function onToken(choice: ChoiceState): void {
+    const { request, arrivedAt } = choice.prompt;
+    observer.tokenDrawn();
+    if (choice.index === 0 && choice.tokens.length === 1) observer.firstToken(now() - arrivedAt);
+    request.onProgress?.(choice.index, completionOf(choice, decodeText));
+  }
+
+  function finish(prompt: PromptState): void {
+    const generation = {
+      choices: prompt.choices.map((choice) => completionOf(choice, decodeText)),
+      promptLogprobs: prompt.promptLogprobs,
+    };
+    observer.finished(prompt.request, generation, now() - prompt.arrivedAt);
+    prompt.resolve(generation);
+  }
+
+  function drop(prompt: PromptState, error: unknown): void {
+    if (book.remove(prompt)) prompt.reject(error);
+  }
+
+  function die(error: Error): void {
+    death = error;
+    for (const prompt of held()) drop(prompt, new EngineDeadError(error));
+    params.onDeath(error);
+  }
+
+  function stop(): void {
+    stopped = true;
+    for (const prompt of held()) {
+      if (!book.remove(prompt)) continue;
+      for (const choice of prompt.choices) choice.finish ??= { reason: 'abort', stopReason: null };
+      if (prompt.choices.length === prompt.request.n) finish(prompt);
+      else prompt.reject(new EngineRefusal('unavailable', 'the server stopped before it could answer'));
+    }
+  }
+
+  function held(): PromptState[] {
+    return [...new Set([...book.running.map(({ prompt }) => prompt), ...book.reading, ...book.waiting])];
+  }
+
+  return {
+    generate,
+    get load() {
+      const { running, reading, waiting } = book;
+      const unread = reading.filter(({ lastRow }) => lastRow === null).length;
+      const kvUsage = budget.reservedBytes / budget.limitBytes;
+      return { running: running.length + unread, waiting: waiting.length, kvUsage };
+    },
+    get death() {
+      return death;
+    },
+    stop,
+  };
+}
+
+function refuseTooMuch(request: GenerationRequest, waiting: number, limits: EngineLimits): void {
+  if (waiting >= limits.maxWaiting) {
+    throw new EngineRefusal('unavailable', `${waiting} prompts are waiting already: try again later`);
+  }
+  const needed = baseBytes(request);
+  if (needed <= limits.kvCacheBytes) return;
+  const [need, limit] = [needed, limits.kvCacheBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
+  throw new EngineRefusal(
+    'too_large',
+    `the prompt and max_tokens need ${need} MiB of KV cache and the server has ${limit} MiB: ` +
+      'lower max_tokens, shorten the prompt, or start the server with a larger --kv-cache-memory-bytes',
+  );
+}
+
+function newPrompt(
+  request: GenerationRequest,
+  arrivedAt: number,
+  resolve: (generation: Generation) => void,
+  reject: (error: unknown) => void,
+): PromptState {
+  return {
+    request,
+    cache: null,
+    fed: 0,
+    lastRow: null,
+    choices: [],
+    promptLogprobs: request.options.promptLogprobs === null ? null : [null],
+    placeFree: true,
+    arrivedAt,
+    resolve,
+    reject,
+  };
+}

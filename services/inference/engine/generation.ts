@@ -1,0 +1,70 @@
+import type { KvCache } from '../../model/kv-cache.ts';
+import type { Detokenizer } from './detokenizer.ts';
+import type { Finish } from './finish.ts';
+import type { SamplingOptions } from './sampling-options.ts';
+import type { ServedModel } from './served-model.ts';
+import type { RankedToken } from './token-logprobs.ts';
+
+/** `n` completions of one prompt. */
+export interface GenerationRequest {
+  readonly model: ServedModel;
+  readonly prompt: readonly number[];
+  /** Place of the prompt in its request: part of the random stream's name. */
+  readonly promptIndex: number;
+  readonly n: number;
+  readonly options: SamplingOptions;
+  readonly signal?: AbortSignal;
+  /** For callers that stream: called after each token, and not kept waiting for. */
+  readonly onProgress?: (choice: number, completion: Completion) => void;
+}
+
+export interface Generation {
+  readonly choices: readonly Completion[];
+  /** Per prompt token; the first has none. Null when not asked for. */
+  readonly promptLogprobs: readonly (readonly RankedToken[] | null)[] | null;
+}
+
+export interface Completion {
+  /** Everything drawn, with the end or stop token. */
+  readonly tokens: readonly number[];
+  /** Per token; null when not asked for. */
+  readonly logprobs: readonly (readonly RankedToken[])[] | null;
+  readonly text: string;
+  /** Null while it is growing. */
+  readonly finish: Finish | null;
+}
+
+/** A prompt in the engine. Its choices start when it has been read, as room allows. */
+export interface PromptState {
+  readonly request: GenerationRequest;
+  /** From when it is let in until its last choice has started. */
+  cache: KvCache | null;
+  /** Prompt tokens that are in the cache. */
+  fed: number;
+  /** The row the first tokens of all choices are drawn from, once the prompt has been read. */
+  lastRow: Float32Array | null;
+  readonly choices: ChoiceState[];
+  readonly promptLogprobs: (readonly RankedToken[] | null)[] | null;
+  /** Whether the memory reserved together with the prompt, for one choice at a time, is free. */
+  placeFree: boolean;
+  /** Seconds on the engine's clock. */
+  readonly arrivedAt: number;
+  resolve(generation: Generation): void;
+  reject(error: unknown): void;
+}
+
+/** One completion in the engine. */
+export interface ChoiceState {
+  readonly prompt: PromptState;
+  readonly index: number;
+  /** Null once finished: its memory goes back although its siblings are still running. */
+  cache: KvCache | null;
+  readonly tokens: number[];
+  readonly logprobs: (readonly RankedToken[])[] | null;
+  /** Only where text is looked at before the end: stop strings and streams. */
+  readonly detokenizer: Detokenizer | null;
+  /** Reserved for this choice alone; 0 when it has its prompt's place. */
+  readonly ownBytes: number;
+  text: string;
+  finish: Finish | null;
+}

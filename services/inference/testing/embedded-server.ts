@@ -1,0 +1,58 @@
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { initialLoraWeights } from '../../model/lora.ts';
+import { PROJECTIONS } from '../../model/parameters.ts';
+import { writePeftAdapter } from '../../model/peft.ts';
+import { fillNormal } from '../../model/random.ts';
+import { makeTinyModel } from '../../model/tiny-model.ts';
+import { loadConfig } from '../../model/weights.ts';
+import { parseServerArguments } from '../arguments.ts';
+import { type RunningServer, startServer } from '../start-server.ts';
+
+/** The embedded server over a tiny model, as the control plane starts it but in this process. */
+export interface EmbeddedServer extends RunningServer {
+  readonly adaptersRoot: string;
+  readonly modelDirectory: string;
+  /** Errors that only the log is told of. */
+  readonly reports: unknown[];
+  /** Writes an adapter that changes what the model says, and gives its directory. */
+  writeAdapter(name: string, options?: { readonly seed?: number; readonly r?: number }): Promise<string>;
+  /** Writes another tiny model under the adapters' root. */
+  writeModel(name: string, seed: number): Promise<string>;
+}
+
+export async function startEmbeddedServer(extraArguments: readonly string[] = []): Promise<EmbeddedServer> {
+  const home = await mkdtemp(path.join(tmpdir(), 'tandem-inference-'));
+  const [modelDirectory, adaptersRoot] = [path.join(home, 'model'), path.join(home, 'adapters')];
+  await makeTinyModel(modelDirectory, { seed: 0 });
+  await mkdir(adaptersRoot);
+  const given = ['--model', modelDirectory, '--served-model-name', 'run-tiny', '--port', '0', '--max-model-len', '256'];
+  const adapters = ['--enable-lora', '--max-lora-rank', '16', '--max-loras', '4', '--adapters-root', adaptersRoot];
+  const settings = parseServerArguments([...given, ...adapters, ...extraArguments]);
+  const reports: unknown[] = [];
+  const report = (_message: string, error: unknown) => void reports.push(error);
+  const server = await startServer(settings, { report, onDeath: (error) => void reports.push(error) });
+
+  async function writeAdapter(name: string, options: { readonly seed?: number; readonly r?: number } = {}) {
+    const directory = path.join(adaptersRoot, name);
+    await mkdir(directory);
+    const { config: model } = await loadConfig(modelDirectory);
+    const config = { r: options.r ?? 8, alpha: 16, dropout: 0, targetModules: PROJECTIONS };
+    const weights = initialLoraWeights(config, model, options.seed ?? 1);
+    let index = 0;
+    for (const [tensor, { data }] of weights) {
+      if (tensor.includes('lora_B')) fillNormal(data, 0.3, options.seed ?? 1, ++index);
+    }
+    await writePeftAdapter(directory, { config, weights, baseModel: modelDirectory });
+    return directory;
+  }
+
+  async function writeModel(name: string, seed: number) {
+    const directory = path.join(adaptersRoot, name);
+    await makeTinyModel(directory, { seed });
+    return directory;
+  }
+
+  return { ...server, adaptersRoot, modelDirectory, reports, writeAdapter, writeModel };
+}
