@@ -1,0 +1,84 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import * as tf from '@tensorflow/tfjs';
+import { rowStatistics } from '../../model/kernels/token-logprobs.ts';
+import type { CompletionExample } from '../data/tokenize.ts';
+import { completionRows } from '../learner/completion-rows.ts';
+import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import type { Policy } from '../learner/policy.ts';
+import { lossEvaluationMetrics } from '../metrics.ts';
+import { statisticsOf } from '../statistics.ts';
+import type { EvaluationResult, Evaluator } from './evaluation-books.ts';
+
+/**
+ * Evaluates on reference completions with one forward pass: the loss per completion token, and how many problems a greedy decode would
+ * answer with exactly the reference, which is so if and only if the reference's token is the likeliest at every position.
+ * A right answer counts as reward 1.
+ */
+export function createTeacherForcing(params: {
+  readonly policy: Policy;
+  readonly examples: readonly CompletionExample[];
+  readonly limits: MicroBatchLimits;
+  /** Called after each part. */
+  readonly alive: () => void;
+}): Evaluator {
+  const { policy, examples, limits, alive } = params;
+
+  async function evaluate(signal: AbortSignal): Promise<EvaluationResult> {
+    let negativeLogprob = 0;
+    let tokens = 0;
+    const rewards: number[] = [];
+    for (const batch of microBatches(examples, limits)) {
+      signal.throwIfAborted();
+      const measured = measure(policy, batch);
+      negativeLogprob += measured.negativeLogprob;
+      tokens += batch.completionTokens;
+      rewards.push(...measured.correct.map(Number));
+      alive();
+      await turn();
+    }
+    const correct = rewards.filter((reward) => reward === 1).length;
+    const rewardStatistics = statisticsOf(rewards);
+    return {
+      accuracy: correct / rewards.length,
+      correct_answers: correct,
+      total_samples: rewards.length,
+      avg_reward: rewardStatistics.mean,
+      median_reward: rewardStatistics.median,
+      std_reward: rewardStatistics.std,
+      min_reward: rewardStatistics.min,
+      max_reward: rewardStatistics.max,
+      eval_loss: negativeLogprob / tokens,
+    };
+  }
+
+  return { evaluate, metrics: lossEvaluationMetrics };
+}
+
+function measure(
+  policy: Policy,
+  batch: MicroBatch<CompletionExample>,
+): { negativeLogprob: number; correct: boolean[] } {
+  const input = completionRows(batch.sequences);
+  const logits = tf.tidy(() => policy.logits(input).dataSync() as Float32Array);
+  const vocabulary = logits.length / input.targets.length;
+  let negativeLogprob = 0;
+  let row = 0;
+  const correct = batch.sequences.map(({ completion }) => {
+    let right = true;
+    for (const target of completion) {
+      const at = row * vocabulary;
+      negativeLogprob -= rowStatistics(logits, at, vocabulary, target, 1).logprob;
+      right &&= likeliest(logits, at, vocabulary) === target;
+      row += 1;
+    }
+    return right;
+  });
+  return { negativeLogprob, correct };
+}
+
+/** Ties go to the lowest id, as greedy decoding has them. */
+function likeliest(logits: Float32Array, at: number, vocabulary: number): number {
+  let best = 0;
+  for (let i = 1; i < vocabulary; i++) if (logits[at + i]! > logits[at + best]!) best = i;
+  return best;
+}

@@ -1,0 +1,87 @@
+import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
+import { EngineMemoryError, ModelError } from '../model/errors.ts';
+
+/** A failure whose reason is known: `message` says what and where, `remedy` what the user can do. */
+export class TrainerError extends Error {
+  readonly reason: Reason;
+  readonly remedy: string;
+
+  constructor(reason: Reason, message: string, remedy: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'TrainerError';
+    this.reason = reason;
+    this.remedy = remedy;
+  }
+}
+
+/** What a `failed` event says, and the exit code that says the same. */
+export interface Failure {
+  readonly reason: Reason;
+  readonly message: string;
+  readonly remedy: string;
+  readonly exitCode: number;
+}
+
+const EXIT_TRAINER_CRASHED = 70;
+
+/** Explains any error in the words of `contracts/reason.ts`. */
+export function explainFailure(error: unknown): Failure {
+  const known = recognise(error);
+  const code = Object.entries(exitReasons).find(([, reason]) => reason === known.reason)?.[0];
+  return {
+    reason: known.reason,
+    message: known.message,
+    remedy: known.remedy,
+    exitCode: code === undefined ? EXIT_TRAINER_CRASHED : Number(code),
+  };
+}
+
+function recognise(error: unknown): TrainerError {
+  if (error instanceof TrainerError) return error;
+  if (error instanceof EngineMemoryError) {
+    return new TrainerError(
+      'oom_host',
+      error.message,
+      'Lower training.batch_size (4 to 2), model.max_seq_length, model.lora.r (16 to 8) or rollout.concurrency (4 to 2), or use a smaller model.',
+    );
+  }
+  if (error instanceof ModelError) return fromModelError(error);
+  const code = errorCode(error);
+  if (code === 'ENOSPC' || code === 'EDQUOT') {
+    return new TrainerError('disk_full', `The disk is full: ${textOf(error)}`, remedies.disk_full);
+  }
+  if (error instanceof RangeError && /array buffer allocation|invalid (typed )?array length/i.test(error.message)) {
+    return new TrainerError('oom_host', `The host has no memory left: ${error.message}`, remedies.oom_host);
+  }
+  if (code === 'ERR_MODULE_NOT_FOUND' || code === 'MODULE_NOT_FOUND') {
+    const message = `A part of the trainer is missing: ${textOf(error)}`;
+    return new TrainerError('installation_broken', message, remedies.installation_broken);
+  }
+  return new TrainerError(
+    'trainer_crashed',
+    `The trainer met an unexpected error: ${textOf(error)}`,
+    "Look at the end of the trainer's output.log; resume the run, and report the error if it comes back.",
+  );
+}
+
+function fromModelError(error: ModelError): TrainerError {
+  if (error.code === 'engine_unavailable') {
+    return new TrainerError('invalid_spec', error.message, 'Unset TANDEM_TF, or set it to wasm.');
+  }
+  if (error.code === 'invalid_input') {
+    return new TrainerError('invalid_data', error.message, 'Use the tokenizer that belongs to this model.');
+  }
+  return new TrainerError('invalid_model', error.message, 'Point model.name at a supported Hugging Face directory.');
+}
+
+function errorCode(error: unknown): string | undefined {
+  for (let at: unknown = error; at instanceof Error; at = at.cause) {
+    const { code } = at as NodeJS.ErrnoException;
+    if (typeof code === 'string') return code;
+  }
+  return undefined;
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -1,0 +1,184 @@
+import type * as tf from '@tensorflow/tfjs';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import type { Engine } from '../../model/backend.ts';
+import type { ModelConfig } from '../../model/config.ts';
+import { createDecoder, type Decoder } from '../../model/decoder.ts';
+import type { Kernels } from '../../model/kernels/kernels.ts';
+import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';
+import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig } from '../../model/lora.ts';
+import type { DropoutState } from '../../model/lora-dropout.ts';
+import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
+import { deriveSeed } from '../../model/random.ts';
+import type { TensorData } from '../../model/safetensors.ts';
+import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.ts';
+import { type TrainableVariable, writeVariable } from '../../model/trainable.ts';
+import { loadConfig, loadWeights, type Weights } from '../../model/weights.ts';
+import { TrainerError } from '../failure.ts';
+import type { CompletionRows } from './completion-rows.ts';
+import { mergeAdapter } from './merge-adapter.ts';
+
+/** The model in training: a decoder whose weights are the policy, or a frozen one with the adapter that is. */
+export interface Policy {
+  readonly directory: string;
+  readonly config: ModelConfig;
+  readonly configJson: Readonly<Record<string, unknown>>;
+  readonly tokenizer: Tokenizer;
+  /** Null when the full weights are trained. */
+  readonly lora: LoraConfig | null;
+  /** In file order. */
+  readonly variables: readonly TrainableVariable[];
+  /** Differentiable; call inside tf.tidy or tf.variableGrads. One value per row asked for, in nats. */
+  tokenLogprobs(input: CompletionRows, temperature: number, dropout?: DropoutState): TokenStatistics;
+  /** Logits of the rows that predict completion tokens, [rows, vocabulary]; call inside tf.tidy. */
+  logits(input: CompletionRows): tf.Tensor2D;
+  /** Of the model the run started from, with no gradient; call inside tf.tidy. */
+  referenceLogprobs(input: CompletionRows, temperature: number): tf.Tensor1D;
+  /** A copy of what is trained, under the names and in the layout of its file. */
+  trainedWeights(): Weights;
+  /** @throws TrainerError `invalid_checkpoint` for weights of another model or adapter. */
+  loadTrainedWeights(weights: Weights): void;
+  /** Trained and total parameters. */
+  readonly size: { readonly trainable: number; readonly total: number };
+}
+
+interface TokenStatistics {
+  readonly logprobs: tf.Tensor1D;
+  readonly entropy: tf.Tensor1D;
+}
+
+/**
+ * Loads the base model and makes what the spec trains trainable: all weights, a new adapter, or the adapter of the run that is continued.
+ *
+ * @param withReference keep what `referenceLogprobs` needs; for full weights that is a second copy of the model.
+ * @throws ModelError, TrainerError `invalid_spec` when the adapter to continue does not fit the spec.
+ */
+export async function loadPolicy(params: {
+  readonly engine: Engine;
+  readonly spec: RunSpec;
+  readonly modelDirectory: string;
+  readonly baseAdapterDirectory: string | null;
+  readonly withReference: boolean;
+}): Promise<Policy> {
+  const { engine, spec, modelDirectory: directory } = params;
+  const { json: configJson, config } = await loadConfig(directory);
+  const tokenizer = await loadTokenizer(directory, config);
+  const stored = await loadWeights(directory, config);
+  const base = params.baseAdapterDirectory === null ? null : await readPeftAdapter(params.baseAdapterDirectory);
+  const kernels = createWasmKernels(engine);
+  const parts = spec.model.use_lora
+    ? adapterParts({ spec, config, kernels, weights: stored, base })
+    : fullParts({ config, kernels, weights: mergeAdapter(stored, base), withReference: params.withReference });
+  const { decoder, adapter, variables } = parts;
+
+  const rowsOf = (of: Decoder, input: CompletionRows, options: Parameters<Decoder['hidden']>[1]) => {
+    engine.checkMemory(8 * input.rows.length * config.vocabSize);
+    return of.logits(of.selectRows(of.hidden(input.batch, options), input.rows));
+  };
+  const logits = (input: CompletionRows, dropout?: DropoutState) =>
+    rowsOf(decoder, input, { ...(adapter && { adapter }), ...(dropout && { dropout }) });
+
+  return {
+    directory,
+    config,
+    configJson,
+    tokenizer,
+    lora: adapter?.config ?? null,
+    variables,
+    tokenLogprobs: (input, temperature, dropout) =>
+      kernels.tokenLogprobs(logits(input, dropout), input.targets, temperature),
+    logits: (input) => logits(input),
+    referenceLogprobs(input, temperature) {
+      const { decoder: reference, adapter: frozen } = parts.reference();
+      const rows = rowsOf(reference, input, frozen && { adapter: frozen });
+      return kernels.tokenLogprobs(rows, input.targets, temperature).logprobs;
+    },
+    trainedWeights: () => (adapter ? adapter.export() : decoder.export()),
+    loadTrainedWeights: (weights) => loadInto(variables, weights),
+    size: { trainable: count(variables), total: count([...stored.values()]) + (adapter ? count(variables) : 0) },
+  };
+}
+
+interface Parts {
+  readonly decoder: Decoder;
+  readonly adapter?: LoraAdapter;
+  readonly variables: readonly TrainableVariable[];
+  reference(): { readonly decoder: Decoder; readonly adapter?: LoraAdapter | undefined };
+}
+
+function adapterParts(params: {
+  readonly spec: RunSpec;
+  readonly config: ModelConfig;
+  readonly kernels: Kernels;
+  readonly weights: Weights;
+  readonly base: PeftAdapter | null;
+}): Parts {
+  const { spec, config, kernels, weights, base } = params;
+  const { r, alpha, dropout, target_modules: targetModules } = spec.model.lora;
+  const lora: LoraConfig = { r, alpha, dropout, targetModules };
+  if (base) requireSameAdapter(base.config, lora);
+  const initial = base?.weights ?? initialLoraWeights(lora, config, deriveSeed(spec.seed, 'lora'));
+  const decoder = createDecoder({ config, weights, kernels });
+  const adapter = createLora(lora, config, initial, true);
+  let frozen: LoraAdapter | undefined;
+  return {
+    decoder,
+    adapter,
+    variables: adapter.variables,
+    reference() {
+      // A new adapter starts as the base model itself: B is zero.
+      if (base) frozen ??= createLora(base.config, config, base.weights, false);
+      return { decoder, adapter: frozen };
+    },
+  };
+}
+
+function fullParts(params: {
+  readonly config: ModelConfig;
+  readonly kernels: Kernels;
+  readonly weights: Weights;
+  readonly withReference: boolean;
+}): Parts {
+  const { config, kernels, weights } = params;
+  const decoder = createDecoder({ config, weights, kernels, trainable: true });
+  const reference = params.withReference ? createDecoder({ config, weights, kernels }) : undefined;
+  return {
+    decoder,
+    variables: decoder.variables,
+    reference() {
+      if (reference === undefined) throw new Error('the policy was loaded without a reference');
+      return { decoder: reference };
+    },
+  };
+}
+
+function requireSameAdapter(base: LoraConfig, wanted: LoraConfig): void {
+  const targets = (config: LoraConfig) => [...config.targetModules].sort().join(', ');
+  const differences = [
+    base.r === wanted.r ? [] : [`r is ${base.r}, the spec says ${wanted.r}`],
+    base.alpha === wanted.alpha ? [] : [`alpha is ${base.alpha}, the spec says ${wanted.alpha}`],
+    targets(base) === targets(wanted) ? [] : [`target_modules are ${targets(base)}`],
+  ].flat();
+  if (differences.length === 0) return;
+  throw new TrainerError(
+    'invalid_spec',
+    `The adapter to continue does not fit model.lora: ${differences.join('; ')}.`,
+    'Set model.lora as that adapter has it, or set model.use_lora: false to train the merged full weights.',
+  );
+}
+
+function loadInto(variables: readonly TrainableVariable[], weights: Weights): void {
+  const missing = variables.find(({ name, shape }) => weights.get(name)?.shape.join() !== shape.join());
+  if (missing) {
+    const found = weights.get(missing.name);
+    throw new TrainerError(
+      'invalid_checkpoint',
+      `The checkpoint's ${missing.name} ${found ? `has shape [${found.shape}]` : 'is missing'}; this run trains [${missing.shape}].`,
+      'Resume with the same model, model.use_lora and model.lora as the checkpoint was trained with.',
+    );
+  }
+  for (const variable of variables) writeVariable(variable, weights.get(variable.name)!.data);
+}
+
+function count(tensors: readonly Pick<TensorData, 'shape'>[]): number {
+  return tensors.reduce((sum, { shape }) => sum + shape.reduce((product, size) => product * size, 1), 0);
+}

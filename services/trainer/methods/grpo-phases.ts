@@ -1,0 +1,161 @@
+import type { Bookkeeping } from '../bookkeeping.ts';
+import type { DataOrder, DataPosition } from '../data/data-order.ts';
+import type { PromptExample } from '../data/tokenize.ts';
+import { type Learner, requireFinite } from '../learner/learner.ts';
+import { defaultLimits } from '../learner/micro-batches.ts';
+import type { Policy } from '../learner/policy.ts';
+import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
+import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
+import { logRollouts } from '../log/rollout-lines.ts';
+import { grpoStepMetrics } from '../metrics.ts';
+import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
+import { createPerformanceMeter, performanceLine } from '../performance.ts';
+import { collectRollouts, type Environment, type Rollout, type RolloutGroup } from '../rollout/collect-rollouts.ts';
+import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
+import type { Session } from '../session.ts';
+import { statisticsOf } from '../statistics.ts';
+import { type GrpoBatch, grpoBatch } from './grpo-batch.ts';
+import { gatherGrpoGradients } from './grpo-gradients.ts';
+
+export interface Collected {
+  readonly groups: readonly RolloutGroup[];
+  readonly rollouts: readonly Rollout[];
+  /** Share of rollouts that succeeded. */
+  readonly accuracy: number;
+  /** Position in the data after these tasks. */
+  readonly next: DataPosition;
+  readonly seconds: number;
+}
+
+export interface Learned {
+  readonly batch: GrpoBatch;
+  readonly loss: number;
+  readonly objective: GrpoMetrics;
+  readonly learningRate: number;
+  /** Null when every group was filtered, and no update was made. */
+  readonly gradNorm: number | null;
+  readonly seconds: number;
+}
+
+/** The parts of one GRPO step. */
+export interface GrpoPhases {
+  /** Plays the next tasks with the current policy version. */
+  collect(step: number): Promise<Collected>;
+  /** Compares rollouts within their groups and updates the policy, unless no group says anything. */
+  learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned>;
+  report(collected: Collected, learned: Learned): void;
+}
+
+export function createGrpoPhases(params: {
+  readonly session: Session;
+  readonly policy: Policy;
+  readonly learner: Learner;
+  readonly books: Bookkeeping;
+  readonly order: DataOrder;
+  readonly schedule: ScheduleOptions;
+  readonly tasks: readonly PromptExample[];
+  readonly tasksPerStep: number;
+  readonly environment: Environment;
+  readonly publisher: PolicyPublisher;
+}): GrpoPhases {
+  const { session, policy, learner, books, order, schedule, tasks, environment, publisher } = params;
+  const { spec, attempt, control, logs, now } = session;
+  const { rollout } = spec;
+  const { state } = books;
+  const limits = defaultLimits(policy.config.vocabSize);
+  const performance = createPerformanceMeter(session);
+
+  function verbose(line: string, step: number): void {
+    if (attempt.verbose) logs.training.info(line, { step });
+  }
+
+  async function collect(step: number): Promise<Collected> {
+    const startedAt = now();
+    verbose(stepMarker(step, books.totalSteps), step);
+    verbose(phaseMarker('rollout'), step);
+    books.progress('rollout');
+    const { indices, next } = order.take(state.data_position, params.tasksPerStep);
+    logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
+    await publisher.serve(state.policy_version, control.stopping);
+    const groups = await collectRollouts({
+      environment,
+      tasks: Array.from(indices, (index) => tasks[index]!),
+      rollouts: rollout.num_rollouts,
+      concurrency: rollout.concurrency,
+      seed: spec.seed,
+      purpose: ['rollout', step],
+      signal: control.stopping,
+      onGroup: (group) => {
+        logRollouts(logs.rollout, group);
+        books.alive();
+      },
+    });
+    const rollouts = groups.flatMap((group) => group.rollouts);
+    const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
+    const seconds = (now() - startedAt) / 1000;
+    logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
+    return { groups, rollouts, accuracy, next, seconds };
+  }
+
+  async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
+    const startedAt = now();
+    verbose(phaseMarker('advantages'), step);
+    books.progress('training');
+    const batch = grpoBatch(groups);
+    logs.training.info(computingAdvantages(batch.groupsKept, batch.groupsFiltered), { step });
+
+    verbose(phaseMarker('backpropagation'), step);
+    const learningRate = learningRateAt(schedule, state.global_step);
+    const seconds = () => (now() - startedAt) / 1000;
+    if (batch.groupsKept === 0) {
+      return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
+    }
+    const { loss, metrics: objective } = await gatherGrpoGradients({
+      learner,
+      policy,
+      batch,
+      limits,
+      options: spec.grpo,
+      temperature: rollout.temperature,
+      step,
+      signal: control.stopping,
+      alive: books.alive,
+    });
+    requireFinite(loss, step);
+    const gradNorm = learner.update(learningRate);
+    return { batch, loss, objective, learningRate, gradNorm, seconds: seconds() };
+  }
+
+  function report(collected: Collected, learned: Learned): void {
+    const { rollouts, groups, accuracy } = collected;
+    const { batch, loss, objective, learningRate, gradNorm } = learned;
+    const { groupsKept, groupsFiltered, trainableTokens, totalTokens } = batch;
+    const { global_step: step, epoch } = state;
+    const seconds = { rolloutSeconds: collected.seconds, trainingSeconds: learned.seconds };
+    const finishedEarly = rollouts.filter(({ messages }) => messages < rollout.max_turns * 2).length;
+    const cost = performance.measure({ ...seconds, samples: rollouts.length });
+    const at = { step, epoch, loss, learningRate, gradNorm };
+    const groupCounts = { groupsKept, groupsFiltered, trainableTokens, totalTokens };
+    books.recordStep({
+      ...grpoStepMetrics({
+        ...at,
+        ...groupCounts,
+        objective,
+        accuracy,
+        rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
+        earlyExits: finishedEarly,
+        completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
+      }),
+      ...cost,
+    });
+    books.progress('training');
+    logs.training.info(trainingStep({ loss, policyLoss: objective.policyLoss, klLoss: objective.klLoss }), { step });
+    logs.training.info(books.stepLine(), { step });
+    logs.performance.info(performanceLine(cost), { step });
+    const counts = { totalGroups: groups.length, rollouts: rollouts.length, finishedEarly };
+    verbose(groupSummary({ ...counts, ...groupCounts, ...seconds }), step);
+  }
+
+  return { collect, learn, report };
+}

@@ -1,0 +1,192 @@
+import { readdirSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { AttemptSpec, ResumeCandidate } from '../../contracts/agent-operations.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../test-support/embedded-server.ts';
+import {
+  event,
+  fence,
+  finalBytes,
+  type Life,
+  live,
+  measured,
+  messages,
+  modelOf,
+  stopAt,
+} from '../test-support/lives.ts';
+
+let root: string;
+let task: TestTask;
+let server: EmbeddedServer;
+/** A run that nothing happened to. */
+let whole: Life;
+const rollout = { num_rollouts: 6, concurrency: 3, max_new_tokens: 3, temperature: 1 };
+const model = { max_seq_length: 64, use_lora: true, lora: { r: 4, alpha: 8 } };
+const training = {
+  batch_size: 4,
+  max_steps: 10,
+  learning_rate: 3e-3,
+  eval_steps: 4,
+  save_steps: 3,
+  max_eval_samples: 5,
+};
+const state = ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'model_version.txt', 'training_metadata.json'];
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'tandem-grpo-'));
+  const random = await writeTestTask(path.join(root, 'task'), { train: 20, validation: 5, limit: 5 });
+  // A little imitation, so that completions are digits and some of them right: groups then differ.
+  const imitate = { batch_size: 20, max_steps: 8, learning_rate: 5e-3, eval_steps: 0, run_baseline_eval: false };
+  const spec = testSpec(random, { method: 'sft', model: { use_lora: false }, training: imitate });
+  const imitated = await live(testAttempt({ spec, task: random, directory: root }), path.join(root, 'sft'));
+  task = { ...random, model: await modelOf(imitated, path.join(root, 'model')) };
+  server = await start();
+  whole = await live(attempt({ number: 11, verbose: true }), path.join(root, 'whole'));
+});
+afterAll(async () => {
+  await server.kill();
+  await rm(root, { recursive: true, force: true });
+});
+
+const start = () =>
+  startEmbeddedServer({ model: task.model, adaptersRoot: path.join(root, 'run', 'adapters'), directory: root });
+
+interface Given {
+  readonly written?: Record<string, unknown>;
+  readonly number?: number;
+  readonly resume?: readonly ResumeCandidate[];
+  readonly verbose?: boolean;
+}
+
+function attempt(given: Given = {}): AttemptSpec {
+  const spec = testSpec(task, { method: 'grpo', model, training, rollout, ...given.written });
+  const { number = 1, resume = [], verbose = false } = given;
+  return testAttempt({
+    ...{ spec, task, directory: path.join(root, 'run'), inferenceUrl: server.url },
+    ...{ attempt: number, resume, verbose },
+  });
+}
+
+function metric(life: Life, name: string): unknown[] {
+  return life.records.flatMap((record) =>
+    record.kind === 'metrics' && name in record.values ? [record.values[name]] : [],
+  );
+}
+
+/** Policy updates: without some, equal bytes would say nothing. */
+function updates(life: Life): number {
+  return life.manifests.at(-1)!.policy_version;
+}
+
+test('a run that was stopped and fenced off on its way ends with the bytes of one that was not', async () => {
+  const files = ['model/adapter_model.safetensors', ...state];
+  const first = await live(attempt({ number: 21 }), path.join(root, 'torn'), stopAt(1));
+  const second = await live(attempt({ number: 22, resume: first.candidates }), path.join(root, 'torn'), fence(5));
+  const resume = [...second.candidates, ...first.candidates];
+  const third = await live(attempt({ number: 23, resume }), path.join(root, 'torn'));
+  expect([whole, first, second, third].map((life) => life.exitCode)).toEqual([0, 0, 70, 0]);
+
+  expect(updates(whole)).toBeGreaterThan(1);
+  expect(await finalBytes(third, files)).toEqual(await finalBytes(whole, files));
+  expect(measured([first, second, third])).toEqual(measured([whole]));
+});
+
+test('the server computes with the trainer to the last bit, so nothing has to be corrected', () => {
+  expect(updates(whole)).toBeGreaterThan(1);
+  expect(Math.max(...(metric(whole, 'train/mismatch_abs') as number[]))).toBe(0);
+  expect(Math.max(...(metric(whole, 'train/mismatch_truncated') as number[]))).toBe(0);
+});
+
+test('only the policy version that serves is left in the shared directory', () => {
+  const left = readdirSync(path.join(root, 'run', 'adapters')).filter((name) => name.startsWith('run-test0000-a11-'));
+  expect(left).toEqual([expect.stringMatching(/^run-test0000-a11-v\d+$/)]);
+});
+
+test('a server that dies on the way is found again where it was restarted, and nothing of the run changes', async () => {
+  const restarted = await live(attempt({ number: 42 }), path.join(root, 'restarted'), (plane) => {
+    let killed = false;
+    plane.onRecord((record) => {
+      if (killed || record.kind !== 'metrics' || record.step !== 2) return;
+      killed = true;
+      void server.kill().then(async () => {
+        server = await start();
+        plane.attempt = { ...plane.attempt, inference_url: server.url };
+      });
+    });
+  });
+  expect(restarted.errors).toEqual([]);
+  expect(restarted.exitCode).toBe(0);
+  expect(messages(restarted).some((message) => message.startsWith('The inference server has to be found again'))).toBe(
+    true,
+  );
+  expect(measured([restarted])).toEqual(measured([whole]));
+});
+
+test('a group of one learns nothing, and the run still evaluates, saves and completes, with a warning', async () => {
+  const smoke = { batch_size: 1, max_steps: 2, eval_steps: 1, save_steps: 1 };
+  const written = { training: smoke, rollout: { ...rollout, num_rollouts: 1, concurrency: 1 } };
+  const life = await live(attempt({ number: 51, written }), path.join(root, 'smoke'));
+  expect(life.exitCode).toBe(0);
+  expect(life.manifests.map(({ step, policy_version }) => [step, policy_version])).toEqual([
+    [1, 0],
+    [2, 0],
+  ]);
+  expect(measured([life]).evaluations).toHaveLength(3);
+  expect(messages(life)).toContainEqual(expect.stringContaining('a group of one has no variance'));
+  expect(life.records).toContainEqual(expect.objectContaining({ name: 'finished', reason: 'completed' }));
+});
+
+test('full weights are published as models, and a KL term is measured against the start', async () => {
+  const written = { model: { max_seq_length: 64, use_lora: false }, grpo: { kl_coef: 0.1 } };
+  const life = await live(attempt({ number: 61, written }), path.join(root, 'full'));
+  expect(life.errors).toEqual([]);
+  expect(life.exitCode).toBe(0);
+  expect(updates(life)).toBeGreaterThan(1);
+  const kl = metric(life, 'train/kl') as number[];
+  expect(kl[0]).toBe(0);
+  expect(Math.max(...kl)).toBeGreaterThan(0);
+  expect(Math.max(...(metric(life, 'train/mismatch_abs') as number[]))).toBe(0);
+});
+
+test('a server that goes on serving the base model in silence is caught by the canary', async () => {
+  const proxy = createServer((request, response) => {
+    void (async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of request) chunks.push(chunk as Buffer);
+      // Any policy version but the first is answered by the base model.
+      const body = Buffer.concat(chunks)
+        .toString()
+        .replace(/"model":"[^"]*-v[1-9]\d*"/, '"model":"run-test0000"');
+      const target = `${server.url.replace('/v1', '')}${request.url}`;
+      const reply = await fetch(
+        target,
+        request.method === 'POST' ? { method: 'POST', headers: { 'content-type': 'application/json' }, body } : {},
+      );
+      response.writeHead(reply.status).end(await reply.text());
+    })();
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const { port } = proxy.address() as AddressInfo;
+  const through = { ...attempt({ number: 81 }), inference_url: `http://127.0.0.1:${port}/v1` };
+  const life = await live(through, path.join(root, 'silent'));
+  proxy.closeAllConnections();
+  proxy.close();
+  expect(life.exitCode).toBe(69);
+  expect(event(life, 'failed')).toMatchObject({
+    reason: 'inference_failed',
+    message: expect.stringMatching(/does not compute what the trainer computes for run-test0000-a81-v1/),
+  });
+});
+
+test('a verbose step tells its phases and its groups', () => {
+  const said = messages(whole);
+  expect(said).toContain('--- Phase: backpropagation ---');
+  expect(said).toContainEqual(expect.stringMatching(/^Group Summary:\n {2}Total groups: 4\n/));
+  expect(said).toContain('Collecting rollouts: 4 tasks × 6 rollouts');
+  expect(said).toContainEqual(expect.stringMatching(/^\[ROLLOUT\] Task train_\d+ \| Rollout 6\/6$/));
+});

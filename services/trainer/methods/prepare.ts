@@ -1,0 +1,112 @@
+import { deriveSeed } from '../../model/random.ts';
+import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
+import { createCheckpointSaver } from '../checkpoint-saver.ts';
+import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
+import { type Dataset, readDataset } from '../data/dataset.ts';
+import { hashModel } from '../data/hash-inputs.ts';
+import type { Evaluator } from '../evaluation/evaluation-books.ts';
+import { TrainerError } from '../failure.ts';
+import { createLearner, type Learner } from '../learner/learner.ts';
+import { loadPolicy, type Policy } from '../learner/policy.ts';
+import type { ScheduleOptions } from '../optimizer/schedule.ts';
+import { startClock } from '../progress.ts';
+import { startingPoint } from '../resume.ts';
+import type { Session } from '../session.ts';
+
+/** What every method reads before it starts. */
+export interface Loaded {
+  readonly policy: Policy;
+  readonly train: Dataset;
+  /** Null without `data.val_data`; at most `training.max_eval_samples` examples. */
+  readonly validation: Dataset | null;
+}
+
+/** Reads the model and the data. */
+export async function load(session: Session, options: { readonly withReference: boolean }): Promise<Loaded> {
+  const { attempt, spec, engine, logs } = session;
+  if (attempt.train_data === null) {
+    throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
+  }
+  const policy = await loadPolicy({
+    engine,
+    spec,
+    modelDirectory: attempt.model_directory,
+    baseAdapterDirectory: attempt.base_adapter_directory,
+    withReference: options.withReference,
+  });
+  const { trainable, total } = policy.size;
+  logs.training.info(
+    `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
+    { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
+  );
+  const train = await readDataset(attempt.train_data, 'train');
+  const validation = attempt.val_data === null ? null : await readDataset(attempt.val_data, 'val');
+  const limit = spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY;
+  logs.training.info(
+    `Data loaded: ${train.examples.length} training, ${Math.min(limit, validation?.examples.length ?? 0)} validation examples`,
+  );
+  if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
+    logs.eval.warning(
+      'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
+    );
+  }
+  return { policy, train, validation: validation && { ...validation, examples: validation.examples.slice(0, limit) } };
+}
+
+/** A method at the point where its steps begin. */
+export interface Started {
+  readonly learner: Learner;
+  readonly books: Bookkeeping;
+  readonly order: DataOrder;
+  readonly schedule: ScheduleOptions;
+}
+
+/**
+ * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
+ * @param examples in one pass over the data
+ * @param perStep examples of one optimizer step
+ */
+export async function start(
+  session: Session,
+  params: {
+    readonly loaded: Loaded;
+    readonly examples: number;
+    readonly perStep: number;
+    readonly evaluator: Evaluator | null;
+  },
+): Promise<Started> {
+  const { spec, attempt } = session;
+  const { training } = spec;
+  const { policy, train } = params.loaded;
+  const learner = createLearner({
+    policy,
+    betas: [training.adam_beta1, training.adam_beta2],
+    eps: training.adam_epsilon,
+    weightDecay: training.weight_decay,
+    maxGradNorm: training.max_grad_norm,
+    dropoutSeed: deriveSeed(spec.seed, 'lora-dropout'),
+  });
+  const model = await hashModel(attempt.model_directory);
+  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
+  const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
+  const schedule: ScheduleOptions = {
+    type: training.lr_scheduler_type,
+    learningRate: training.learning_rate,
+    warmupSteps: training.warmup_steps,
+    totalSteps: training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(params.examples, params.perStep)),
+  };
+  const books = createBookkeeping({
+    session,
+    state,
+    clock: startClock({ now: session.now, before: state.elapsed_seconds }),
+    saver: createCheckpointSaver(session, resumedStep),
+    policy,
+    learner,
+    schedule,
+    dataSize: params.examples,
+    evaluator: params.evaluator,
+    inputs,
+  });
+  const order = createDataOrder({ size: params.examples, seed: spec.seed, shuffle: spec.data.shuffle });
+  return { learner, books, order, schedule };
+}

@@ -1,0 +1,67 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
+import {
+  fence,
+  finalBytes,
+  type Interruption,
+  type Life,
+  live,
+  measured,
+  stopAt,
+  terminateAt,
+} from '../test-support/lives.ts';
+
+let root: string;
+let task: TestTask;
+const state = ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'model_version.txt', 'training_metadata.json'];
+const full = { files: ['model/model.safetensors', ...state], model: { use_lora: false } };
+const lora = {
+  files: ['model/adapter_model.safetensors', 'model/adapter_config.json', ...state],
+  model: { use_lora: true, lora: { r: 4, alpha: 8, dropout: 0.1 } },
+};
+const training = {
+  ...{ batch_size: 6, gradient_accumulation_steps: 2, max_steps: 22, learning_rate: 1e-3, lr_scheduler_type: 'cosine' },
+  ...{ warmup_steps: 3, weight_decay: 0.01, eval_steps: 6, save_steps: 8, logging_steps: 5 },
+};
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'tandem-exact-'));
+  task = await writeTestTask(path.join(root, 'task'), { train: 100, validation: 24, limit: 20 });
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+/** Starts each life from what the ones before left, the last one uninterrupted. */
+async function livesOf(
+  name: string,
+  model: Record<string, unknown>,
+  interruptions: readonly Interruption[],
+): Promise<Life[]> {
+  const lives: Life[] = [];
+  const directory = path.join(root, name);
+  const spec = testSpec(task, { method: 'sft', model, training });
+  for (let number = 1; number <= interruptions.length + 1; number++) {
+    const resume = lives.flatMap((life) => life.candidates).sort((a, b) => b.manifest!.step - a.manifest!.step);
+    const attempt = testAttempt({ spec, task, directory, attempt: number, resume });
+    lives.push(await live(attempt, directory, interruptions[number - 1]));
+  }
+  return lives;
+}
+
+test.each([
+  { kind: 'full', ...full, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
+  { kind: 'lora', ...lora, interruptions: [stopAt(4), fence(14)], exits: [0, 70, 0] },
+])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
+  const { kind, files, model, interruptions, exits } = given;
+  const whole = await livesOf(`${kind}-whole`, model, []);
+  const torn = await livesOf(`${kind}-torn`, model, interruptions);
+  expect([...whole, ...torn].flatMap((life) => life.errors)).toEqual([]);
+  expect(whole.map((life) => life.exitCode)).toEqual([0]);
+  expect(torn.map((life) => life.exitCode)).toEqual(exits);
+
+  expect(await finalBytes(torn.at(-1)!, files)).toEqual(await finalBytes(whole[0]!, files));
+  expect(measured(torn)).toEqual(measured(whole));
+  expect(measured(whole).evaluations.map(({ step }) => step)).toEqual([-1, 6, 12, 18]);
+});

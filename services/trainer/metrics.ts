@@ -1,0 +1,119 @@
+import type { Evaluation } from '../contracts/evaluation.ts';
+import type { RecordBody } from '../contracts/record.ts';
+import type { GrpoMetrics } from './objectives/grpo-metrics.ts';
+import type { Statistics } from './statistics.ts';
+
+/*
+ * The names of everything that is measured (requirements M1, M2, M3), in one place. A value that depends on the machine or the time of
+ * day is named `perf/` or `system/` and is no part of what a resumed run repeats.
+ */
+
+export type MetricValues = Readonly<Record<string, number>>;
+
+/** What every method measures of a step. */
+interface StepMetrics {
+  readonly step: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  /** Before clipping; null when the step made no update. */
+  readonly gradNorm: number | null;
+}
+
+export function sftStepMetrics(at: StepMetrics & { readonly tokens: number; readonly entropy: number }): MetricValues {
+  return { ...stepMetrics(at), 'train/entropy': at.entropy, 'train/tokens': at.tokens };
+}
+
+export interface GrpoStep extends StepMetrics {
+  readonly rewards: Statistics;
+  /** Share of rollouts that succeeded. */
+  readonly accuracy: number;
+  readonly groupsKept: number;
+  readonly groupsFiltered: number;
+  readonly earlyExits: number;
+  readonly trainableTokens: number;
+  readonly totalTokens: number;
+  readonly completionLength: number;
+  readonly objective: GrpoMetrics;
+}
+
+export function grpoStepMetrics(at: GrpoStep): MetricValues {
+  const { objective, rewards } = at;
+  return {
+    ...stepMetrics(at),
+    'train/policy_loss': objective.policyLoss,
+    'train/kl_loss': objective.klLoss,
+    'train/kl': objective.kl,
+    'train/accuracy': at.accuracy,
+    'train/avg_reward': rewards.mean,
+    'train/reward': rewards.mean,
+    'train/median_reward': rewards.median,
+    'train/reward_std': rewards.std,
+    'train/groups_kept': at.groupsKept,
+    'train/groups_filtered': at.groupsFiltered,
+    'train/num_early_exit': at.earlyExits,
+    'train/trainable_token_ratio': at.totalTokens === 0 ? 0 : at.trainableTokens / at.totalTokens,
+    'train/completion_length': at.completionLength,
+    'train/entropy': objective.entropy,
+    'train/clip_fraction_low': objective.clipFractionLow,
+    'train/clip_fraction_high': objective.clipFractionHigh,
+    'train/ratio_mean': objective.ratioMean,
+    'train/mismatch_kl': objective.mismatchKl,
+    'train/mismatch_abs': objective.mismatchAbs,
+    'train/mismatch_weight': objective.mismatchWeight,
+    'train/mismatch_truncated': objective.mismatchTruncated,
+  };
+}
+
+/** Of an evaluation with rewards, and the names by which older scripts ask for them. */
+export function rewardEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {
+  return {
+    'eval/accuracy': evaluation.accuracy,
+    'eval/best_accuracy': bestAccuracy,
+    'eval/avg_reward': evaluation.avg_reward,
+    'eval/reward': evaluation.avg_reward,
+    'eval/median_reward': evaluation.median_reward,
+    'eval/reward_std': evaluation.std_reward,
+    'eval/std_reward': evaluation.std_reward,
+    ...(evaluation.avg_turns !== undefined && { 'eval/avg_turns': evaluation.avg_turns }),
+    eval_avg_test_pass_rate: evaluation.accuracy,
+    val_reward: evaluation.avg_reward,
+    'inference/step': evaluation.step,
+  };
+}
+
+export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {
+  return {
+    'eval/accuracy': evaluation.accuracy,
+    'eval/best_accuracy': bestAccuracy,
+    ...(evaluation.eval_loss !== undefined && { eval_loss: evaluation.eval_loss, 'eval/loss': evaluation.eval_loss }),
+  };
+}
+
+/** A record of values, with NaN and infinities as words. */
+export function metricsRecord(
+  at: { readonly step: number; readonly epoch: number; readonly samples: number },
+  values: MetricValues,
+): Extract<RecordBody, { kind: 'metrics' }> {
+  return { kind: 'metrics', ...at, values: Object.fromEntries(Object.entries(values).map(([k, v]) => [k, word(v)])) };
+}
+
+/** Whether a value is a function of the training itself, and so the same after a resume. */
+export function isReproducible(name: string): boolean {
+  return !name.startsWith('perf/') && !name.startsWith('system/');
+}
+
+function stepMetrics({ step, epoch, loss, learningRate, gradNorm }: StepMetrics): MetricValues {
+  return {
+    'train/loss': loss,
+    'train/learning_rate': learningRate,
+    'train/epoch': epoch,
+    'train/step': step,
+    ...(gradNorm !== null && { 'train/grad_norm': gradNorm }),
+  };
+}
+
+function word(value: number): number | 'NaN' | 'Infinity' | '-Infinity' {
+  if (Number.isFinite(value)) return value;
+  return Number.isNaN(value) ? 'NaN' : value > 0 ? 'Infinity' : '-Infinity';
+}

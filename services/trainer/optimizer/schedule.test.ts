@@ -1,0 +1,36 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { learningRateAt, schedulerState } from './schedule.ts';
+
+const golden: { lr: number; warmup_steps: number; total_steps: number; rates: Record<string, number[]> } = JSON.parse(
+  readFileSync(new URL('../../../test/golden/trainer/torch/schedules.json', import.meta.url), 'utf8'),
+);
+const types = ['constant', 'linear', 'cosine'] as const;
+
+test.each(types)('%s gives the learning rates of transformers', (type) => {
+  const options = scheduleOf(type);
+  const rates = golden.rates[type]!.map((_, step) => learningRateAt(options, step));
+  expect(rates[0]).toBe(0);
+  for (const [step, rate] of rates.entries()) expect(rate).toBeCloseTo(golden.rates[type]![step]!, 15);
+});
+
+test('without warm-up the first update has the full rate', () => {
+  for (const type of types) expect(learningRateAt({ ...scheduleOf(type), warmupSteps: 0 }, 0)).toBe(golden.lr);
+});
+
+test('a decayed rate stays 0 beyond the planned end', () => {
+  for (const type of ['linear', 'cosine'] as const) expect(learningRateAt(scheduleOf(type), 18)).toBe(0);
+});
+
+test('the state after n updates holds the rate of the next one', () => {
+  const options = scheduleOf('linear');
+  expect(schedulerState(options, 5)).toEqual({
+    baseLrs: [golden.lr],
+    lastEpoch: 5,
+    lastLr: [learningRateAt(options, 5)],
+  });
+});
+
+function scheduleOf(type: (typeof types)[number]) {
+  return { type, learningRate: golden.lr, warmupSteps: golden.warmup_steps, totalSteps: golden.total_steps };
+}

@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { ResumeCandidate } from '../contracts/agent-operations.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
+import { event, finalBytes, type Life, live, messages } from './test-support/lives.ts';
+
+let root: string;
+let task: TestTask;
+/** An uninterrupted run. */
+let whole: Life;
+const training = { batch_size: 8, max_steps: 6, learning_rate: 1e-3, eval_steps: 3, save_steps: 2, logging_steps: 2 };
+const files = ['model/adapter_model.safetensors', 'optimizer.pt'];
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'tandem-resume-'));
+  task = await writeTestTask(path.join(root, 'task'), { train: 40, validation: 8, limit: 9 });
+  whole = await run([]);
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+async function run(
+  resume: readonly ResumeCandidate[],
+  written: Record<string, Record<string, unknown>> = {},
+): Promise<Life> {
+  const directory = await mkdtemp(path.join(root, 'run-'));
+  const model = { use_lora: true, lora: { r: 4 } };
+  const spec = testSpec(task, { method: 'sft', model, ...written, training: { ...training, ...written['training'] } });
+  const attempt = resume.length === 0 ? 1 : 2;
+  return live(testAttempt({ spec, task, directory, attempt, resume }), directory);
+}
+
+function at(step: number): ResumeCandidate[] {
+  return whole.candidates.filter(({ manifest }) => manifest?.step === step);
+}
+
+/** A checkpoint of its own at a step, to be damaged. */
+async function checkpointAt(step: number): Promise<ResumeCandidate & { directory: string }> {
+  const life = await run([], { training: { max_steps: step, eval_steps: 0 } });
+  return life.candidates.find(({ manifest }) => manifest?.step === step) as ResumeCandidate & { directory: string };
+}
+
+test('a resume tells what it restored, and ends with the same bytes', async () => {
+  const life = await run(at(4));
+  expect(messages(life)).toEqual(
+    expect.arrayContaining([
+      '✓ Optimizer state loaded',
+      '✓ Scheduler state loaded',
+      '✓ Training state loaded:',
+      '  Global step: 4',
+      'Resumed from step 4, epoch 0',
+    ]),
+  );
+  expect(event(life, 'resumed')).toMatchObject({ data: { step: 4 } });
+  expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+});
+
+test('a damaged checkpoint is passed over for the one before it, and the reason is told', async () => {
+  const damaged = await checkpointAt(4);
+  await appendFile(path.join(damaged.directory, 'optimizer.pt'), 'x');
+  const life = await run([damaged, ...at(2)]);
+  expect(event(life, 'checkpoint_rejected')).toMatchObject({
+    message: expect.stringMatching(/checkpoint-4 cannot be used: .*optimizer\.pt has \d+ bytes, the manifest says \d+/),
+  });
+  expect(event(life, 'resumed')).toMatchObject({ data: { step: 2 } });
+  expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+});
+
+test('with nothing but damaged checkpoints the run fails', async () => {
+  const damaged = await checkpointAt(4);
+  await rm(path.join(damaged.directory, 'model', 'adapter_model.safetensors'));
+  const life = await run([damaged]);
+  expect(life.exitCode).toBe(67);
+  expect(event(life, 'failed')).toMatchObject({
+    reason: 'invalid_checkpoint',
+    remedy: expect.stringContaining('another'),
+  });
+});
+
+test('a checkpoint of full weights, of another model or of another rank is not loaded into an adapter', async () => {
+  const other = (model: Record<string, unknown>) => run(at(4), { model });
+  const [full, rank] = [await other({ use_lora: false }), await other({ use_lora: true, lora: { r: 2 } })];
+  expect(event(full, 'failed')).toMatchObject({ message: expect.stringContaining('holds a LoRA adapter') });
+  expect(event(rank, 'failed')).toMatchObject({ message: expect.stringContaining('this run trains [2,') });
+  const [candidate] = at(4);
+  const manifest = { ...candidate!.manifest!, inputs: { ...candidate!.manifest!.inputs, model: '0'.repeat(64) } };
+  const foreign = await run([{ ...candidate!, manifest }]);
+  expect(event(foreign, 'failed')).toMatchObject({ message: expect.stringContaining('another base model') });
+});
+
+test('a folder that never had a manifest, without optimizer and state, starts at step 0 with what it has', async () => {
+  const bare = await checkpointAt(2);
+  for (const name of ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'training_state.json', 'model_version.txt']) {
+    await rm(path.join(bare.directory, name));
+  }
+  const life = await run([{ ...bare, manifest: null }]);
+  expect(life.exitCode).toBe(0);
+  expect(messages(life)).toEqual(
+    expect.arrayContaining([
+      '⚠ Optimizer state not found, starting with fresh optimizer',
+      '⚠ Training state not found, starting from step 0',
+      'Resumed from step 0, epoch 0',
+    ]),
+  );
+});
+
+test('the data starts at its beginning when the spec says so, or when it is other data', async () => {
+  const skipped = await run(at(4), { checkpoint: { ignore_data_skip: true } });
+  expect(skipped.manifests.at(-1)?.epoch).toBeCloseTo(16 / 40);
+  const [candidate] = at(4);
+  const manifest = { ...candidate!.manifest!, inputs: { ...candidate!.manifest!.inputs, train_data: '0'.repeat(64) } };
+  const changed = await run([{ ...candidate!, manifest }]);
+  expect(changed.manifests.at(-1)?.epoch).toBeCloseTo(16 / 40);
+  expect(messages(changed)).toContainEqual(expect.stringContaining('The training data has changed'));
+});
+
+test('a finished run under other limits goes on from its end', async () => {
+  const life = await run(whole.candidates, { training: { max_steps: 7 } });
+  expect(life.manifests.map(({ step, purposes }) => [step, purposes])).toEqual([[7, ['final']]]);
+});
+
+test('a checkpoint that is offered by URLs is fetched', async () => {
+  const [candidate] = at(4);
+  const store = createServer((request, response) =>
+    response.end(readFileSync(path.join(candidate!.directory!, request.url!))),
+  );
+  await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
+  const { port } = store.address() as AddressInfo;
+  const named = candidate!.manifest!.files.map((file) => [file.path, `http://127.0.0.1:${port}/${file.path}`]);
+  const life = await run([{ ...candidate!, directory: null, urls: Object.fromEntries(named) }]);
+  store.closeAllConnections();
+  store.close();
+  expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+});

@@ -1,0 +1,72 @@
+import { deriveSeed } from '../../model/random.ts';
+import type { PromptExample } from '../data/tokenize.ts';
+
+/** One completion of a task and what it was worth. */
+export interface Rollout {
+  readonly completion: readonly number[];
+  /** As the server reported them, per completion token. */
+  readonly logprobs: readonly number[];
+  readonly text: string;
+  readonly reward: number;
+  readonly success: boolean;
+  readonly turns: number;
+  readonly messages: number;
+}
+
+/** The rollouts of one task: the group that GRPO compares. */
+export interface RolloutGroup {
+  readonly task: PromptExample;
+  readonly rollouts: readonly Rollout[];
+}
+
+export interface Environment {
+  /** Plays a task `count` times. */
+  play(task: PromptExample, count: number, seed: number, signal: AbortSignal): Promise<Rollout[]>;
+}
+
+/**
+ * Plays all tasks, `concurrency` at a time. Seeds depend on the run's seed, `purpose` and the task's place alone, and the groups come
+ * back in the order of the tasks, so the order in which completions arrive is not to be seen.
+ *
+ * @param onGroup called in the order of the tasks, as soon as that order allows
+ */
+export async function collectRollouts(params: {
+  readonly environment: Environment;
+  readonly tasks: readonly PromptExample[];
+  readonly rollouts: number;
+  readonly concurrency: number;
+  readonly seed: number;
+  readonly purpose: readonly (string | number)[];
+  readonly signal: AbortSignal;
+  readonly onGroup?: (group: RolloutGroup) => void;
+}): Promise<RolloutGroup[]> {
+  const { environment, tasks, seed, purpose, signal, onGroup } = params;
+  const groups: RolloutGroup[] = [];
+  const done = new Map<number, RolloutGroup>();
+  let next = 0;
+
+  async function worker(): Promise<void> {
+    while (next < tasks.length) {
+      const index = next++;
+      const task = tasks[index]!;
+      const rollouts = await environment.play(task, params.rollouts, taskSeed(seed, purpose, index), signal);
+      done.set(index, { task, rollouts });
+      handOver();
+    }
+  }
+
+  function handOver(): void {
+    for (let group = done.get(groups.length); group; group = done.get(groups.length)) {
+      groups.push(group);
+      onGroup?.(group);
+    }
+  }
+
+  await Promise.all(Array.from({ length: Math.min(params.concurrency, tasks.length) }, worker));
+  return groups;
+}
+
+/** 48 bits: an integer that JSON and every server carry unharmed. */
+export function taskSeed(seed: number, purpose: readonly (string | number)[], index: number): number {
+  return Number(BigInt.asUintN(48, deriveSeed(seed, ...purpose, index)));
+}

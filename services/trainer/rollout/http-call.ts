@@ -1,0 +1,53 @@
+import http from 'node:http';
+import https from 'node:https';
+import { withDeadline } from '../deadline.ts';
+
+export interface HttpReply {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Connections are kept between calls: a step makes many short ones. */
+const agents = {
+  'http:': new http.Agent({ keepAlive: true, maxSockets: 1024 }),
+  'https:': new https.Agent({ keepAlive: true, maxSockets: 1024 }),
+};
+
+/**
+ * One HTTP exchange with a JSON body. Unlike fetch it has no time limit of its own, which would cut off servers that take minutes.
+ *
+ * @throws the connection's error, a `TimeoutError` after `timeoutMs`, or the signal's reason.
+ */
+export function httpCall(params: {
+  readonly url: URL;
+  readonly body?: unknown;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}): Promise<HttpReply> {
+  const { url, body, timeoutMs, signal } = params;
+  const secure = url.protocol === 'https:';
+  const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
+  const headers = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {};
+  return withDeadline(
+    timeoutMs,
+    signal,
+    (limit) =>
+      new Promise((resolve, reject) => {
+        const fail = (error: unknown) => reject(limit.aborted ? limit.reason : error);
+        const request = (secure ? https : http).request(
+          url,
+          { method: bytes ? 'POST' : 'GET', headers, agent: agents[secure ? 'https:' : 'http:'], signal: limit },
+          (response) => {
+            const chunks: Buffer[] = [];
+            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            response.on('error', fail);
+            response.on('end', () =>
+              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+            );
+          },
+        );
+        request.on('error', fail);
+        request.end(bytes);
+      }),
+  );
+}

@@ -1,0 +1,142 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, expect, test } from 'vitest';
+import { createInferenceServer, type InferenceServer, loadIfAbsent } from './inference-server.ts';
+import { createVllmClient } from './vllm-client.ts';
+
+const never = new AbortController().signal;
+const request = { prompt: [1, 2], n: 2, maxTokens: 4, temperature: 1, seed: 7, stopTokenIds: [0] };
+const adapter = { kind: 'adapter', name: 'run-x-a1-v3', path: '/adapters/run-x-a1-v3' } as const;
+const servers: Server[] = [];
+
+afterEach(() => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    server.close();
+  }
+});
+
+/** A server whose answers to completions are given; it is healthy and takes every adapter. */
+async function serve(completions: (response: ServerResponse, call: number) => void) {
+  const seen: { path: string; body: unknown }[] = [];
+  let calls = 0;
+  const server = createServer((incoming, response) => {
+    let text = '';
+    incoming.on('data', (chunk) => {
+      text += chunk;
+    });
+    incoming.on('end', () => {
+      seen.push({ path: incoming.url ?? '', body: text === '' ? null : JSON.parse(text) });
+      if (incoming.url === '/v1/completions') completions(response, ++calls);
+      else response.end('Success');
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { seen, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1` };
+}
+
+const choice = (index: number, tokens = [5, 0]) => ({
+  ...{ index, text: '', finish_reason: 'stop', token_ids: tokens },
+  logprobs: { token_logprobs: tokens.map(() => -0.5) },
+});
+const answer = (response: ServerResponse, choices: unknown[]) => response.end(JSON.stringify({ choices }));
+const refuse = (response: ServerResponse, status: number, message: string) => {
+  response.statusCode = status;
+  response.end(JSON.stringify({ error: { message } }));
+};
+
+function open(url: () => string, timeoutSeconds = 5, relocate = async () => {}): InferenceServer {
+  const client = createVllmClient({ url, timeoutSeconds });
+  const server = createInferenceServer({ client, relocate, onRecovery: () => {}, patienceSeconds: 5 });
+  server.route(adapter);
+  return server;
+}
+
+test('completions come back in the order of their indices, with every sampling field said in the request', async () => {
+  const { url, seen } = await serve((response) => answer(response, [choice(1, [6]), choice(0)]));
+  const completions = await open(() => url).complete(request, never);
+  expect(completions.map(({ tokens }) => tokens)).toEqual([[5, 0], [6]]);
+  expect(seen[0]?.body).toEqual({
+    ...{ model: 'run-x-a1-v3', prompt: [[1, 2]], n: 2, max_tokens: 4, temperature: 1, top_p: 1, seed: 7 },
+    ...{ logprobs: 0, return_token_ids: true, stop_token_ids: [0] },
+  });
+});
+
+test.each([
+  ['too few choices', [choice(0)]],
+  ['a choice twice', [choice(0), choice(0)]],
+  ['a logprob that is missing', [choice(0), { ...choice(1), logprobs: { token_logprobs: [-0.1, -9999] } }]],
+  ['no token ids', [choice(0), { ...choice(1), token_ids: undefined }]],
+])('an answer with %s is refused', async (_what, choices) => {
+  const { url } = await serve((response) => answer(response, choices));
+  await expect(open(() => url).complete(request, never)).rejects.toMatchObject({ reason: 'inference_failed' });
+});
+
+test('a server that has forgotten the policy gets it again, once for all that ask', async () => {
+  let loaded = false;
+  const { url, seen } = await serve((response) => {
+    loaded ||= seen.some(({ path }) => path === '/v1/load_lora_adapter');
+    if (loaded) answer(response, [choice(0), choice(1)]);
+    else refuse(response, 404, 'The model `run-x-a1-v3` does not exist.');
+  });
+  const server = open(() => url);
+  const asked = await Promise.all(Array.from({ length: 8 }, () => server.complete(request, never)));
+  expect(asked).toHaveLength(8);
+  const loads = seen.filter(({ path }) => path === '/v1/load_lora_adapter');
+  expect(loads.map(({ body }) => body)).toEqual([{ lora_name: adapter.name, lora_path: adapter.path }]);
+});
+
+test('a server that is restarted between loading a new policy and checking it gets that policy again', async () => {
+  const next = { ...adapter, name: 'run-x-a1-v4', path: '/adapters/run-x-a1-v4' };
+  const { url, seen } = await serve((response, call) => {
+    if (call === 1) return refuse(response, 404, 'The model `run-x-a1-v4` does not exist.');
+    return answer(response, [{ ...choice(0), prompt_logprobs: [null, { 2: { logprob: -0.25 } }] }]);
+  });
+  const logprobs = await open(() => url).call(async (client) => {
+    await loadIfAbsent(client, next, never);
+    return client.promptLogprobs(next.name, [1, 2], never);
+  }, never);
+  expect(logprobs).toEqual([-0.25]);
+  const loads = seen.filter(({ path }) => path === '/v1/load_lora_adapter').map(({ body }) => body);
+  expect(loads.filter((body) => (body as { lora_name: string }).lora_name === next.name)).toHaveLength(2);
+});
+
+test('a server that is gone is looked for where the control plane says it is', async () => {
+  const { url } = await serve((response) => answer(response, [choice(0), choice(1)]));
+  let current = 'http://127.0.0.1:9/v1';
+  const server = open(
+    () => current,
+    5,
+    async () => {
+      current = url;
+    },
+  );
+  expect(await server.complete(request, never)).toHaveLength(2);
+});
+
+test('a server that never answers in time ends the run with the setting to raise', async () => {
+  const { url } = await serve(() => {});
+  await expect(open(() => url, 0.05).complete(request, never)).rejects.toMatchObject({
+    reason: 'vllm_unhealthy',
+    remedy: expect.stringContaining('inference.vllm.timeout'),
+  });
+});
+
+test('a request that the server finds wrong is not repeated', async () => {
+  let calls = 0;
+  const { url } = await serve((response) => {
+    calls += 1;
+    refuse(response, 400, 'the prompt is too long');
+  });
+  await expect(open(() => url).complete(request, never)).rejects.toThrow('the prompt is too long');
+  expect(calls).toBe(1);
+});
+
+test('stopping ends the wait at once', async () => {
+  const { url } = await serve(() => {});
+  const stop = new AbortController();
+  const waiting = open(() => url).complete(request, stop.signal);
+  setTimeout(() => stop.abort(new Error('stop')), 20);
+  await expect(waiting).rejects.toThrow('stop');
+});

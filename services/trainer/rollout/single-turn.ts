@@ -1,0 +1,43 @@
+import type { Tokenizer } from '../../model/tokenizer.ts';
+import type { Environment } from './collect-rollouts.ts';
+import type { InferenceServer } from './inference-server.ts';
+import type { Reward } from './rewards/reward.ts';
+
+/** One prompt, one completion, one reward. */
+export function createSingleTurn(params: {
+  readonly server: InferenceServer;
+  readonly tokenizer: Tokenizer;
+  readonly reward: Reward;
+  readonly temperature: number;
+  readonly maxNewTokens: number;
+}): Environment {
+  const { server, tokenizer, reward, temperature, maxNewTokens } = params;
+  return {
+    async play(task, count, seed, signal) {
+      const completions = await server.complete(
+        {
+          prompt: task.prompt,
+          n: count,
+          maxTokens: maxNewTokens,
+          temperature,
+          seed,
+          stopTokenIds: tokenizer.eosTokenIds,
+        },
+        signal,
+      );
+      return completions.map(({ tokens, logprobs }) => {
+        const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
+        const score = reward.score(text, task.answer);
+        return {
+          completion: tokens,
+          logprobs,
+          text,
+          reward: score,
+          success: score >= reward.highest,
+          turns: 1,
+          messages: task.messages + 1,
+        };
+      });
+    },
+  };
+}

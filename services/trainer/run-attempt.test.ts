@@ -1,0 +1,150 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { AttemptSpec } from '../contracts/agent-operations.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
+import { event, type Interruption, type Life, live, measured, messages } from './test-support/lives.ts';
+
+let root: string;
+let task: TestTask;
+/** An uninterrupted run. */
+let whole: Life;
+const training = { batch_size: 8, max_steps: 6, learning_rate: 1e-3, eval_steps: 3, save_steps: 2, logging_steps: 2 };
+
+beforeAll(async () => {
+  root = await mkdtemp(path.join(tmpdir(), 'tandem-attempt-'));
+  task = await writeTestTask(path.join(root, 'task'), { train: 40, validation: 8, limit: 9 });
+  whole = await run();
+});
+afterAll(() => rm(root, { recursive: true, force: true }));
+
+interface Given {
+  readonly training?: Record<string, unknown>;
+  readonly written?: Record<string, unknown>;
+  readonly attempt?: Partial<AttemptSpec>;
+  readonly during?: Interruption;
+}
+
+async function run(given: Given = {}): Promise<Life> {
+  const directory = await mkdtemp(path.join(root, 'run-'));
+  const written = { method: 'sft', model: { use_lora: true, lora: { r: 4 } }, ...given.written };
+  const spec = testSpec(task, { ...written, training: { ...training, ...given.training } });
+  const attempt = { ...testAttempt({ spec, task, directory }), ...given.attempt };
+  return live(attempt, directory, given.during);
+}
+
+describe('a run that completes', () => {
+  test('says how it went, from its start to its summary', () => {
+    expect(whole.exitCode).toBe(0);
+    const said = messages(whole);
+    expect(said).toContainEqual(expect.stringMatching(/^Step 2\/6 \(33\.3%\) \| elapsed 0:00:\d\d \| ETA 0:00:\d\d$/));
+    expect(said).toContainEqual(expect.stringMatching(/^Training step \| loss=\d+\.\d{3}$/));
+    expect(said).toContainEqual(expect.stringContaining('BASELINE EVALUATION'));
+    expect(said).toContainEqual(expect.stringContaining('TRAINING SUMMARY'));
+    expect(event(whole, 'started')).toBeDefined();
+    expect(event(whole, 'finished')).toMatchObject({ reason: 'completed', data: { step: 6, model: 'final' } });
+    expect(whole.records.map(({ n }) => n)).toEqual(whole.records.map((_, i) => i + 1));
+  });
+
+  test('commits a checkpoint for each purpose, with the last record that it covers', () => {
+    expect(whole.manifests.map(({ step, purposes }) => [step, purposes])).toEqual([
+      [2, ['step']],
+      [3, ['best']],
+      [4, ['step']],
+      [6, ['step', 'best', 'final']],
+    ]);
+    for (const { step, record, epoch } of whole.manifests) {
+      const covered = whole.records.filter(({ n, kind }) => n <= record && kind === 'metrics');
+      expect(covered.at(-1)).toMatchObject({ step });
+      expect(epoch).toBeCloseTo((step * 8) / 40);
+    }
+  });
+
+  test('leaves nothing in its workspace but the spool', async () => {
+    const work = path.join(path.dirname(whole.directory), 'work-a1');
+    expect(await readdir(path.join(work, 'checkpoints'))).toEqual([]);
+    expect((await readdir(work)).sort()).toEqual(['checkpoints', 'spool.jsonl']);
+  });
+});
+
+test('a control plane that goes away does not disturb training, and then hears everything', async () => {
+  const life = await run({
+    during: (plane) => {
+      plane.onRecord((record) => {
+        if (record.kind !== 'evaluation') return;
+        plane.failWith = 503;
+        setTimeout(() => {
+          plane.failWith = null;
+        }, 700);
+      });
+    },
+  });
+  expect(life.exitCode).toBe(0);
+  expect(life.records.map(({ n }) => n)).toEqual(life.records.map((_, i) => i + 1));
+  expect(measured([life])).toEqual(measured([whole]));
+});
+
+test('a wish for a checkpoint is met at the next step', async () => {
+  const life = await run({
+    training: { max_steps: 40, save_steps: 1000, eval_steps: 0 },
+    during: (plane) => {
+      plane.want = 'save';
+    },
+  });
+  expect(life.manifests.map(({ purposes }) => purposes)).toEqual([['stop'], ['final']]);
+});
+
+test('the target accuracy ends training early and says so', async () => {
+  const life = await run({ training: { target_accuracy: 0 } });
+  expect(event(life, 'finished')).toMatchObject({ reason: 'target_accuracy_reached', data: { step: 3 } });
+  expect(life.manifests.at(-1)).toMatchObject({ step: 3, purposes: ['best', 'final'] });
+  expect(messages(life)).toContainEqual(expect.stringContaining('Target accuracy reached: yes'));
+});
+
+test('evaluations without improvement end training early', async () => {
+  const patience = { metric_for_best_model: 'eval/accuracy', early_stopping_patience: 1, learning_rate: 1e-9 };
+  const life = await run({ training: { ...patience, eval_steps: 2 } });
+  expect(event(life, 'finished')).toMatchObject({ reason: 'early_stopped', data: { step: 4, best_step: 2 } });
+});
+
+describe('the baseline', () => {
+  const recorded = { accuracy: 0.25, timestamp: '2026-11-20T09:00:00.000Z', run: 'run-parent00' };
+
+  test('is taken over when it is not to be measured, and it says which', async () => {
+    const life = await run({ attempt: { run_baseline_eval: false, baseline: recorded } });
+    expect(messages(life)).toContain(
+      'Baseline loaded: accuracy 0.2500 of run-parent00, taken 2026-11-20T09:00:00.000Z',
+    );
+    expect(measured([life]).evaluations.map(({ step }) => step)).toEqual([3, 6]);
+  });
+
+  test('may be missing', async () => {
+    const life = await run({ attempt: { run_baseline_eval: false } });
+    expect(messages(life)).toContainEqual(expect.stringContaining('none is recorded; training goes on'));
+    expect(life.exitCode).toBe(0);
+  });
+});
+
+describe('a failure says its reason, where, and the remedy, in its event and its exit code', () => {
+  test.each([
+    ['invalid_data', 65, 'bad.jsonl:1: is not JSON', { attempt: { train_data: 'bad.jsonl' } }],
+    ['invalid_model', 66, 'config.json', { attempt: { model_directory: '/nowhere' } }],
+    [
+      'nan_loss',
+      68,
+      'Training diverged',
+      { training: { learning_rate: 10, weight_decay: 100, max_steps: 60, eval_steps: 0 } },
+    ],
+    ['invalid_spec', 64, 'does not train dpo', { written: { method: 'dpo' } }],
+    ['inference_failed', 69, 'no inference server', { written: { method: 'grpo' } }],
+  ] as const)('%s', async (reason, code, message, given: Given) => {
+    const bad = path.join(root, 'bad.jsonl');
+    await writeFile(bad, '{"prompt":');
+    const attempt = { ...given.attempt, ...(given.attempt?.train_data && { train_data: bad }) };
+    const life = await run({ ...given, attempt });
+    expect(event(life, 'failed')).toMatchObject({ reason, message: expect.stringContaining(message) });
+    expect(life.exitCode).toBe(code);
+    expect(messages(life).at(-1)).not.toMatch(/\n {4}at /);
+  });
+});

@@ -1,0 +1,120 @@
+import { mkdir } from 'node:fs/promises';
+import path from 'node:path';
+import { startEngine } from '../model/backend.ts';
+import { AgentError, createAgentClient } from './agent/agent-client.ts';
+import { AttemptClosed, type AttemptControl, createAttemptControl } from './agent/attempt-control.ts';
+import { untilAnswered } from './agent/backoff.ts';
+import { startRecordPoster } from './agent/record-poster.ts';
+import { openRecordSpool, type RecordSpool } from './agent/record-spool.ts';
+import type { AttemptEnvironment } from './attempt-environment.ts';
+import { explainFailure, TrainerError } from './failure.ts';
+import { type ComponentLogs, createComponentLogs } from './log/component-logs.ts';
+import { trainGrpo } from './methods/grpo.ts';
+import { trainSft } from './methods/sft.ts';
+import type { Outcome, Session } from './session.ts';
+
+/** How long the last records may take when the control plane is away; it can read them from the spool afterwards. */
+const FLUSH_MS = 5000;
+const EXIT_CLOSED = 70;
+
+/**
+ * One life of the trainer, from its orders to its exit code (`contracts/reason.ts`).
+ *
+ * @param terminate aborted when the process is asked to end
+ * @param complain where the details of an error go that a user should not have to read
+ */
+export async function runAttempt(params: {
+  readonly environment: AttemptEnvironment;
+  readonly terminate: AbortSignal;
+  readonly now: () => number;
+  /** Counts on when the machine's clock is set; `now` by default. */
+  readonly steady?: () => number;
+  readonly complain: (error: unknown) => void;
+}): Promise<number> {
+  const { environment, terminate, now, complain } = params;
+  const { agentUrl: url, attempt: id, token, workspace } = environment;
+  const client = createAgentClient({ url, attempt: id, token });
+  await mkdir(workspace, { recursive: true });
+  const attempt = await untilAnswered(() => client.spec(terminate), terminate);
+
+  const records = openRecordSpool({ path: path.join(workspace, 'spool.jsonl'), now });
+  const control = createAttemptControl(attempt.log_levels);
+  obey(terminate, control);
+  const poster = startRecordPoster({ client, spool: records, control });
+  const logs = createComponentLogs({ write: (record) => records.append([record]), levels: () => control.logLevels });
+  try {
+    const engine = await startEngine();
+    const clocks = { now: params.steady ?? now, wall: now };
+    const session: Session = {
+      attempt,
+      spec: attempt.spec,
+      engine,
+      client,
+      control,
+      records,
+      logs,
+      workspace,
+      ...clocks,
+    };
+    announce(session);
+    await train(session);
+    return 0;
+  } catch (error) {
+    if (control.closed.aborted || error instanceof AttemptClosed || isClosed(error)) return EXIT_CLOSED;
+    complain(error);
+    return reportFailure(error, records, logs);
+  } finally {
+    if (!control.closed.aborted) await poster.flush(FLUSH_MS);
+    await poster.stop();
+    records.close();
+  }
+}
+
+function train(session: Session): Promise<Outcome> {
+  switch (session.spec.method) {
+    case 'sft':
+      return trainSft(session);
+    case 'grpo':
+      return trainGrpo(session);
+    case 'dpo':
+      throw new TrainerError('invalid_spec', 'the tfjs trainer does not train dpo', 'Set method to sft or grpo.');
+  }
+}
+
+function announce({ attempt, records, logs, engine, spec }: Session): void {
+  const message = `Trainer started: ${spec.method} of ${spec.model.name}, attempt ${attempt.attempt}, engine ${engine.name}`;
+  records.append([
+    {
+      kind: 'event',
+      name: 'started',
+      message,
+      data: { attempt: attempt.attempt, engine: engine.name, pid: process.pid },
+    },
+    {
+      kind: 'progress',
+      phase: 'loading',
+      step: 0,
+      total_steps: spec.training.max_steps ?? 0,
+      epoch: 0,
+      elapsed_seconds: 0,
+      eta_seconds: null,
+    },
+  ]);
+  logs.training.info(message);
+}
+
+function reportFailure(error: unknown, records: RecordSpool, logs: ComponentLogs): number {
+  const { reason, message, remedy, exitCode } = explainFailure(error);
+  logs.training.error(`Training failed: ${message} | ${remedy}`, { reason });
+  records.append([{ kind: 'event', name: 'failed', message, reason, remedy: remedy.slice(0, 4096) }]);
+  return exitCode;
+}
+
+function obey(terminate: AbortSignal, control: AttemptControl): void {
+  if (terminate.aborted) control.stop(null);
+  else terminate.addEventListener('abort', () => control.stop(null), { once: true });
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof AgentError && error.kind === 'closed';
+}

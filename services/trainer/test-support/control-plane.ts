@@ -1,0 +1,163 @@
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import http from 'node:http';
+import type { AddressInfo } from 'node:net';
+import path from 'node:path';
+import type { AttemptSpec, Want } from '../../contracts/agent-operations.ts';
+import { agentOperations, attemptSpecSchema, recordsReplySchema } from '../../contracts/agent-operations.ts';
+import { commitSchema, MANIFEST_SCHEMA, type Manifest } from '../../contracts/checkpoint.ts';
+import { recordSchema, type TrainerRecord } from '../../contracts/record.ts';
+
+/** A control plane as one trainer sees it: the agent API over real HTTP, in memory but for the checkpoints' files. */
+export interface TestControlPlane {
+  readonly url: string;
+  readonly token: string;
+  readonly records: readonly TrainerRecord[];
+  readonly manifests: readonly Manifest[];
+  /** Checkpoints are kept below it, `checkpoint-<step>` each. */
+  readonly directory: string;
+  want: Want;
+  deadline: string | null;
+  /** Answers every call with this status instead. */
+  failWith: number | null;
+  /** Hands out presigned URLs instead of a directory. */
+  objectStore: boolean;
+  /** Forgets records above it, as a store that lost its newest would. */
+  forgetAbove(n: number): void;
+  attempt: AttemptSpec;
+  onRecord(listener: (record: TrainerRecord) => void): void;
+  readonly heartbeats: number;
+  close(): Promise<void>;
+}
+
+const TOKEN = 'test-token';
+
+export async function startTestControlPlane(params: {
+  readonly attempt: AttemptSpec;
+  readonly directory: string;
+}): Promise<TestControlPlane> {
+  const { directory } = params;
+  const records: TrainerRecord[] = [];
+  const manifests: Manifest[] = [];
+  const listeners: ((record: TrainerRecord) => void)[] = [];
+  const state = { heartbeats: 0 };
+
+  const server = http.createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on('data', (chunk: Buffer) => chunks.push(chunk));
+    request.on('end', () => {
+      const reply = answer(request, Buffer.concat(chunks));
+      response.writeHead(reply.status, { 'content-type': 'application/json' });
+      response.end(Buffer.isBuffer(reply.body) ? reply.body : JSON.stringify(reply.body));
+    });
+  });
+
+  function answer(request: http.IncomingMessage, body: Buffer): { status: number; body: unknown } {
+    const { pathname } = new URL(request.url ?? '/', 'http://test');
+    if (plane.failWith !== null)
+      return problem(plane.failWith, plane.failWith === 410 ? 'attempt-closed' : 'unavailable');
+    if (pathname.startsWith('/store/')) return object(request.method, path.join(directory, pathname.slice(7)), body);
+    if (request.headers.authorization !== `Bearer ${TOKEN}`) return problem(401, 'unauthorized');
+    const prefix = `/agent/attempts/${plane.attempt.run}.a${plane.attempt.attempt}/`;
+    if (!pathname.startsWith(prefix)) return problem(404, 'not-found');
+    switch (pathname.slice(prefix.length)) {
+      case 'spec':
+        return { status: 200, body: attemptSpecSchema.parse(plane.attempt) };
+      case 'records':
+        return ingest(body.toString());
+      case 'uploads':
+        return upload(agentOperations.postUploads.body.schema.parse(JSON.parse(body.toString())));
+      case 'checkpoints':
+        return commit(JSON.parse(body.toString()));
+      default:
+        return problem(404, 'not-found');
+    }
+  }
+
+  function ingest(ndjson: string) {
+    const posted = ndjson
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => recordSchema.parse(JSON.parse(line)));
+    if (posted.length === 0) state.heartbeats += 1;
+    for (const record of posted) {
+      if (record.n <= records.length) continue;
+      if (record.n > records.length + 1) return problem(409, 'record-gap');
+      records.push(record);
+      for (const listener of listeners) listener(record);
+    }
+    const { want, deadline } = plane;
+    const reply = { high: records.length, want, deadline, log_levels: plane.attempt.log_levels };
+    return { status: 200, body: recordsReplySchema.parse(reply) };
+  }
+
+  function upload({ step, files }: { step: number; files: { path: string }[] }) {
+    const name = `checkpoint-${step}`;
+    if (!plane.objectStore) return { status: 200, body: { directory: path.join(directory, name), urls: null } };
+    const urls = Object.fromEntries(files.map((file) => [file.path, `${plane.url}/store/${name}/${file.path}`]));
+    return { status: 200, body: { directory: null, urls } };
+  }
+
+  function commit(json: unknown) {
+    const posted = commitSchema.parse(json);
+    for (const file of posted.files) {
+      const at = path.join(directory, `checkpoint-${posted.step}`, file.path);
+      const { size } = statSync(at);
+      const sha256 = createHash('sha256').update(readFileSync(at)).digest('hex');
+      if (size !== file.size || sha256 !== file.sha256) return problem(422, 'checkpoint-unusable');
+    }
+    const manifest: Manifest = {
+      schema: MANIFEST_SCHEMA,
+      run: plane.attempt.run,
+      attempt: plane.attempt.attempt,
+      name: `checkpoint-${posted.step}`,
+      created_at: new Date().toISOString(),
+      ...posted,
+    };
+    manifests.push(manifest);
+    return { status: 200, body: manifest };
+  }
+
+  const plane: TestControlPlane = {
+    url: '',
+    token: TOKEN,
+    records,
+    manifests,
+    directory,
+    want: 'run',
+    deadline: null,
+    failWith: null,
+    objectStore: false,
+    attempt: params.attempt,
+    forgetAbove: (n) => void records.splice(n),
+    onRecord: (listener) => void listeners.push(listener),
+    get heartbeats() {
+      return state.heartbeats;
+    },
+    close: () =>
+      new Promise((resolve) => {
+        server.closeAllConnections();
+        server.close(() => resolve());
+      }),
+  };
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return Object.assign(plane, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
+}
+
+function object(method: string | undefined, file: string, body: Buffer): { status: number; body: unknown } {
+  if (method === 'GET') return { status: 200, body: readFileSync(file) };
+  mkdirSync(path.dirname(file), { recursive: true });
+  writeFileSync(file, body);
+  return { status: 200, body: {} };
+}
+
+function problem(status: number, type: string): { status: number; body: unknown } {
+  const body = {
+    type: `urn:tandem:problem:${type}`,
+    title: type,
+    status,
+    detail: `test says ${type}`,
+    instance: 'urn:uuid:0',
+  };
+  return { status, body };
+}
