@@ -1,0 +1,166 @@
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { type AttemptSpec, agentOperations, attemptSpecSchema, type Want } from '../../contracts/agent-operations.ts';
+import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
+import type { Operation } from '../../contracts/operation.ts';
+import { commonProblems, type ProblemType, problems } from '../../contracts/problem.ts';
+import type { TrainerRecord } from '../../contracts/record.ts';
+import { runSpecSchema } from '../../contracts/run-spec.ts';
+import { ProblemError } from './problem-error.ts';
+import { serveAgent, type TestServer } from './testing.ts';
+
+const guide = readFileSync('services/contracts/agent.md', 'utf8');
+const hasPython = spawnSync('python3', ['--version']).status === 0;
+
+test('the guide tells of exactly the problems that the agent API has', () => {
+  const told = [...guide.matchAll(/^\| `([a-z-]+)` \| (\d{3}) \|/gm)].map(([, type, status]) => [type, Number(status)]);
+  const types = Object.values<Operation>(agentOperations).flatMap((operation) => operation.problems);
+  const all = new Set<ProblemType>([...types, ...commonProblems.filter((type) => type !== 'forbidden-host')]);
+  expect(told.sort()).toEqual([...all].map((type) => [type, problems[type].status]).sort());
+});
+
+describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
+  let directory: string;
+  let server: TestServer;
+  let stored: TrainerRecord[];
+  let commits: CheckpointCommit[];
+  let resume: AttemptSpec['resume'];
+  let want: (step: number) => Want;
+  let beforeRecords: (calls: number) => void;
+
+  beforeEach(async () => {
+    directory = mkdtempSync(join(tmpdir(), 'tandem-python-'));
+    stored = [];
+    commits = [];
+    resume = [];
+    want = () => 'run';
+    beforeRecords = () => undefined;
+    let calls = 0;
+    const objects = join(directory, 'objects');
+    server = await serveAgent({
+      getAttemptSpec: async () => ({ status: 200, body: specWith(resume) }),
+      postRecords: async ({ body }) => {
+        calls += 1;
+        beforeRecords(calls);
+        for (const record of body) {
+          if (record.n > stored.length + 1) throw new ProblemError('record-gap', `expected ${stored.length + 1}`);
+          if (record.n === stored.length + 1) stored.push(record);
+        }
+        const step = stored.findLast((record) => record.kind === 'metrics')?.step ?? 0;
+        const levels = { training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' } as const;
+        return { status: 200, body: { high: stored.length, want: want(step), deadline: null, log_levels: levels } };
+      },
+      postUploads: async ({ body }) => {
+        const target = join(objects, `checkpoint-${body.step}`);
+        mkdirSync(target, { recursive: true });
+        return { status: 200, body: { directory: target, urls: null } };
+      },
+      postCheckpoint: async ({ body }) => {
+        for (const { path, size, sha256 } of body.files) {
+          const bytes = readFileSync(join(objects, `checkpoint-${body.step}`, path));
+          expect([bytes.length, createHash('sha256').update(bytes).digest('hex')]).toEqual([size, sha256]);
+        }
+        commits.push(body);
+        return {
+          status: 200,
+          body: {
+            schema: 'tandem.checkpoint/1',
+            run: 'run-7k3m9q2d',
+            attempt: 1,
+            name: `checkpoint-${body.step}`,
+            created_at: '2026-11-20T09:00:00.000Z',
+            ...body,
+          },
+        };
+      },
+    });
+    writeFileSync(join(directory, 'trainer.py'), /```python\n([\s\S]*?)```/.exec(guide)?.[1] ?? '');
+    writeFileSync(join(directory, 'token'), 'token-of-run-7k3m9q2d.a1\n');
+  });
+  afterEach(async () => {
+    await server.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  const start = () =>
+    spawn('python3', [join(directory, 'trainer.py')], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+      env: {
+        PATH: process.env['PATH'],
+        TANDEM_AGENT_URL: server.url,
+        TANDEM_ATTEMPT_ID: 'run-7k3m9q2d.a1',
+        TANDEM_TOKEN_FILE: join(directory, 'token'),
+        TANDEM_WORKSPACE: directory,
+      },
+    });
+  const exitOf = async (child: ReturnType<typeof start>) => (await once(child, 'exit'))[0] as number | null;
+  const steps = () => stored.flatMap((record) => (record.kind === 'metrics' ? [record.step] : []));
+
+  test('trains to the end, saves, reports everything once, and spools what it reports', async () => {
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([1, 2, 3, 4, 5]);
+    expect(stored.at(0)).toMatchObject({ kind: 'event', name: 'started' });
+    expect(stored.at(-1)).toMatchObject({ kind: 'event', name: 'finished', reason: 'completed' });
+    expect(commits.map(({ step, purposes }) => [step, purposes])).toEqual([
+      [2, ['step']],
+      [4, ['step']],
+      [5, ['step', 'final']],
+    ]);
+    const spooled = readFileSync(join(directory, 'spool.jsonl'), 'utf8').trim().split('\n');
+    expect(spooled.map((line) => JSON.parse(line) as unknown)).toEqual(stored);
+  });
+
+  test('stops on request with a checkpoint, and goes on from it', async () => {
+    want = (step) => (step === 3 ? 'stop' : 'run');
+    expect(await exitOf(start())).toBe(0);
+    expect(commits.at(-1)).toMatchObject({ step: 3, purposes: ['stop'] });
+    expect(stored.at(-1)?.kind).toBe('metrics');
+    resume = [{ label: 'stopped', manifest: null, directory: join(directory, 'objects/checkpoint-3'), urls: null }];
+    stored = [];
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([4, 5]);
+  });
+
+  test('saves nothing once its attempt is closed', async () => {
+    beforeRecords = (calls) => {
+      if (calls === 2) throw new ProblemError('attempt-closed', 'over');
+    };
+    expect(await exitOf(start())).toBe(0);
+    expect(commits).toEqual([]);
+    expect(existsSync(join(directory, 'objects'))).toBe(false);
+  });
+
+  test('tries again while the control plane is away', async () => {
+    beforeRecords = (calls) => {
+      if (calls === 1 || calls === 3) throw new ProblemError('unavailable', 'starting');
+    };
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([1, 2, 3, 4, 5]);
+  });
+});
+
+function specWith(resume: AttemptSpec['resume']): AttemptSpec {
+  const level = 'INFO' as const;
+  return attemptSpecSchema.parse({
+    run: 'run-7k3m9q2d',
+    attempt: 1,
+    spec: runSpecSchema.parse({ model: { name: 'm' }, training: { max_steps: 5, save_steps: 2 } }),
+    model_directory: '/m',
+    base_adapter_directory: null,
+    train_data: null,
+    val_data: null,
+    adapters_directory: '/a',
+    inference_url: null,
+    resume,
+    baseline: null,
+    run_baseline_eval: false,
+    verbose: false,
+    output_dir: 'o',
+    log_levels: { training: level, rollout: level, eval: level, performance: level },
+  });
+}

@@ -1,0 +1,43 @@
+import type { Operations } from '../../contracts/operations.ts';
+import { type ArchiveServices, archiveRun } from '../archive/archive-run.ts';
+import { writeTarGzip } from '../archive/tar-gzip.ts';
+import { type Handlers, STREAMED } from './handlers.ts';
+import { ProblemError } from './problem-error.ts';
+
+/** Archives written at a time: each keeps a core busy with compressing. */
+const AT_ONCE = 4;
+
+export interface ArchiveHandlerOptions extends ArchiveServices {
+  now: () => number;
+}
+
+/** A run to take away. */
+export function createArchiveHandlers(options: ArchiveHandlerOptions): Pick<Handlers<Operations>, 'getArchive'> {
+  let underWay = 0;
+  return {
+    getArchive: async ({ params: { id } }, { request, response, signal }) => {
+      if (underWay >= AT_ONCE) {
+        const detail = `${underWay} archives are being written, the most at a time; try again when one is done.`;
+        throw new ProblemError('too-many-requests', detail);
+      }
+      const now = options.now();
+      const entries = archiveRun(id, options, now);
+      response.status(200);
+      response.setHeader('Content-Type', 'application/gzip');
+      response.setHeader('Content-Disposition', `attachment; filename="${id}.tar.gz"`);
+      if (request.method === 'HEAD') {
+        response.end();
+        return STREAMED;
+      }
+      underWay += 1;
+      try {
+        await writeTarGzip(entries, response, { mtime: new Date(now), signal });
+      } catch (error) {
+        if (!signal.aborted) throw error;
+      } finally {
+        underWay -= 1;
+      }
+      return STREAMED;
+    },
+  };
+}

@@ -1,0 +1,14 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+
+/** The token of `Authorization: Bearer <token>`; undefined where the header is absent, repeated or of another scheme. */
+export function bearerToken(request: IncomingMessage): string | undefined {
+  const values = request.headersDistinct['authorization'];
+  if (values?.length !== 1) return undefined;
+  return /^Bearer ([\x21-\x7e]{1,4096})$/i.exec(values[0] ?? '')?.[1];
+}
+
+/** Compares in a time that says nothing about where, or whether in length, two secrets differ. */
+export function sameSecret(a: string, b: string): boolean {
+  return timingSafeEqual(createHash('sha256').update(a).digest(), createHash('sha256').update(b).digest());
+}

@@ -1,0 +1,88 @@
+import express, { type Express, type RequestHandler } from 'express';
+import helmet from 'helmet';
+import { type Operations, operations } from '../../contracts/operations.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { bearerToken, sameSecret } from './bearer.ts';
+import { bindOperations } from './bind.ts';
+import { docsPage } from './docs-page.ts';
+import type { Handlers } from './handlers.ts';
+import { type HostGuardOptions, hostGuard } from './host-guard.ts';
+import type { Idempotency } from './idempotency.ts';
+import { openApiDocument } from './openapi-document.ts';
+import { ProblemError } from './problem-error.ts';
+import { problemHandler } from './problem-response.ts';
+import { requestLog } from './request-log.ts';
+
+const BODY_LIMIT_BYTES = 1024 * 1024;
+/** What needs no token: probes, and the description of the API, which holds nothing of this installation. */
+const OPEN_PATHS = /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)?$/;
+
+export interface PublicAppOptions {
+  handlers: Handlers<Operations>;
+  settings: HostGuardOptions & {
+    /** `TANDEM_API_KEY`; null: no token is asked for. */
+    apiKey: string | null;
+  };
+  log: Pick<Logger, 'info' | 'debug' | 'error'>;
+  now: () => number;
+  idempotency: Idempotency;
+  checkResponses?: boolean;
+}
+
+/** The public API with its documentation, in order: headers, log line, Host and Origin, token, operation, problem. */
+export function createPublicApp({
+  handlers,
+  settings,
+  log,
+  now,
+  idempotency,
+  checkResponses = false,
+}: PublicAppOptions): Express {
+  const app = express();
+  app.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
+  app.use(securityHeaders(), requestLog({ log, now }), hostGuard(settings), tokenGuard(settings.apiKey));
+  app.get('/', (_request, response) => response.redirect(302, '/docs/'));
+  app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
+  app.use(docsPage());
+  bindOperations(app, { operations, handlers, bodyLimit: BODY_LIMIT_BYTES, idempotency, checkResponses });
+  app.use(nothingHere);
+  app.use(problemHandler({ log }));
+  return app;
+}
+
+/** Headers of every answer. The API answers no web pages, so its policy allows nothing; the documentation sets its own. */
+export function securityHeaders(): RequestHandler[] {
+  return [
+    helmet({
+      contentSecurityPolicy: { useDefaults: false, directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] } },
+      // Tandem is served over plain HTTP; a proxy that adds TLS decides about this one.
+      strictTransportSecurity: false,
+    }),
+    function neverStored(_request, response, next) {
+      response.setHeader('Cache-Control', 'no-store');
+      next();
+    },
+  ];
+}
+
+export const nothingHere: RequestHandler = (request) => {
+  throw new ProblemError(
+    'not-found',
+    `There is nothing at ${request.path.slice(0, 200)}; /openapi.json lists what there is.`,
+  );
+};
+
+function tokenGuard(apiKey: string | null): RequestHandler {
+  return function guardToken(request, _response, next) {
+    if (apiKey !== null && !OPEN_PATHS.test(request.path)) {
+      const token = bearerToken(request);
+      if (token === undefined || !sameSecret(token, apiKey)) {
+        throw new ProblemError(
+          'unauthorized',
+          'This address needs a token: send the header `Authorization: Bearer <TANDEM_API_KEY>`.',
+        );
+      }
+    }
+    next();
+  };
+}

@@ -1,0 +1,44 @@
+import { Readable, type Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
+import { type Pack, pack } from 'tar-stream';
+
+/** A file of an archive: bytes that are there, or a stream that will hold exactly `size` of them. */
+export interface ArchiveEntry {
+  name: string;
+  content: Buffer | { size: number; read: () => AsyncIterable<Uint8Array> };
+}
+
+/**
+ * Writes entries as one tar.gz, each taken only when the one before has gone out, so memory does not grow with the archive. When `to` ends
+ * early, the entries are closed. Rejects with what went wrong; `to` is destroyed then, so nobody takes half an archive for a whole one.
+ */
+export async function writeTarGzip(
+  entries: AsyncIterable<ArchiveEntry>,
+  to: Writable,
+  { mtime, signal }: { mtime: Date; signal: AbortSignal },
+): Promise<void> {
+  const tar = pack();
+  const sent = pipeline(tar as unknown as Readable, createGzip(), to, { signal });
+  const filled = fill(tar, entries, mtime).catch((error: unknown) => {
+    tar.destroy(error as Error);
+    throw error;
+  });
+  const [filling, sending] = await Promise.allSettled([filled, sent]);
+  if (filling.status === 'rejected' && !signal.aborted) throw filling.reason;
+  if (sending.status === 'rejected') throw sending.reason;
+}
+
+async function fill(tar: Pack, entries: AsyncIterable<ArchiveEntry>, mtime: Date): Promise<void> {
+  for await (const { name, content } of entries) {
+    if (Buffer.isBuffer(content)) await addBytes(tar, { name, mtime }, content);
+    else await pipeline(Readable.from(content.read()), tar.entry({ name, mtime, size: content.size }));
+  }
+  tar.finalize();
+}
+
+function addBytes(tar: Pack, header: { name: string; mtime: Date }, content: Buffer): Promise<void> {
+  return new Promise((resolve, reject) => {
+    tar.entry(header, content, (error) => (error ? reject(error) : resolve()));
+  });
+}

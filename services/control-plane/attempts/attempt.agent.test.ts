@@ -1,0 +1,146 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Server } from 'node:http';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { recordsReplySchema } from '../../contracts/agent-operations.ts';
+import type { Database } from '../../platform/database.ts';
+import { createListener } from '../api/listener.ts';
+import { closeServer, listen } from '../listen.ts';
+import { createTestBench, reconcileUntil, type TestBench } from '../testing.ts';
+import type { Wiring } from '../wiring.ts';
+
+let bench: TestBench;
+let wiring: Wiring & { db: Database };
+let server: Server;
+let url: string;
+
+beforeEach(async () => {
+  bench = await createTestBench();
+  bench.script('trainer', 'trap "exit 0" TERM; while :; do sleep 0.02; done');
+  wiring = await bench.open();
+  server = createListener(wiring.agentApp);
+  url = `http://127.0.0.1:${await listen(server, '127.0.0.1', 0, 'taken')}/agent/attempts`;
+});
+afterEach(async () => {
+  await closeServer(server);
+  await bench.remove();
+});
+
+const started = async (change: Record<string, unknown> = {}) => {
+  const { body } = await wiring.service.submit(bench.spec(change), () => undefined);
+  await reconcileUntil(wiring, () => wiring.service.get(body.id).attempts.at(-1)?.roles[0]?.pid != null);
+  return body.id;
+};
+const tokenOf = (run: string, attempt = 1) => bench.read(`.tandem/work/${run}/a${attempt}/trainer/token`);
+const get = async (path: string, token: string) =>
+  await fetch(`${url}/${path}`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } });
+const post = async (run: string, records: object[], attempt = 1) =>
+  await fetch(`${url}/${run}.a${attempt}/records`, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${tokenOf(run, attempt)}`,
+      'content-type': 'application/x-ndjson',
+      connection: 'close',
+    },
+    body: records.map((record) => `${JSON.stringify(record)}\n`).join(''),
+  });
+const reply = async (response: Response) => recordsReplySchema.parse(await response.json());
+const time = '2026-11-20T09:00:00.000Z';
+const startedRecord = { n: 1, time, kind: 'event', name: 'started', message: 'Started' };
+
+describe('the agent API', () => {
+  it('gives a trainer its orders for its own token, and nobody else', async () => {
+    const run = await started({ seed: 7, logging: { rollout_log_level: 'DEBUG' } });
+    const response = await get(`${run}.a1/spec`, tokenOf(run));
+    expect(response.status).toBe(200);
+    expect(await response.json()).toMatchObject({
+      run,
+      attempt: 1,
+      spec: { seed: 7 },
+      model_directory: join(bench.root, 'model'),
+      train_data: join(bench.root, 'train.jsonl'),
+      val_data: null,
+      adapters_directory: join(bench.root, '.tandem/work', run, 'a1/adapters'),
+      inference_url: null,
+      resume: [],
+      baseline: null,
+      run_baseline_eval: true,
+      log_levels: { training: 'INFO', rollout: 'DEBUG', eval: 'INFO', performance: 'INFO' },
+    });
+    expect((await get(`${run}.a1/spec`, 'wrong')).status).toBe(401);
+    expect((await get(`${run}.a2/spec`, tokenOf(run))).status).toBe(401);
+  });
+
+  it('calls the run running at the first report', async () => {
+    const run = await started();
+    expect(wiring.service.get(run).status).toBe('starting');
+    expect(await reply(await post(run, [startedRecord]))).toMatchObject({ high: 1, want: 'run', deadline: null });
+    await wiring.reconciler.round();
+    expect(wiring.service.get(run)).toMatchObject({ status: 'running', reason: 'training' });
+  });
+
+  it('tells a trainer to stop, until when, and at which level to log', async () => {
+    const run = await started();
+    wiring.service.setLogging(run, { training_log_level: 'DEBUG' });
+    wiring.service.pause(run);
+    const { want, deadline, log_levels } = await reply(await post(run, []));
+    expect({ want, log_levels }).toMatchObject({ want: 'stop', log_levels: { training: 'DEBUG', eval: 'INFO' } });
+    expect(wiring.service.get(run).message).toContain(`until ${deadline} at the latest`);
+  });
+
+  it('answers 410 once the attempt is over', async () => {
+    const run = await started();
+    const token = tokenOf(run);
+    wiring.db.run('UPDATE runs SET stop_deadline = 0 WHERE id = :run', { run });
+    wiring.service.cancel(run);
+    wiring.db.run('UPDATE runs SET stop_deadline = 0 WHERE id = :run', { run });
+    await reconcileUntil(wiring, () => wiring.service.get(run).status === 'cancelled');
+    const response = await get(`${run}.a1/spec`, token);
+    expect(response.status).toBe(410);
+    expect(await response.json()).toMatchObject({ type: 'urn:tandem:problem:attempt-closed' });
+  });
+
+  it('tells the run once what its records say, also when they are sent twice', async () => {
+    const run = await started();
+    const evaluation = {
+      ...{ step: 10, is_baseline: false, accuracy: 0.5, correct_answers: 1, total_samples: 2, eval_time: 1 },
+      ...{ avg_reward: 0.5, median_reward: 0.5, std_reward: 0.5, min_reward: 0, max_reward: 1 },
+    };
+    const records = [startedRecord, { n: 2, time, kind: 'evaluation', evaluation }];
+    await post(run, records);
+    await post(run, records);
+    const told = wiring.db.all<{ message: string }>("SELECT message FROM events WHERE name = 'evaluated'");
+    expect(told).toEqual([{ message: 'Evaluation at step 10: accuracy 0.500, average reward 0.500' }]);
+  });
+
+  it('notes which checkpoint a trainer really started from', async () => {
+    const run = await started();
+    for (const step of [20, 40]) save(run, step);
+    await wiring.recover();
+    wiring.service.pause(run);
+    wiring.db.run('UPDATE runs SET stop_deadline = 0 WHERE id = :run', { run });
+    await reconcileUntil(wiring, () => wiring.service.get(run).status === 'paused');
+    await wiring.service.resume(run, { from: 'latest', overrides: {}, fork: false }, () => undefined);
+    await reconcileUntil(wiring, () => wiring.service.get(run).attempts[1]?.roles[0]?.pid != null);
+    const spec = (await (await get(`${run}.a2/spec`, tokenOf(run, 2))).json()) as { resume: { label: string }[] };
+    expect(spec.resume.map(({ label }) => label)).toEqual([`${run}/a1/checkpoint-40`, `${run}/a1/checkpoint-20`]);
+    const data = { checkpoint: `${run}/a1/checkpoint-20`, step: 20 };
+    await post(run, [{ ...startedRecord, name: 'resumed', message: 'Resumed from step 20, epoch 0', data }], 2);
+    expect(wiring.service.get(run).attempts[1]).toMatchObject({
+      resumed_from: `${run}/a1/checkpoint-20`,
+      resumed_step: 20,
+    });
+  });
+});
+
+function save(run: string, step: number): void {
+  const directory = join(bench.root, `.tandem/objects/runs/${run}/checkpoints/a1/checkpoint-${step}`);
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'optimizer.pt'), 'x');
+  const manifest = {
+    ...{ schema: 'tandem.checkpoint/1', run, attempt: 1, name: `checkpoint-${step}`, created_at: time, step },
+    ...{ purposes: ['step'], policy_version: step, record: 0, epoch: 0, best_metric: null, metrics: {}, inputs: {} },
+    files: [{ path: 'optimizer.pt', size: 1, sha256: 'a'.repeat(64) }],
+  };
+  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
+}

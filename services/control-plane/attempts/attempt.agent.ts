@@ -1,0 +1,125 @@
+import {
+  type AgentOperations,
+  type AttemptSpec,
+  attemptIdPattern,
+  type Want,
+} from '../../contracts/agent-operations.ts';
+import type { Logger } from '../../platform/logger.ts';
+import type { Handlers } from '../api/handlers.ts';
+import { ProblemError } from '../api/problem-error.ts';
+import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import type { RecordService } from '../records/record.service.ts';
+import { logLevelsOf } from '../runs/log-levels.ts';
+import type { RunRow, RunStore } from '../runs/run.store.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
+import type { AttemptRow, AttemptStore } from './attempt.store.ts';
+import { isTokenOf } from './attempt-token.ts';
+import { attemptCandidates } from './start-point.ts';
+
+export interface AgentOptions {
+  runs: Pick<RunStore, 'get' | 'startsFrom'>;
+  attempts: Pick<AttemptStore, 'get'>;
+  records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
+  checkpoints: Pick<CheckpointService, 'candidates' | 'requestUpload' | 'commit' | 'prune'>;
+  runtime: Pick<Runtime, 'sharedDirectory'>;
+  runBaselineEval: boolean;
+  verbose: boolean;
+  /** Asks the reconciler for a round. */
+  changed: () => void;
+  log: Logger;
+}
+
+/** Whether the token is that of the attempt, open or closed. */
+export function authenticateAttempt(
+  attempts: Pick<AttemptStore, 'get'>,
+): (attemptId: string, token: string) => boolean {
+  return (attemptId, token) => {
+    const match = attemptIdPattern.exec(attemptId);
+    const hash = match && attempts.get(match[1] as string, Number(match[2]))?.token_hash;
+    return typeof hash === 'string' && isTokenOf(token, hash);
+  };
+}
+
+/** What trainers are told, and what they hand in. */
+export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperations> {
+  const { records, checkpoints, changed } = options;
+  return {
+    getAttemptSpec: async ({ params }) => {
+      const { run, attempt } = requireOpen(params.id, options);
+      return { status: 200, body: specOf(run, attempt, options) };
+    },
+
+    postRecords: async ({ params, body }) => {
+      const { run, attempt } = requireOpen(params.id, options);
+      const high = await records.ingest(run.id, attempt.number, body);
+      // What was wanted may have changed while the records were written.
+      const now = requireOpen(params.id, options);
+      if (now.run.status === 'starting') changed();
+      const { want, deadline } = wantOf(now.run, now.attempt);
+      return { status: 200, body: { high, want, deadline, log_levels: logLevelsOf(now.run.spec) } };
+    },
+
+    postUploads: async ({ params, body }) => {
+      const { run, attempt } = requireOpen(params.id, options);
+      return { status: 200, body: await checkpoints.requestUpload({ run: run.id, attempt: attempt.number }, body) };
+    },
+
+    postCheckpoint: async ({ params, body }) => {
+      const { run, attempt } = requireOpen(params.id, options);
+      const manifest = await checkpoints.commit({ run: run.id, attempt: attempt.number }, body);
+      await pruneQuietly(run, options);
+      return { status: 200, body: manifest };
+    },
+  };
+}
+
+function requireOpen(attemptId: string, { runs, attempts }: AgentOptions): { run: RunRow; attempt: AttemptRow } {
+  const match = attemptIdPattern.exec(attemptId);
+  const run = match ? runs.get(match[1] as string) : undefined;
+  const attempt = match && run ? attempts.get(run.id, Number(match[2])) : undefined;
+  if (run === undefined || attempt === undefined) {
+    throw new ProblemError('not-found', `There is no attempt ${attemptId}; stop without saving.`);
+  }
+  if (attempt.ended_at !== null) throw new ProblemError('attempt-closed', `${attemptId} is over; stop without saving.`);
+  return { run, attempt };
+}
+
+function wantOf(run: RunRow, attempt: AttemptRow): { want: Want; deadline: string | null } {
+  const deadlines = [run.stop === null ? null : run.stop_deadline, attempt.ending_deadline].filter((at) => at !== null);
+  if (run.stop === null && attempt.ending_reason === null) return { want: 'run', deadline: null };
+  return { want: 'stop', deadline: deadlines.length === 0 ? null : new Date(Math.min(...deadlines)).toISOString() };
+}
+
+function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): AttemptSpec {
+  const { spec } = run;
+  return {
+    run: run.id,
+    attempt: attempt.number,
+    spec,
+    model_directory: run.model_directory,
+    base_adapter_directory: run.base_adapter_directory,
+    train_data: run.train_data,
+    val_data: run.val_data,
+    adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
+    inference_url: run.method === 'grpo' ? attempt.inference_url : null,
+    resume: attemptCandidates(attempt, options.checkpoints),
+    baseline: options.records.baseline(run.id) ?? parentBaseline(run, options),
+    run_baseline_eval: spec.training.run_baseline_eval ?? options.runBaselineEval,
+    verbose: spec.logging.verbose ?? options.verbose,
+    output_dir: run.output_dir,
+    log_levels: logLevelsOf(spec),
+  };
+}
+
+function parentBaseline(run: RunRow, { records }: AgentOptions) {
+  return run.parent_run === null ? null : records.baseline(run.parent_run);
+}
+
+/** The checkpoint is committed; that older ones stay for a while must not look like a failed commit. */
+async function pruneQuietly(run: RunRow, { runs, checkpoints, log }: AgentOptions): Promise<void> {
+  try {
+    await checkpoints.prune(run.id, { limit: run.spec.training.save_total_limit, protect: runs.startsFrom(run.id) });
+  } catch (error) {
+    log.error('Old checkpoints could not be deleted.', { run: run.id, error });
+  }
+}

@@ -1,0 +1,37 @@
+import { MANIFEST_FILE } from '../../contracts/checkpoint.ts';
+
+/** Which checkpoint: one attempt saves at most one for each step. */
+export interface CheckpointId {
+  run: string;
+  attempt: number;
+  step: number;
+}
+
+/** `runs/<run>/checkpoints/` */
+export function runPrefix(run: string): string {
+  return `runs/${run}/checkpoints/`;
+}
+
+/** `runs/<run>/checkpoints/a<attempt>/checkpoint-<step>/` */
+export function checkpointPrefix({ run, attempt, step }: CheckpointId): string {
+  return `${runPrefix(run)}a${attempt}/checkpoint-${step}/`;
+}
+
+export function manifestKey(id: CheckpointId): string {
+  return checkpointPrefix(id) + MANIFEST_FILE;
+}
+
+/** `<run>/a<attempt>/checkpoint-<step>`, for people and for `resumed_from`. */
+export function checkpointLabel({ run, attempt, step }: CheckpointId): string {
+  return `${run}/a${attempt}/checkpoint-${step}`;
+}
+
+/** The checkpoint an object belongs to, or null for a key of another kind. */
+export function checkpointOfKey(key: string): CheckpointId | null {
+  const match = /^runs\/(run-[a-z0-9]{8})\/checkpoints\/a(\d{1,9})\/checkpoint-(\d{1,15})\//.exec(key);
+  return match === null ? null : { run: match[1] as string, attempt: Number(match[2]), step: Number(match[3]) };
+}
+
+export function isSameCheckpoint(a: CheckpointId, b: CheckpointId): boolean {
+  return a.run === b.run && a.attempt === b.attempt && a.step === b.step;
+}

@@ -1,0 +1,168 @@
+import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { CheckpointCommit, CheckpointPurpose, Manifest } from '../../contracts/checkpoint.ts';
+import { MANIFEST_SCHEMA } from '../../contracts/checkpoint.ts';
+import { openDatabase } from '../../platform/database.ts';
+import { openFileStore } from '../../platform/file-store.ts';
+import { createLogger } from '../../platform/logger.ts';
+import type { ObjectStore } from '../../platform/object-store.ts';
+import type { LineageLink } from '../attempts/attempt.store.ts';
+import type { NewEvent } from '../events/event.store.ts';
+import { type CheckpointService, createCheckpointService } from './checkpoint.service.ts';
+import { checkpointTables } from './checkpoint.tables.ts';
+import { checkpointPrefix } from './checkpoint-keys.ts';
+import { lineageOf, type ResumedAttempt } from './lineage.ts';
+
+/** For tests: manifests by hand, and a service over a store and a database of its own. */
+export const RUN = 'run-aaaaaaaa';
+export const quietLog = createLogger({ level: 'error', terminal: null });
+
+export const contentOf = (step: number, path: string) => Buffer.from(`${path} of step ${step}`.repeat(3));
+
+export function commitOf(
+  step: number,
+  purposes: CheckpointPurpose[] = ['step'],
+  change: Partial<CheckpointCommit> = {},
+): CheckpointCommit {
+  const files = ['model/adapter_model.safetensors', 'optimizer.pt'].map((path) => {
+    const bytes = contentOf(step, path);
+    return { path, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
+  });
+  return {
+    step,
+    purposes,
+    policy_version: step,
+    record: step * 10,
+    epoch: step / 100,
+    best_metric: null,
+    metrics: { loss: 0.5 },
+    inputs: {},
+    files,
+    ...change,
+  };
+}
+
+export function manifestOf(
+  run: string,
+  attempt: number,
+  step: number,
+  purposes: CheckpointPurpose[] = ['step'],
+  change: Partial<Manifest> = {},
+): Manifest {
+  const created_at = new Date(Date.UTC(2026, 10, 20, 0, attempt, step)).toISOString();
+  return {
+    schema: MANIFEST_SCHEMA,
+    run,
+    attempt,
+    name: `checkpoint-${step}`,
+    created_at,
+    ...commitOf(step, purposes),
+    ...change,
+  };
+}
+
+/** The attempts of runs, as far as checkpoints need them. */
+export function fakeAttempts() {
+  const rows: (ResumedAttempt & { run: string; number: number; open: boolean })[] = [];
+  const get = (run: string, number: number) => rows.find((row) => row.run === run && row.number === number);
+  return {
+    get,
+    open: (run: string) => rows.findLast((row) => row.run === run && row.open),
+    lineage: (run: string): LineageLink[] => {
+      const current = rows.findLast((row) => row.run === run);
+      if (current === undefined) return [];
+      const [first, ...rest] = lineageOf({ run, attempt: current.number, step: 0 }, get);
+      return [{ ...(first as LineageLink), upToStep: null }, ...rest];
+    },
+    /** Closes the attempt before, if any, and opens the next. */
+    start(run: string, from: { run: string; attempt: number; step: number } | null = null): number {
+      for (const row of rows) if (row.run === run) row.open = false;
+      const number = rows.filter((row) => row.run === run).length + 1;
+      rows.push({
+        run,
+        number,
+        open: true,
+        resumed_run: from?.run ?? null,
+        resumed_attempt: from?.attempt ?? null,
+        resumed_step: from?.step ?? null,
+      });
+      return number;
+    },
+    close(run: string): void {
+      for (const row of rows) if (row.run === run) row.open = false;
+    },
+  };
+}
+
+export interface CheckpointFixture {
+  home: string;
+  store: ObjectStore;
+  attempts: ReturnType<typeof fakeAttempts>;
+  events: NewEvent[];
+  checkpoints: CheckpointService;
+  /** A service over the same store, database and attempts, with another view of the store. */
+  over(store: ObjectStore): CheckpointService;
+  /** Uploads and commits, as the open attempt of the run. */
+  save(step: number, purposes?: CheckpointPurpose[], change?: Partial<CheckpointCommit>): Promise<Manifest>;
+  /** Uploads alone. */
+  upload(step: number): Promise<void>;
+  close(): void;
+}
+
+export function openCheckpoints(run = RUN): CheckpointFixture {
+  const home = mkdtempSync(join(tmpdir(), 'tandem-checkpoints-'));
+  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables] });
+  const store = openFileStore(join(home, 'objects'));
+  const attempts = fakeAttempts();
+  const events: NewEvent[] = [];
+  let clock = Date.UTC(2026, 10, 20);
+  const over = (view: ObjectStore) =>
+    createCheckpointService({
+      db,
+      store: view,
+      attempts,
+      events: {
+        append: (event) => {
+          events.push(event);
+          return {
+            id: events.length,
+            time: '',
+            status: null,
+            reason: null,
+            data: {},
+            ...event,
+            attempt: event.attempt ?? null,
+          };
+        },
+      },
+      now: () => (clock += 1000),
+      log: quietLog,
+    });
+  const checkpoints = over(store);
+  attempts.start(run);
+  const current = () => attempts.open(run)?.number ?? 0;
+  const upload = async (step: number) => {
+    for (const { path } of commitOf(step).files) {
+      await store.put(checkpointPrefix({ run, attempt: current(), step }) + path, contentOf(step, path));
+    }
+  };
+  return {
+    home,
+    store,
+    attempts,
+    events,
+    checkpoints,
+    over,
+    upload,
+    save: async (step, purposes, change) => {
+      await upload(step);
+      return checkpoints.commit({ run, attempt: current() }, commitOf(step, purposes, change));
+    },
+    close: () => {
+      db.close();
+      rmSync(home, { recursive: true });
+    },
+  };
+}

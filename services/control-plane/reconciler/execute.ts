@@ -1,0 +1,196 @@
+import { remedyOf } from '../../contracts/reason.ts';
+import { restStatuses } from '../../contracts/run.ts';
+import { createToken, hashToken } from '../attempts/attempt-token.ts';
+import { changeStatus } from '../runs/change-status.ts';
+import { sinkTarget } from '../runs/sink-target.ts';
+import { inferenceRole, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
+import { type RoleIdentity, roleName } from '../runtimes/runtime.ts';
+import { endAttempt } from './end-attempt.ts';
+import type { ExecuteOptions } from './execute-options.ts';
+import { explainOutput } from './explain-output.ts';
+import { grant } from './grant.ts';
+import { describeEnd } from './plan.ts';
+import { pruneQuietly } from './prune-quietly.ts';
+import { outputTail, quoteOutput } from './quote-output.ts';
+import { roleTitles } from './role-titles.ts';
+import type { Executors, StepArguments } from './step.ts';
+
+/**
+ * How each step is taken. A step may be taken again after a crash in its middle, so each is written such that the second time completes the first.
+ */
+export function createExecutors(options: ExecuteOptions): Executors {
+  return {
+    grant: (step) => grant(options, step),
+    startRole: (step) => startRole(options, step),
+    noteRole: async (step) => noteRole(options, step),
+    noteServing: async (step) => noteServing(options, step),
+    noteTraining: async (step) => noteTraining(options, step),
+    signal: (step) => sendSignal(options, step),
+    giveUp: (step) => giveUp(options, step),
+    endAttempt: (step) => endAttempt(options, step),
+    finishFiles: (step) => finishFiles(options, step),
+    cleanUp: (step) => cleanUp(options, step),
+  };
+}
+
+async function startRole(options: ExecuteOptions, { identity }: StepArguments['startRole']): Promise<void> {
+  const { db, runs, attempts, events, runtime, programs, agentUrl, now } = options;
+  const run = runs.get(identity.run);
+  const attempt = attempts.open(identity.run);
+  if (run === undefined || attempt?.number !== identity.attempt) return;
+  // An earlier try may have left a token that a trainer has read already.
+  const token = (await runtime.readFile(identity, TOKEN_FILE)) ?? createToken();
+  db.transaction(() => {
+    const { role, start } = identity;
+    attempts.update(run.id, attempt.number, {
+      started_at: attempt.started_at ?? now(),
+      ...(role === 'trainer' ? { token_hash: hashToken(token) } : {}),
+    });
+    if (attempts.roles(run.id, attempt.number).some((row) => row.role === role && row.start === start)) return;
+    attempts.putRole({
+      ...identity,
+      state: 'starting',
+      exit_code: null,
+      pid: null,
+      started_at: now(),
+      exited_at: null,
+      term_at: null,
+      kill_at: null,
+    });
+    const again = start === 1 ? '' : ` again (start ${start})`;
+    events.append({
+      run: run.id,
+      name: 'role_started',
+      actor: 'control_plane',
+      attempt: attempt.number,
+      message: `The ${roleTitles[role]} is started${again}`,
+      data: { role, start },
+    });
+  });
+  const shared = { run, attempt: attempt.number, runtime, programs };
+  await runtime.start(
+    identity.role === 'trainer'
+      ? trainerRole({ ...shared, token, agentUrl: agentUrl() })
+      : inferenceRole({ ...shared, start: identity.start }),
+  );
+}
+
+function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepArguments['noteRole']): void {
+  const { identity, state, exitCode, pid } = role;
+  if (state === 'starting' || state === 'running') {
+    attempts.updateRole(identity, { pid });
+    return;
+  }
+  db.transaction(() => {
+    attempts.updateRole(identity, { state, exit_code: exitCode, pid, exited_at: now() });
+    events.append({
+      run: identity.run,
+      name: 'role_exited',
+      actor: 'control_plane',
+      attempt: identity.attempt,
+      message: `The ${roleTitles[identity.role]} has ended: ${describeEnd(role)}`,
+      data: { role: identity.role, start: identity.start, pid, state, exit_code: exitCode },
+    });
+  });
+}
+
+function noteServing(options: ExecuteOptions, { identity, url }: StepArguments['noteServing']): void {
+  const { db, attempts, events } = options;
+  db.transaction(() => {
+    attempts.updateRole(identity, { state: 'ready' });
+    attempts.update(identity.run, identity.attempt, { inference_url: url });
+    events.append({
+      run: identity.run,
+      name: 'role_ready',
+      actor: 'control_plane',
+      attempt: identity.attempt,
+      message: `The inference server answers at ${url}`,
+      data: { role: 'inference', start: identity.start, url },
+    });
+    if (options.runs.get(identity.run)?.reason !== 'starting_inference') return;
+    changeStatus(options, {
+      run: identity.run,
+      from: ['starting'],
+      to: {
+        status: 'starting',
+        reason: 'starting_trainer',
+        message: 'the inference server answers; its trainer is next.',
+      },
+      actor: 'control_plane',
+      attempt: identity.attempt,
+    });
+  });
+}
+
+function noteTraining(options: ExecuteOptions, { run, attempt }: StepArguments['noteTraining']): void {
+  const { db, attempts, events } = options;
+  db.transaction(() => {
+    const changed = changeStatus(options, {
+      run,
+      from: ['starting'],
+      to: { status: 'running', reason: 'training', message: 'the trainer has reported.' },
+      actor: 'control_plane',
+      attempt,
+    });
+    if (!changed) return;
+    attempts.updateRole({ run, attempt, role: 'trainer', start: 1 }, { state: 'ready' });
+    events.append({ run, name: 'role_ready', actor: 'control_plane', attempt, message: 'The trainer reports' });
+  });
+}
+
+async function sendSignal(options: ExecuteOptions, { identity, signal, why }: StepArguments['signal']): Promise<void> {
+  const { db, runs, attempts, events, runtime, now, log } = options;
+  await runtime.signal(identity, signal);
+  log.info(`SIG${signal} sent to ${roleName(identity)}: ${why}`);
+  db.transaction(() => {
+    attempts.updateRole(identity, signal === 'TERM' ? { term_at: now() } : { kill_at: now() });
+    // That the server ends with its attempt is the normal course of things.
+    const expected = identity.role === 'inference' && signal === 'TERM';
+    if (expected || runs.get(identity.run) === undefined) return;
+    events.append({
+      run: identity.run,
+      name: 'warning',
+      actor: 'control_plane',
+      attempt: identity.attempt,
+      message: `SIG${signal} sent to the ${roleTitles[identity.role]}: ${why}`,
+      data: { role: identity.role, signal: `SIG${signal}` },
+    });
+  });
+}
+
+async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): Promise<void> {
+  const { db, attempts, events } = options;
+  const { run, attempt, deadline, speaker } = step;
+  const output = speaker === null ? '' : await outputTail(speaker, options);
+  const known = step.reason === 'inference_failed' ? explainOutput(output) : null;
+  const reason = known?.reason ?? step.reason;
+  const remedy = known?.message ?? remedyOf(reason) ?? '';
+  const message = `${step.message}${quoteOutput(output)}${step.message.includes(remedy) ? '' : ` ${remedy}`}`;
+  db.transaction(() => {
+    if (attempts.get(run, attempt)?.ending_reason !== null) return;
+    attempts.update(run, attempt, { ending_reason: reason, ending_message: message, ending_deadline: deadline });
+    events.append({ run, name: 'warning', actor: 'control_plane', attempt, reason, message });
+  });
+}
+
+async function finishFiles(options: ExecuteOptions, { run: id }: StepArguments['finishFiles']): Promise<void> {
+  const { runs, sinks, runFiles } = options;
+  const run = runs.get(id);
+  if (run === undefined) return;
+  // A crash right after the end may have left half an upload or half a deletion, and nobody would come by again.
+  await pruneQuietly(options, id);
+  sinks.open(sinkTarget(run, runs));
+  if (!(await sinks.finish(id))) {
+    throw new Error(`Not every file of ${run.tree} could be written; the log says why of each.`);
+  }
+  await runFiles.save(id);
+  runs.update(id, { files_due: 0 }, restStatuses);
+}
+
+async function cleanUp(
+  { runtime }: ExecuteOptions,
+  { run, attempt, identities }: StepArguments['cleanUp'],
+): Promise<void> {
+  await runtime.removeShared({ run, attempt });
+  for (const identity of identities satisfies RoleIdentity[]) await runtime.remove(identity);
+}

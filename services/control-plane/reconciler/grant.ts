@@ -1,0 +1,72 @@
+import type { ResumeCandidate } from '../../contracts/agent-operations.ts';
+import { ProblemError } from '../api/problem-error.ts';
+import { resumedFrom, resumePoint, startCandidates } from '../attempts/start-point.ts';
+import { changeStatus } from '../runs/change-status.ts';
+import type { RunRow } from '../runs/run.store.ts';
+import { sinkTarget } from '../runs/sink-target.ts';
+import type { ExecuteOptions } from './execute-options.ts';
+import { roleTitles } from './role-titles.ts';
+import type { StepArguments } from './step.ts';
+
+/** Gives a queued run its slot: opens its next attempt and notes what that starts from, in one transaction. */
+export async function grant(options: ExecuteOptions, { run: id }: StepArguments['grant']): Promise<void> {
+  const { db, runs, attempts, events, records, sinks, now } = options;
+  const run = runs.get(id);
+  if (run?.status !== 'queued') return;
+  const candidates = await prepareStart(options, run);
+  if (candidates === null) return;
+  const [first] = candidates;
+  const number = (attempts.current(id)?.number ?? 0) + 1;
+  const from = first === undefined ? 'from the beginning' : `from ${first.label}`;
+  const role = run.method === 'grpo' ? 'inference' : 'trainer';
+  db.transaction(() => {
+    const started = changeStatus(options, {
+      run: id,
+      from: ['queued'],
+      to: {
+        status: 'starting',
+        reason: role === 'inference' ? 'starting_inference' : 'starting_trainer',
+        message: `attempt ${number} starts its ${roleTitles[role]}, ${from}.`,
+        started_at: run.started_at ?? now(),
+        ended_at: null,
+        restart_at: null,
+        files_due: 1,
+      },
+      actor: 'control_plane',
+      attempt: number,
+    });
+    if (!started) return;
+    attempts.insert({ run: id, number, opened_at: now(), ...resumedFrom(first) });
+    records.markSuperseded(id, resumePoint(id, number, first));
+    events.append({
+      run: id,
+      name: 'attempt_started',
+      actor: 'control_plane',
+      attempt: number,
+      message: `Attempt ${number} ${from}`,
+      data: { resumed_from: first?.label ?? null },
+    });
+  });
+  sinks.open(sinkTarget(run, runs));
+}
+
+/**
+ * What it may start from, and its tree. While it waited, the checkpoint may have been deleted or its tree taken: then it fails and says so.
+ */
+async function prepareStart(options: ExecuteOptions, run: RunRow): Promise<ResumeCandidate[] | null> {
+  try {
+    const candidates = startCandidates(run, options.checkpoints);
+    await options.trees.claim(run.tree, run.id);
+    return candidates;
+  } catch (error) {
+    if (!(error instanceof ProblemError)) throw error;
+    const reason = error.type === 'checkpoint-unusable' ? 'invalid_checkpoint' : 'invalid_spec';
+    changeStatus(options, {
+      run: run.id,
+      from: ['queued'],
+      to: { status: 'failed', reason, message: error.message, ended_at: options.now() },
+      actor: 'control_plane',
+    });
+    return null;
+  }
+}

@@ -1,0 +1,152 @@
+import type { AttemptRow, AttemptStore, RoleRow } from '../attempts/attempt.store.ts';
+import type { Pulse } from '../records/pulse.ts';
+import type { RecordService } from '../records/record.service.ts';
+import type { RunStore } from '../runs/run.store.ts';
+import { READY_FILE } from '../runtimes/role-specs.ts';
+import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
+import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
+import { isServing } from './plan.ts';
+import type { Vigil } from './vigil.ts';
+
+/** A trainer that is silent for longer may be waiting for its server. */
+const QUIET_MS = 5000;
+
+export interface ObserveOptions {
+  runs: Pick<RunStore, 'queued' | 'active' | 'filesDue'>;
+  attempts: Pick<AttemptStore, 'open' | 'roles' | 'liveRoles'>;
+  records: Pick<RecordService, 'lastReportAt' | 'outcome' | 'pulse'>;
+  runtime: Pick<Runtime, 'observe' | 'readFile'>;
+  /** Whether a server answers its health check. */
+  isHealthy: (url: string) => Promise<boolean>;
+  vigil: Vigil;
+  now: () => number;
+  since: number;
+  slots: number;
+}
+
+/** Reads the state of everything from the machine and the database. */
+export async function observe(options: ObserveOptions): Promise<Observation> {
+  const { runs, attempts, records, runtime } = options;
+  const observed = await runtime.observe();
+  options.vigil.round(options.now());
+  const active: ActiveRun[] = [];
+  for (const run of runs.active()) {
+    const attempt = attempts.open(run.id);
+    if (attempt === undefined) continue;
+    const views = viewRoles(
+      attempts.roles(run.id, attempt.number),
+      observed.filter(({ identity }) => identity.run === run.id && identity.attempt === attempt.number),
+    );
+    const inference = views.filter((view) => roleOf(view).role === 'inference');
+    const reported = records.lastReportAt(run.id, attempt.number) !== null;
+    // Without a server there is nothing to make progress with; that the server comes back has deadlines of its own.
+    const begun = reported || run.status !== 'starting';
+    const able = begun && (run.method !== 'grpo' || isServing({ inference, attempt }));
+    const pulse = able ? await records.pulse(run.id, attempt.number) : null;
+    const silentMs = pulse === null ? 0 : options.vigil.since(`${run.id}.a${attempt.number}`, markOf(pulse));
+    active.push({
+      run,
+      attempt,
+      pulse,
+      silentMs,
+      deafMs: silentMs > QUIET_MS ? await deafness(attempt, options) : 0,
+      inference,
+      trainer: views.find((view) => roleOf(view).role === 'trainer') ?? null,
+      servingAt: await findServer(inference.at(-1), options),
+      reported,
+      finishing: records.outcome(run.id, attempt.number) !== null,
+    });
+  }
+  return {
+    now: options.now(),
+    since: options.since,
+    slots: options.slots,
+    queued: runs.queued(),
+    active,
+    leftovers: leftovers(observed, attempts, active),
+    filesDue: runs.filesDue().map(({ id }) => id),
+  };
+}
+
+/** For how long a server that is said to serve has not answered its health check; 0 when it answers, or when there is none. */
+async function deafness(attempt: AttemptRow, { isHealthy, vigil }: ObserveOptions): Promise<number> {
+  if (attempt.inference_url === null || (await isHealthy(healthOf(attempt.inference_url)))) return 0;
+  return vigil.since(`${attempt.run}.a${attempt.number}.inference`, attempt.inference_url);
+}
+
+function markOf({ beat, phase }: Pulse): string {
+  return `${beat} ${phase}`;
+}
+
+/** A server that has not been noted as ready, and answers. */
+async function findServer(
+  newest: RoleView | undefined,
+  { runtime, isHealthy }: Pick<ObserveOptions, 'runtime' | 'isHealthy'>,
+): Promise<string | null> {
+  if (newest?.observed?.state !== 'running' || newest.row?.state !== 'starting') return null;
+  const text = await runtime.readFile(newest.observed.identity, READY_FILE);
+  const url = text === null ? null : parseReadyFile(text);
+  return url !== null && (await isHealthy(healthOf(url))) ? url : null;
+}
+
+function healthOf(url: string): string {
+  return new URL('/health', url).href;
+}
+
+function parseReadyFile(text: string): string | null {
+  try {
+    const { url } = JSON.parse(text) as { url?: unknown };
+    return typeof url === 'string' && URL.canParse(url) ? url : null;
+  } catch {
+    return null;
+  }
+}
+
+/** What is on the machine, or noted as running, for attempts that are not open. */
+function leftovers(
+  observed: readonly ObservedRole[],
+  attempts: Pick<AttemptStore, 'roles' | 'liveRoles'>,
+  active: readonly ActiveRun[],
+): Leftover[] {
+  const open = new Set(active.map(({ run, attempt }) => `${run.id}.a${attempt.number}`));
+  const found = new Map<string, { run: string; attempt: number }>();
+  for (const { run, attempt } of [...observed.map(({ identity }) => identity), ...attempts.liveRoles()]) {
+    const key = `${run}.a${attempt}`;
+    if (!open.has(key)) found.set(key, { run, attempt });
+  }
+  return [...found.values()].map(({ run, attempt }) => ({
+    run,
+    attempt,
+    roles: viewRoles(
+      attempts.roles(run, attempt),
+      observed.filter(({ identity }) => identity.run === run && identity.attempt === attempt),
+    ).map(lostIfAbsent),
+  }));
+}
+
+/** Noted as running in an attempt that is over, and not there: it is gone. */
+function lostIfAbsent(view: RoleView): RoleView {
+  if (view.observed !== null || view.row === null || !['starting', 'ready'].includes(view.row.state)) return view;
+  const { run, attempt, role, start, pid } = view.row;
+  const observed = {
+    identity: { run, attempt, role, start },
+    state: 'lost',
+    exitCode: null,
+    pid,
+    rebooted: false,
+  } as const;
+  return { ...view, observed };
+}
+
+function viewRoles(rows: readonly RoleRow[], observed: readonly ObservedRole[]): RoleView[] {
+  const views = new Map<string, RoleView>(rows.map((row) => [`${row.role}.${row.start}`, { row, observed: null }]));
+  for (const role of observed) {
+    const key = `${role.identity.role}.${role.identity.start}`;
+    views.set(key, { row: views.get(key)?.row ?? null, observed: role });
+  }
+  return [...views.values()].sort((a, b) => roleOf(a).start - roleOf(b).start);
+}
+
+function roleOf({ observed, row }: RoleView): Pick<RoleIdentity, 'role' | 'start'> {
+  return observed?.identity ?? (row as RoleRow);
+}

@@ -1,0 +1,19 @@
+import type { RoleIdentity, Runtime } from '../runtimes/runtime.ts';
+import { lastWords } from './last-words.ts';
+
+/** Enough for a stack trace and the line above it. */
+const OUTPUT_TAIL_BYTES = 16 * 1024;
+
+/** The end of what a role printed. */
+export async function outputTail(
+  speaker: RoleIdentity,
+  { runtime }: { runtime: Pick<Runtime, 'output'> },
+): Promise<string> {
+  return await runtime.output(speaker, OUTPUT_TAIL_BYTES);
+}
+
+/** ` It printed: …` for the end of a message, or nothing for a role that printed nothing. */
+export function quoteOutput(output: string): string {
+  const words = lastWords(output);
+  return words === null ? '' : ` It printed: ${words}`;
+}

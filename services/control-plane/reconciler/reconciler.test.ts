@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { createLogger } from '../../platform/logger.ts';
+import type { Limits, Observation } from './observation.ts';
+import { createReconciler } from './reconciler.ts';
+
+const limits: Limits = {
+  ...{ startTimeoutMs: 1, stopDeadlineMs: 1, trainerGraceMs: 1, inferenceGraceMs: 1 },
+  ...{ inferenceRestarts: 1, inferenceWindowMs: 1 },
+};
+const id = 'run-00000001';
+const queued: Observation = {
+  ...{ now: 0, since: 0, slots: 1, active: [], leftovers: [], filesDue: [] },
+  queued: [{ id, priority: 50, queuedAt: 0, restartAt: null }],
+};
+
+it('says once that a step of a run fails again and again, goes on trying, and says it anew after a success', async () => {
+  const told: string[] = [];
+  let now = 0;
+  let broken = true;
+  const reconciler = createReconciler({
+    observe: async () => queued,
+    execute: async () => {
+      if (broken) throw new Error('spawn /bin/sh EAGAIN');
+    },
+    limits,
+    resyncMs: 1000,
+    now: () => now,
+    log: createLogger({ level: 'error', terminal: null }),
+    onStuck: (run, message) => told.push(`${run}: ${message}`),
+  });
+  const rounds = async (count: number) => {
+    for (let i = 0; i < count; i += 1) {
+      now += 100_000;
+      await reconciler.round();
+    }
+  };
+  await rounds(2);
+  expect(told).toEqual([]);
+  await rounds(5);
+  expect(told).toEqual([
+    `${id}: Step grant fails again and again, and is tried on: spawn /bin/sh EAGAIN. Look at the control plane's log (TANDEM_HOME/logs).`,
+  ]);
+  broken = false;
+  await rounds(1);
+  broken = true;
+  await rounds(3);
+  expect(told).toHaveLength(2);
+});

@@ -1,0 +1,50 @@
+import type { Reason } from '../../contracts/reason.ts';
+import type { ObservedRole, RoleIdentity, RoleSignal } from '../runtimes/runtime.ts';
+
+/** What the reconciler can do, and with which arguments. */
+export interface StepArguments {
+  /** Give a queued run a slot and open its next attempt. */
+  grant: { run: string };
+  startRole: { identity: RoleIdentity };
+  /** Note what the machine says about a role. */
+  noteRole: { role: ObservedRole };
+  /** The inference server answers: tell the trainer where. */
+  noteServing: { identity: RoleIdentity; url: string };
+  /** The trainer has reported for the first time. */
+  noteTraining: { run: string; attempt: number };
+  signal: { identity: RoleIdentity; signal: RoleSignal; why: string };
+  /** Ask the trainer to save and end, because the attempt cannot go on. */
+  giveUp: {
+    run: string;
+    attempt: number;
+    reason: Reason;
+    message: string;
+    deadline: number;
+    /** The role whose last words belong to the message. */
+    speaker: RoleIdentity | null;
+  };
+  /** The trainer has ended, or will never start: read what it left, and decide what becomes of the run. */
+  endAttempt: { run: string; attempt: number; trainer: ObservedRole | null };
+  /** Let the files of the tree of a run at rest say how it ended. */
+  finishFiles: { run: string };
+  /** Remove what an attempt that is over left on the machine. */
+  cleanUp: { run: string; attempt: number; identities: RoleIdentity[] };
+}
+
+export type StepName = keyof StepArguments;
+export type Step = { [N in StepName]: { step: N } & StepArguments[N] }[StepName];
+
+/** The run a step is about; its failures delay that run alone. */
+export function runOf(step: Step): string {
+  if ('identity' in step) return step.identity.run;
+  if ('role' in step) return step.role.identity.run;
+  return step.run;
+}
+
+export type Executors = { [N in StepName]: (step: StepArguments[N]) => Promise<void> };
+
+/** Takes one step with the executor of its name. */
+export async function executeStep(executors: Executors, step: Step): Promise<void> {
+  const execute = executors[step.step] as (step: Step) => Promise<void>;
+  await execute(step);
+}

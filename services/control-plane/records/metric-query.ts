@@ -1,0 +1,116 @@
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { Database } from '../../platform/database.ts';
+import type { MetricQuery, MetricRow, MetricValue, Series } from './record-types.ts';
+
+/** The newest value of each step that counts: rows `step`, `value` for `:series`, `:run`, `:from`, `:to`. */
+const LATEST = `
+  SELECT p.step AS step, p.value AS value, max(p.attempt * 1099511627776 + p.n)
+  FROM metric_points p JOIN record_lineage l ON l.run = :run AND l.attempt = p.attempt AND p.n <= l.up_to
+  WHERE p.series = :series AND p.step BETWEEN :from AND :to GROUP BY p.step`;
+
+/**
+ * Metrics on the clean axis, each with at most `points` points. More are averaged in buckets of equal width, a bucket standing at the mean of
+ * its steps; a NaN in a bucket makes it NaN. Cost: one pass over the stored steps of each series, one series at a time.
+ */
+export async function queryMetrics(db: Database, query: MetricQuery): Promise<Series[]> {
+  const result: Series[] = [];
+  for (const { id, name } of seriesOf(db, query.run, query.names)) {
+    const series = readSeries(db, id, name, query);
+    if (series.steps.length > 0) result.push(series);
+    await yieldToOthers();
+  }
+  return result;
+}
+
+/**
+ * A row for each step that is a multiple of `every` and has one of `names`, on the clean axis; with `includeLast` also for the last such step.
+ */
+export function queryRows(
+  db: Database,
+  { run, names, every, includeLast }: { run: string; names: readonly string[]; every: number; includeLast: boolean },
+): MetricRow[] {
+  const rows = new Map<number, MetricRow>();
+  const series = seriesOf(db, run, names);
+  const last = includeLast ? lastStep(db, run, series) : -1;
+  for (const { id, name } of series) {
+    const points = db.all<{ step: number; value: number | null }>(
+      `SELECT step, value FROM (${LATEST}) WHERE step % :every = 0 OR step = :last`,
+      { run, series: id, from: 0, to: Number.MAX_SAFE_INTEGER, every, last },
+    );
+    for (const { step, value } of points) {
+      const row = rows.get(step) ?? { step, epoch: 0, samples: 0, values: {} };
+      row.values[name] = value ?? Number.NaN;
+      rows.set(step, row);
+    }
+  }
+  for (const row of rows.values()) Object.assign(row, positionAt(db, run, row.step));
+  return [...rows.values()].sort((a, b) => a.step - b.step);
+}
+
+/** Epoch and samples at a step, or at the last one before it that was recorded; zeros before the first. */
+export function positionAt(db: Database, run: string, step: number): { epoch: number; samples: number } {
+  return (
+    db.get(
+      `SELECT m.epoch AS epoch, m.samples AS samples FROM metric_steps m
+       JOIN record_lineage l ON l.run = m.run AND l.attempt = m.attempt AND m.n <= l.up_to
+       WHERE m.run = :run AND m.step <= :step ORDER BY m.step DESC, m.attempt DESC, m.n DESC LIMIT 1`,
+      { run, step },
+    ) ?? { epoch: 0, samples: 0 }
+  );
+}
+
+function readSeries(db: Database, series: number, name: string, query: MetricQuery): Series {
+  const range = { run: query.run, series, from: query.fromStep, to: query.toStep ?? Number.MAX_SAFE_INTEGER };
+  const extent = db.get<{ count: number; low: number | null; high: number | null }>(
+    `SELECT count(*) AS count, min(step) AS low, max(step) AS high FROM (${LATEST})`,
+    range,
+  );
+  if (extent === undefined || extent.low === null || extent.high === null) return { name, steps: [], values: [] };
+  const rows =
+    extent.count <= query.points
+      ? db.all<Point>(`SELECT step, value FROM (${LATEST}) ORDER BY step`, range)
+      : db.all<Point>(
+          `SELECT avg(step) AS step, CASE WHEN count(value) < count(*) THEN NULL ELSE avg(value) END AS value
+           FROM (${LATEST}) GROUP BY CAST((step - :low) / :width AS INTEGER) ORDER BY 1`,
+          { ...range, low: extent.low, width: (extent.high - extent.low + 1) / query.points },
+        );
+  return { name, steps: rows.map(({ step }) => step), values: rows.map(({ value }) => toMetricValue(value)) };
+}
+
+interface Point {
+  step: number;
+  value: number | null;
+}
+
+/** JSON has no NaN and no infinities, so they travel as words. */
+function toMetricValue(value: number | null): MetricValue {
+  if (value === null || Number.isNaN(value)) return 'NaN';
+  if (value === Number.POSITIVE_INFINITY) return 'Infinity';
+  if (value === Number.NEGATIVE_INFINITY) return '-Infinity';
+  return value;
+}
+
+function seriesOf(db: Database, run: string, names: readonly string[] | undefined): { id: number; name: string }[] {
+  const all = db.all<{ id: number; name: string }>(
+    'SELECT id, name FROM metric_series WHERE run = :run ORDER BY name',
+    {
+      run,
+    },
+  );
+  return names === undefined ? all : all.filter(({ name }) => names.includes(name));
+}
+
+function lastStep(db: Database, run: string, series: readonly { id: number }[]): number {
+  return Math.max(
+    -1,
+    ...series.map(
+      ({ id }) =>
+        db.get<{ last: number | null }>(`SELECT max(step) AS last FROM (${LATEST})`, {
+          run,
+          series: id,
+          from: 0,
+          to: Number.MAX_SAFE_INTEGER,
+        })?.last ?? -1,
+    ),
+  );
+}

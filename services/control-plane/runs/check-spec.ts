@@ -1,0 +1,104 @@
+import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import { ProblemError } from '../api/problem-error.ts';
+import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
+import { PathRefusedError } from './path-policy.ts';
+import { type Host, placeRun } from './placement.ts';
+import { fitSequenceLength, modelPositions } from './sequence-length.ts';
+import { specWarnings } from './spec-warnings.ts';
+
+export interface CheckOptions extends ModelSourceOptions {
+  host: Host;
+  /** The model, where it is known already: what a run was made from may be gone by the time it is resumed. */
+  model?: ModelSource;
+}
+
+/** A spec that this machine can run, and what its names mean here. */
+export interface CheckedSpec {
+  spec: RunSpec;
+  renamed: Record<string, string>;
+  warnings: string[];
+  profile: string;
+  model: ModelSource;
+  train_data: string;
+  val_data: string | null;
+}
+
+/**
+ * Resolves what a user wrote and checks it against this machine, all at once, so that one answer holds everything that is wrong.
+ * @throws ProblemError invalid-spec, or cannot-place when the host is the reason
+ */
+export async function checkSpec(written: unknown, options: CheckOptions): Promise<CheckedSpec> {
+  const resolved = resolveRunSpec(written);
+  if (!resolved.ok) throw refusal('invalid-spec', resolved.issues);
+  const { spec, renamed } = resolved;
+  const placement = placeRun(spec, options.host);
+  const issues: SpecIssue[] = refuseWithoutEvaluation(spec);
+  const attempt = <T>(path: string, work: () => Promise<T>): Promise<T | null> =>
+    work().catch((error: unknown) => {
+      if (!(error instanceof PathRefusedError)) throw error;
+      issues.push({ path, message: error.message });
+      return null;
+    });
+
+  const model = options.model ?? (await attempt('model.name', () => findModel(spec.model, options)));
+  const train = await attempt('data.train_data', () => requireData(spec.data.train_data, options));
+  const val = spec.data.val_data;
+  const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
+  const limit = model === null ? null : await modelPositions(model, options);
+  const fitted = fitSequenceLength(spec, { limit, isWritten: writesSequenceLength(written) });
+  issues.push(...fitted.issues);
+  if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
+  if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
+  return {
+    spec: fitted.spec,
+    renamed,
+    warnings: specWarnings(fitted.spec),
+    profile: placement.profile.name,
+    model,
+    train_data: train,
+    val_data: validation,
+  };
+}
+
+function writesSequenceLength(written: unknown): boolean {
+  const { model } = renameAliases(written as Record<string, unknown>).document;
+  return typeof model === 'object' && model !== null && 'max_seq_length' in model;
+}
+
+async function requireData(written: string | null, { paths }: CheckOptions): Promise<string> {
+  if (written === null) {
+    throw new PathRefusedError('is needed: a JSONL file with a prompt and a completion or answer in each line');
+  }
+  return await paths.existing(written, 'file');
+}
+
+/** Settings that wait for an evaluation which never comes. */
+function refuseWithoutEvaluation({ data, training }: RunSpec): SpecIssue[] {
+  if (data.val_data !== null) return [];
+  const issues: SpecIssue[] = [];
+  const message = 'needs evaluations: set data.val_data as well';
+  if (training.early_stopping_patience !== null) issues.push({ path: 'training.early_stopping_patience', message });
+  if (training.target_accuracy !== null) issues.push({ path: 'training.target_accuracy', message });
+  return issues;
+}
+
+export function refusal(type: 'invalid-spec' | 'cannot-place', issues: readonly SpecIssue[]): ProblemError {
+  const [first, ...rest] = issues;
+  const more = rest.length === 0 ? '' : ` (and ${rest.length} more, see issues)`;
+  const detail =
+    first === undefined
+      ? 'The spec is not valid.'
+      : `${first.path === '' ? '' : `${first.path}: `}${first.message}${more}`;
+  return new ProblemError(type, detail, { issues });
+}
+
+/** Says of which key a path was refused. */
+export async function refuseIn<T>(path: string, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof PathRefusedError) throw refusal('invalid-spec', [{ path, message: error.message }]);
+    throw error;
+  }
+}

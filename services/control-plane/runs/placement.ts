@@ -1,0 +1,99 @@
+import { type GpuProfile, gpusNeeded } from '../../contracts/gpu-profile.ts';
+import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import type { GpuProfiles } from './gpu-profiles.ts';
+
+const MANAGED_API_BASE = 'http://localhost:8000/v1';
+const CPU_PROFILE = 'cpu';
+
+export interface Host {
+  gpus: number;
+  profiles: GpuProfiles;
+  /** `VLLM_API_BASE`; wins over the spec. */
+  vllmApiBase: string | null;
+}
+
+/** Where a run would go, or everything that keeps it from going anywhere. */
+export type Placement = { ok: true; profile: GpuProfile } | { ok: false; refusals: SpecIssue[] };
+
+/** Whether this host can run a spec, with the arithmetic where it cannot. */
+export function placeRun(spec: RunSpec, host: Host): Placement {
+  const name = spec.gpu_profile ?? CPU_PROFILE;
+  const profile = host.profiles.get(name);
+  const refusals = [
+    ...refuseProfile(name, profile, spec, host),
+    ...refuseTrainer(spec),
+    ...(spec.method === 'grpo' ? [...refuseInference(spec, host), ...refuseRollouts(spec)] : []),
+  ];
+  return profile !== undefined && refusals.length === 0 ? { ok: true, profile } : { ok: false, refusals };
+}
+
+function refuseProfile(name: string, profile: GpuProfile | undefined, spec: RunSpec, host: Host): SpecIssue[] {
+  const path = 'gpu_profile';
+  if (profile === undefined) {
+    return [{ path, message: `there is no profile ${name}; known are ${[...host.profiles.keys()].join(', ')}` }];
+  }
+  const { inference, trainer } = profile;
+  if (spec.trainer === 'tfjs' && trainer.gpus > 1) {
+    const message = `${name} gives the trainer ${trainer.gpus} GPUs, the tfjs trainer uses one; trainers for more are areal and trl`;
+    return [{ path, message }];
+  }
+  const needed = gpusNeeded(profile);
+  if (needed <= host.gpus) return [];
+  const shares =
+    profile.mode === 'shared'
+      ? 'shared by both roles'
+      : `${inference.gpus} for inference, ${trainer.gpus} for the trainer`;
+  const remedy = `leave gpu_profile out to use ${CPU_PROFILE}`;
+  return [{ path, message: `${name} needs ${needed} GPUs (${shares}), this host has ${host.gpus}; ${remedy}` }];
+}
+
+function refuseTrainer(spec: RunSpec): SpecIssue[] {
+  const refusals: SpecIssue[] = [];
+  if (spec.trainer !== 'tfjs') {
+    const message = `${spec.trainer} is a container image for GPUs, which this build does not start; leave trainer out to use tfjs`;
+    refusals.push({ path: 'trainer', message });
+  }
+  if (spec.method === 'dpo') {
+    refusals.push({ path: 'method', message: 'the tfjs trainer of this build has no dpo; it has sft and grpo' });
+  }
+  if (spec.model.use_4bit) {
+    const message =
+      'the tfjs trainer keeps weights in float32, 4 bits need a trainer on GPUs; set model.use_4bit: false';
+    refusals.push({ path: 'model.use_4bit', message });
+  }
+  return refusals;
+}
+
+function refuseInference({ inference: { backend, vllm } }: RunSpec, host: Host): SpecIssue[] {
+  const refusals: SpecIssue[] = [];
+  const external = 'this build uses the server it starts itself';
+  if (host.vllmApiBase !== null) {
+    const message = `VLLM_API_BASE is set to a server of your own, ${external}; start the control plane without it`;
+    refusals.push({ path: 'inference.vllm.api_base', message });
+  } else if (vllm.api_base !== MANAGED_API_BASE) {
+    const message = `names a server of your own, ${external}; leave it out`;
+    refusals.push({ path: 'inference.vllm.api_base', message });
+  }
+  if (vllm.managed === false) {
+    refusals.push({
+      path: 'inference.vllm.managed',
+      message: `false means a server of your own, ${external}; leave it out`,
+    });
+  }
+  const wanted = vllm.tensor_parallel_size ?? 1;
+  if (backend === 'vllm') {
+    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, this host has ${host.gpus}; leave inference.backend out to use the embedded server`;
+    refusals.push({ path: 'inference.backend', message });
+  } else if (wanted > 1) {
+    const message = `${wanted} needs ${wanted} GPUs, this host has ${host.gpus}; leave it out`;
+    refusals.push({ path: 'inference.vllm.tensor_parallel_size', message });
+  }
+  return refusals;
+}
+
+function refuseRollouts({ rollout, environment }: RunSpec): SpecIssue[] {
+  if (rollout.max_turns <= 1) return [];
+  const message = `${rollout.max_turns} turns need an environment with turns, ${environment.type} has one; set rollout.max_turns: 1`;
+  return [{ path: 'rollout.max_turns', message }];
+}

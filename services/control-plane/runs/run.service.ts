@@ -1,0 +1,111 @@
+import type { Run, RunStatus, RunSummary } from '../../contracts/run.ts';
+import type { LogLevel, Method, RunSpec } from '../../contracts/run-spec.ts';
+import { serialByKey } from '../../platform/serial-by-key.ts';
+import { ProblemError } from '../api/problem-error.ts';
+import { type Decision, schedule } from '../queue/schedule.ts';
+import { deleteRun } from './delete-run.ts';
+import { type ResumeRequest, resumeRun } from './resume-run.ts';
+import type { RunRow } from './run.store.ts';
+import { viewRun, viewSummary } from './run.view.ts';
+import { decodeCursor, encodeCursor, parseLabel } from './run-page.ts';
+import type { Remember, RunServiceOptions } from './run-service-options.ts';
+import { stopRun } from './stop-run.ts';
+import { type DryRun, planSubmission, showPlan, submitRun } from './submit-run.ts';
+
+export interface RunPageQuery {
+  status?: RunStatus | undefined;
+  method?: Method | undefined;
+  label?: string | undefined;
+  limit: number;
+  cursor?: string | undefined;
+}
+
+export interface RunService {
+  dryRun(written: unknown): Promise<DryRun>;
+  /** 201 with a new run, or 200 with the run of the same `output_dir` that is continued. */
+  submit(written: unknown, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
+  /** 200 with the run, or 201 with the fork. */
+  resume(id: string, request: ResumeRequest, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
+  pause(id: string): Run;
+  cancel(id: string): Run;
+  remove(id: string): Promise<void>;
+  get(id: string): Run;
+  list(query: RunPageQuery): { runs: RunSummary[]; next: string | null };
+  setLogging(id: string, change: LoggingChange): Run;
+}
+
+export type LoggingChange = {
+  [K in 'rollout_log_level' | 'training_log_level' | 'eval_log_level']?: LogLevel | undefined;
+};
+
+/** What users do with runs. Everything is written down here; the reconciler does it. */
+export function createRunService(options: RunServiceOptions): RunService {
+  const { runs, slots, now, changed } = options;
+  // Two submissions at once must not both find the same tree free.
+  const serial = serialByKey();
+
+  const require = (id: string): RunRow => {
+    const run = runs.get(id);
+    if (run === undefined)
+      throw new ProblemError('not-found', `There is no run ${id}; GET /runs lists those there are.`);
+    return run;
+  };
+  const decisions = (): Map<string, Decision> => {
+    const busy = runs.active().map(({ id }) => id);
+    const decided = schedule({ now: now(), slots, busy, queued: runs.queued() });
+    return new Map(decided.map((decision) => [decision.run, decision]));
+  };
+  const view = (id: string): Run => viewRun(require(id), { ...options, decisionFor: (run) => decisions().get(run) });
+
+  return {
+    dryRun: async (written) => showPlan(await planSubmission(written, options), options),
+    submit: async (written, remember) => {
+      const reply = await serial('tree', () => submitRun(written, options, { view, remember }));
+      changed();
+      return reply;
+    },
+    resume: async (id, request, remember) => {
+      const reply = await serial('tree', () => resumeRun(require(id), request, options, { view, remember }));
+      changed();
+      return reply;
+    },
+    pause: (id) => {
+      stopRun(require(id), 'pause', options);
+      changed();
+      return view(id);
+    },
+    cancel: (id) => {
+      stopRun(require(id), 'cancel', options);
+      changed();
+      return view(id);
+    },
+    remove: (id) => serial('tree', () => deleteRun(require(id), options)),
+    get: view,
+    list: ({ status, method, label, limit, cursor }) => {
+      const rows = runs.list({
+        status,
+        method,
+        label: label === undefined ? undefined : parseLabel(label),
+        before: cursor === undefined ? undefined : decodeCursor(cursor),
+        limit: limit + 1,
+      });
+      const page = rows.slice(0, limit);
+      const last = page.at(-1);
+      const decided = page.some((run) => run.status === 'queued') ? decisions() : new Map<string, Decision>();
+      return {
+        runs: page.map((run) => viewSummary(run, { ...options, decisionFor: (each) => decided.get(each) })),
+        next: rows.length > limit && last !== undefined ? encodeCursor(last) : null,
+      };
+    },
+    setLogging: (id, change) => {
+      const run = require(id);
+      if (!['queued', 'starting', 'running', 'paused'].includes(run.status)) {
+        throw new ProblemError('conflict', `${id} is ${run.status}, so nothing is logged any more; resume it first.`);
+      }
+      const given = Object.entries(change).filter(([, level]) => level !== undefined);
+      const logging = { ...run.spec.logging, ...Object.fromEntries(given) } as RunSpec['logging'];
+      runs.update(id, { spec: { ...run.spec, logging } });
+      return view(id);
+    },
+  };
+}

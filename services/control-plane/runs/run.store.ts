@@ -1,0 +1,250 @@
+import type { Reason } from '../../contracts/reason.ts';
+import type { RunStatus } from '../../contracts/run.ts';
+import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
+import type { BindValue, Database, Params } from '../../platform/database.ts';
+import type { QueuedRun } from '../queue/schedule.ts';
+
+/** Where the next attempt of a run starts. */
+export type StartFrom =
+  | { kind: 'beginning' }
+  /** The newest checkpoint on the run's lineage; the beginning when there is none. */
+  | { kind: 'latest' }
+  | { kind: 'checkpoint'; run: string; attempt: number; step: number }
+  | { kind: 'directory'; path: string };
+
+/** A run as kept. Times are milliseconds since the epoch; paths are absolute except `output_dir`, which is as people know it. */
+export interface RunRow {
+  id: string;
+  name: string | null;
+  method: Method;
+  status: RunStatus;
+  reason: Reason;
+  message: string;
+  priority: number;
+  labels: Record<string, string>;
+  spec: RunSpec;
+  warnings: string[];
+  profile: string;
+  output_dir: string;
+  tree: string;
+  model_directory: string;
+  base_adapter_directory: string | null;
+  /** The run whose checkpoint is the base model. */
+  model_run: string | null;
+  train_data: string | null;
+  val_data: string | null;
+  parent_run: string | null;
+  parent_attempt: number | null;
+  parent_step: number | null;
+  start_from: StartFrom;
+  created_at: number;
+  queued_at: number;
+  started_at: number | null;
+  ended_at: number | null;
+  stop: 'pause' | 'cancel' | null;
+  stop_deadline: number | null;
+  restarts: number;
+  error_restarts: number;
+  restart_at: number | null;
+  /** 1 from the start of an attempt until the files of its tree say how it ended. */
+  files_due: 0 | 1;
+}
+
+const jsonColumns = ['labels', 'spec', 'warnings', 'start_from'] as const;
+type Stored = Omit<RunRow, (typeof jsonColumns)[number]> & Record<(typeof jsonColumns)[number], string>;
+
+export interface RunFilter {
+  status?: RunStatus | undefined;
+  method?: Method | undefined;
+  label?: { key: string; value: string } | undefined;
+  before?: { created_at: number; id: string } | undefined;
+  limit: number;
+}
+
+/** A run that was made from another one. */
+export type Dependant = Pick<RunRow, 'id' | 'status' | 'model_directory'> & { kind: 'fork' | 'model' };
+
+/** What a run that has not begun has of its life. */
+export const notBegun = {
+  started_at: null,
+  ended_at: null,
+  stop: null,
+  stop_deadline: null,
+  restarts: 0,
+  error_restarts: 0,
+  restart_at: null,
+  files_due: 0,
+} as const satisfies Partial<RunRow>;
+
+export interface RunStore {
+  get(id: string): RunRow | undefined;
+  byTree(tree: string): RunRow | undefined;
+  /** Newest first. */
+  list(filter: RunFilter): RunRow[];
+  /** Runs that wait for a slot, as the queue needs them. */
+  queued(): QueuedRun[];
+  /** Runs that hold a slot. */
+  active(): RunRow[];
+  /** Runs under way, or about to be restarted, whose tree is being written. */
+  filesOpen(): RunRow[];
+  /** Runs at rest whose tree does not show yet how they ended. */
+  filesDue(): RunRow[];
+  /** Checkpoints of this run that runs will start from, or are starting from. */
+  startsFrom(id: string): { run: string; attempt: number; step: number }[];
+  insert(run: RunRow): void;
+  /** Changes a run; false when it no longer has the status that the change was decided for. */
+  update(id: string, change: Partial<Omit<RunRow, 'id'>>, expected?: readonly RunStatus[]): boolean;
+  /** No run that is being stopped gets less time than until then. */
+  extendStopDeadlines(until: number): void;
+  /** Runs that continue this one, or train on its checkpoint. */
+  dependants(id: string): Dependant[];
+  remove(id: string): void;
+}
+
+export function createRunStore({ db }: { db: Database }): RunStore {
+  const insert = (run: RunRow) => {
+    const row = toStored(run);
+    const columns = Object.keys(row);
+    db.run(
+      `INSERT INTO runs (${columns.join(', ')}) VALUES (${columns.map((column) => `:${column}`).join(', ')})`,
+      row as unknown as Params,
+    );
+    putLabels(db, run);
+  };
+
+  const update: RunStore['update'] = (id, change, expected) => {
+    const row = toStored(change);
+    const guard = expected ? `AND status IN (${expected.map((status) => `'${status}'`).join(', ')})` : '';
+    const { changes } = db.run(
+      `UPDATE runs SET ${Object.keys(row)
+        .map((column) => `${column} = :${column}`)
+        .join(', ')} WHERE id = :id ${guard}`,
+      { ...(row as Record<string, BindValue>), id },
+    );
+    if (changes === 1 && change.labels !== undefined) {
+      db.run('DELETE FROM run_labels WHERE run = :id', { id });
+      putLabels(db, parse(db.get<Stored>('SELECT * FROM runs WHERE id = :id', { id }) as Stored));
+    }
+    return changes === 1;
+  };
+
+  return {
+    insert,
+    update,
+    get: (id) => parsed(db.get<Stored>('SELECT * FROM runs WHERE id = :id', { id })),
+    byTree: (tree) => parsed(db.get<Stored>('SELECT * FROM runs WHERE tree = :tree', { tree })),
+    list: (filter) => list(db, filter),
+    queued: () =>
+      db.all<QueuedRun>(
+        `SELECT id, priority, queued_at AS queuedAt, restart_at AS restartAt FROM runs WHERE status = 'queued'`,
+      ),
+    active: () =>
+      db
+        .all<Stored>(`SELECT * FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`)
+        .map(parse),
+    extendStopDeadlines: (until) => {
+      db.run("UPDATE runs SET stop_deadline = max(stop_deadline, :until) WHERE status = 'stopping'", { until });
+    },
+    // Left to itself, SQLite goes through all runs at rest by their status, at every round.
+    filesOpen: () =>
+      db
+        .all<Stored>(
+          `SELECT * FROM runs INDEXED BY runs_files_due WHERE files_due = 1 AND status IN ('queued', 'starting', 'running', 'stopping') ORDER BY id`,
+        )
+        .map(parse),
+    filesDue: () =>
+      db
+        .all<Stored>(
+          `SELECT * FROM runs INDEXED BY runs_files_due WHERE files_due = 1 AND status IN ('paused', 'succeeded', 'failed', 'cancelled') ORDER BY id`,
+        )
+        .map(parse),
+    startsFrom: (id) =>
+      db.all<{ run: string; attempt: number; step: number }>(
+        `SELECT :id AS run, start_from ->> '$.attempt' AS attempt, start_from ->> '$.step' AS step FROM runs
+         WHERE status IN ('queued', 'paused') AND start_from ->> '$.kind' = 'checkpoint' AND start_from ->> '$.run' = :id
+         UNION SELECT resumed_run, resumed_attempt, resumed_step FROM attempts
+         WHERE ended_at IS NULL AND resumed_run = :id AND resumed_attempt IS NOT NULL AND resumed_step IS NOT NULL`,
+        { id },
+      ),
+    dependants: (id) =>
+      db.all<Dependant>(
+        `SELECT id, status, model_directory, 'fork' AS kind FROM runs WHERE parent_run = :id
+         UNION ALL SELECT id, status, model_directory, 'model' AS kind FROM runs WHERE model_run = :id`,
+        { id },
+      ),
+    remove: (id) => {
+      db.run('DELETE FROM runs WHERE id = :id', { id });
+    },
+  };
+}
+
+function list(db: Database, filter: RunFilter): RunRow[] {
+  const conditions: string[] = [];
+  const params: Record<string, BindValue> = { limit: filter.limit };
+  if (filter.status !== undefined) {
+    conditions.push('runs.status = :status');
+    params['status'] = filter.status;
+  }
+  if (filter.method !== undefined) {
+    conditions.push('runs.method = :method');
+    params['method'] = filter.method;
+  }
+  if (filter.before !== undefined) {
+    const age = filter.label === undefined ? '(runs.created_at, runs.id)' : '(run_labels.created_at, run_labels.run)';
+    conditions.push(`${age} < (:created_at, :id)`);
+    params['created_at'] = filter.before.created_at;
+    params['id'] = filter.before.id;
+  }
+  let source = 'runs';
+  let order = 'runs.created_at DESC, runs.id DESC';
+  if (filter.label !== undefined) {
+    // The label's own index is walked in order, so that a page costs the same however many runs there are.
+    source = 'run_labels CROSS JOIN runs ON runs.id = run_labels.run';
+    order = 'run_labels.created_at DESC, run_labels.run DESC';
+    conditions.push('run_labels.key = :key AND run_labels.value = :value');
+    params['key'] = filter.label.key;
+    params['value'] = filter.label.value;
+  }
+  const where = conditions.length > 0 ? `WHERE ${conditions.join(' AND ')}` : '';
+  return db.all<Stored>(`SELECT runs.* FROM ${source} ${where} ORDER BY ${order} LIMIT :limit`, params).map(parse);
+}
+
+function putLabels(db: Database, run: Pick<RunRow, 'id' | 'labels' | 'created_at'>): void {
+  for (const [key, value] of Object.entries(run.labels)) {
+    db.run('INSERT INTO run_labels (key, value, created_at, run) VALUES (:key, :value, :created_at, :id)', {
+      key,
+      value,
+      created_at: run.created_at,
+      id: run.id,
+    });
+  }
+}
+
+function toStored(run: Partial<RunRow>): Partial<Stored> {
+  const stored: Record<string, unknown> = { ...run };
+  for (const column of jsonColumns) {
+    if (column in run) stored[column] = JSON.stringify(run[column]);
+  }
+  return stored as Partial<Stored>;
+}
+
+function parsed(row: Stored | undefined): RunRow | undefined {
+  return row && parse(row);
+}
+
+function parse(row: Stored): RunRow {
+  return {
+    ...row,
+    labels: JSON.parse(row.labels) as Record<string, string>,
+    spec: specOf(row.spec),
+    warnings: JSON.parse(row.warnings) as string[],
+    start_from: JSON.parse(row.start_from) as StartFrom,
+  };
+}
+
+/** Options that are newer than a stored spec get their defaults. One that this build cannot read is shown as it is. */
+function specOf(json: string): RunSpec {
+  const stored: unknown = JSON.parse(json);
+  const known = runSpecSchema.safeParse(stored);
+  return known.success ? known.data : (stored as RunSpec);
+}

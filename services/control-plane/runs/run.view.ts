@@ -1,0 +1,70 @@
+import type { Run, RunSummary } from '../../contracts/run.ts';
+import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
+import type { Decision } from '../queue/schedule.ts';
+import type { RecordService } from '../records/record.service.ts';
+import type { RunRow } from './run.store.ts';
+
+export interface RunViewOptions {
+  attempts: Pick<AttemptStore, 'list' | 'view'>;
+  records: Pick<RecordService, 'progress' | 'latestEvaluation'>;
+  /** What the queue has decided about a waiting run. */
+  decisionFor: (run: string) => Decision | undefined;
+}
+
+/** A run as the API shows it. */
+export function viewRun(run: RunRow, options: RunViewOptions): Run {
+  return {
+    ...viewSummary(run, options),
+    attempts: options.attempts.list(run.id).map(options.attempts.view),
+    restarts: viewRestarts(run, options.attempts.list(run.id)),
+    spec: run.spec,
+  };
+}
+
+function viewRestarts(run: RunRow, attempts: readonly AttemptRow[]): Run['restarts'] {
+  const restarted = run.restarts + run.error_restarts > 0;
+  // While it waits to be restarted the newest attempt is the one that failed.
+  const failed = restarted ? attempts.at(run.restart_at === null ? -2 : -1) : undefined;
+  return {
+    after_failures: run.restarts,
+    after_errors: run.error_restarts,
+    attempt: failed?.number ?? null,
+    reason: failed?.reason ?? null,
+    message: failed?.message ?? null,
+    next_at: isoOrNull(run.restart_at),
+  };
+}
+
+export function viewSummary(run: RunRow, { records, decisionFor }: RunViewOptions): RunSummary {
+  const decision = run.status === 'queued' ? decisionFor(run.id) : undefined;
+  return {
+    id: run.id,
+    name: run.name,
+    method: run.method,
+    status: run.status,
+    reason:
+      run.status === 'queued' && run.reason === 'submitted' && decision?.action === 'wait'
+        ? 'waiting_for_slot'
+        : run.reason,
+    message: run.message,
+    labels: run.labels,
+    priority: run.priority,
+    created_at: iso(run.created_at),
+    started_at: isoOrNull(run.started_at),
+    ended_at: isoOrNull(run.ended_at),
+    parent: run.parent_run === null ? null : `${run.parent_run}/checkpoint-${run.parent_step}`,
+    output_dir: run.output_dir,
+    progress: records.progress(run.id),
+    waiting: decision?.action === 'wait' ? { position: decision.position, why: decision.why } : null,
+    latest_evaluation: records.latestEvaluation(run.id),
+    warnings: run.warnings,
+  };
+}
+
+function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+function isoOrNull(time: number | null): string | null {
+  return time === null ? null : iso(time);
+}

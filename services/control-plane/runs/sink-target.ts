@@ -1,0 +1,14 @@
+import type { SinkTarget } from '../sinks/sink.ts';
+import { logLevelsOf } from './log-levels.ts';
+import type { RunRow, RunStore } from './run.store.ts';
+
+/** A run as the files of its tree need it; levels are those of the moment. */
+export function sinkTarget(run: RunRow, runs: Pick<RunStore, 'get'>): SinkTarget {
+  return {
+    run: run.id,
+    spec: run.spec,
+    tree: run.tree,
+    outputDir: run.output_dir,
+    levels: () => logLevelsOf((runs.get(run.id) ?? run).spec),
+  };
+}

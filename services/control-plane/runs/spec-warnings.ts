@@ -1,0 +1,47 @@
+import type { RunSpec } from '../../contracts/run-spec.ts';
+
+/** Hints about a spec that runs: what is unusual, and what this build leaves undone. None of them stops a run (requirements L6, L12). */
+export function specWarnings(spec: RunSpec): string[] {
+  const { model, monitoring, inference, data } = spec;
+  return [
+    ...(spec.method === 'grpo' ? rolloutWarnings(spec) : []),
+    ...when(
+      model.use_lora && model.lora.r > (spec.method === 'sft' ? 64 : 32),
+      `model.lora.r ${model.lora.r}: ranks of 8, 16 or 32 are usual; memory grows with the rank`,
+    ),
+    ...when(model.bf16, 'model.bf16: the tfjs trainer computes in float32'),
+    ...when(
+      data.val_data === null,
+      'data.val_data is not set: nothing is evaluated, val_history stays empty and no best checkpoint is chosen by it',
+    ),
+    ...when(
+      data.val_data !== null && spec.training.eval_steps === 0,
+      'training.eval_steps 0: nothing is evaluated while it trains, val_history stays empty',
+    ),
+    ...when(monitoring.enable_wandb, 'monitoring.enable_wandb: this build does not send to W&B; metrics are kept here'),
+    ...when(
+      monitoring.enable_tensorboard,
+      'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',
+    ),
+    ...when(
+      inference.vllm.gpu_memory_utilization !== null,
+      'inference.vllm.gpu_memory_utilization: the embedded server uses no GPU',
+    ),
+  ];
+}
+
+function rolloutWarnings({ rollout }: RunSpec): string[] {
+  const { num_rollouts: size, temperature } = rollout;
+  return [
+    ...when(size === 1, 'rollout.num_rollouts 1: a group of one has no variance, so nothing is learned'),
+    ...when(size > 1 && (size < 4 || size > 8), `rollout.num_rollouts ${size}: groups of 4 to 8 are usual`),
+    ...when(
+      temperature === 0 && size > 1,
+      'rollout.temperature 0: all completions of a group are the same, so nothing is learned',
+    ),
+  ];
+}
+
+function when(condition: boolean, warning: string): string[] {
+  return condition ? [warning] : [];
+}

@@ -1,0 +1,203 @@
+import { join } from 'node:path';
+import type { z } from 'zod';
+import type { dryRunSchema } from '../../contracts/operations.ts';
+import type { Run } from '../../contracts/run.ts';
+import { ProblemError } from '../api/problem-error.ts';
+import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
+import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
+import { prepareModel } from './model-source.ts';
+import { continueRun, refuseShortSteps } from './resume-run.ts';
+import { notBegun, type RunRow } from './run.store.ts';
+import { createRunId } from './run-id.ts';
+import type { Remember, RunServiceOptions } from './run-service-options.ts';
+import type { StartPoint, SubmissionPlan } from './submission-plan.ts';
+
+export type DryRun = z.input<typeof dryRunSchema>;
+type Reply = { status: 200 | 201; body: Run };
+
+/** Checks everything about a submission and decides what it will do; changes nothing. */
+export async function planSubmission(written: unknown, options: RunServiceOptions): Promise<SubmissionPlan> {
+  const { runs, paths } = options;
+  const checked = await checkSpec(written, { ...options, run: runs.get });
+  const id = createRunId();
+  const wanted = checked.spec.training.output_dir ?? `outputs/${id}`;
+  const tree = await refuseIn('training.output_dir', () => paths.writable(wanted));
+  const occupant = await findOccupant(tree, checked, options);
+  const start = await findStart(checked, options);
+  if (start.parent !== null) refuseShortSteps(checked.spec, start.parent.step, false);
+  return { ...checked, id, tree, output_dir: paths.shown(tree), occupant, start };
+}
+
+/** A plan as `dry_run` answers it. */
+export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryRun {
+  const { runtime, programs, checkpoints, work } = options;
+  const continued = plan.occupant?.run != null && plan.occupant.action === 'continue' ? plan.occupant.run : null;
+  const attempt = continued === null ? 1 : (options.attempts.current(continued.id)?.number ?? 0) + 1;
+  const id = continued?.id ?? plan.id;
+  const run = { id, spec: plan.spec, ...modelOf(plan, join(work, id, 'model')) };
+  const shared = { run, attempt, runtime, programs };
+  const roles = [
+    ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, start: 1 })] : []),
+    trainerRole({ ...shared, token: '', agentUrl: options.agentUrl() }),
+  ];
+  const latest = continued && checkpoints.resolve(continued.id, 'latest');
+  return {
+    spec: plan.spec,
+    renamed: plan.renamed,
+    warnings: plan.warnings,
+    placement: {
+      profile: plan.profile,
+      roles: roles.map(({ identity, command }) => ({ role: identity.role, gpus: [], command: [...command] })),
+    },
+    output_dir: plan.spec.training.output_dir === null ? 'outputs/<run id>' : plan.output_dir,
+    continues: latest ? `${plan.output_dir}/checkpoints/${latest.name}` : null,
+  };
+}
+
+/** Puts a run into the queue; one that ended in the same tree is continued instead. */
+export async function submitRun(
+  written: unknown,
+  options: RunServiceOptions,
+  { view, remember }: { view: (id: string) => Run; remember: Remember },
+): Promise<Reply> {
+  const plan = await planSubmission(written, options);
+  const { occupant } = plan;
+  if (occupant?.run != null && occupant.action === 'continue') {
+    return await continueRun(occupant.run, plan, options, { view, remember });
+  }
+  const { db, runs, events, trees, checkpoints, work } = options;
+  const aside =
+    occupant === null
+      ? null
+      : await trees.moveAside(plan.tree, occupant.run?.id ?? (occupant as { marker: string }).marker);
+  const modelDirectory = join(work, plan.id, 'model');
+  if (plan.model.kind === 'checkpoint') {
+    const { manifest } = plan.model;
+    await refuseIn('model.name', () => prepareModel(manifest, modelDirectory, checkpoints));
+  }
+  const row = newRun(plan, modelOf(plan, modelDirectory), options);
+  if (aside === null) await trees.claim(plan.tree, plan.id);
+  const reply = db.transaction((): Reply => {
+    if (occupant?.run != null && aside !== null) {
+      runs.update(occupant.run.id, { tree: aside, output_dir: options.paths.shown(aside) });
+    }
+    runs.insert(row);
+    events.append({
+      run: plan.id,
+      name: 'status_changed',
+      actor: 'user',
+      status: 'queued',
+      reason: 'submitted',
+      message: 'queued: submitted.',
+      data: aside === null ? {} : { moved_aside: aside },
+    });
+    const made: Reply = { status: 201, body: view(plan.id) };
+    remember(made);
+    return made;
+  });
+  await trees.claim(plan.tree, plan.id);
+  if (occupant?.run != null && aside !== null) await options.runFiles.save(occupant.run.id);
+  await options.runFiles.settled(plan.id);
+  return reply;
+}
+
+function newRun(plan: SubmissionPlan, model: ModelColumns, { now }: RunServiceOptions): RunRow {
+  const { spec, start } = plan;
+  return {
+    id: plan.id,
+    name: spec.name,
+    method: spec.method,
+    status: 'queued',
+    reason: 'submitted',
+    message: 'Waiting for its turn.',
+    priority: spec.priority,
+    labels: spec.labels,
+    spec,
+    warnings: plan.warnings,
+    profile: plan.profile,
+    output_dir: plan.output_dir,
+    tree: plan.tree,
+    ...model,
+    train_data: plan.train_data,
+    val_data: plan.val_data,
+    parent_run: start.parent?.run ?? null,
+    parent_attempt: start.parent?.attempt ?? null,
+    parent_step: start.parent?.step ?? null,
+    start_from: start.from,
+    created_at: now(),
+    queued_at: now(),
+    ...notBegun,
+  };
+}
+
+type ModelColumns = Pick<RunRow, 'model_directory' | 'base_adapter_directory' | 'model_run'>;
+
+function modelOf({ model }: CheckedSpec, prepared: string): ModelColumns {
+  if (model.kind === 'directory') {
+    return { model_directory: model.directory, base_adapter_directory: null, model_run: null };
+  }
+  return {
+    model_directory: model.isAdapter ? model.baseModel : prepared,
+    base_adapter_directory: model.isAdapter ? prepared : null,
+    model_run: model.manifest.run,
+  };
+}
+
+async function findOccupant(
+  tree: string,
+  { spec }: CheckedSpec,
+  { runs, trees }: RunServiceOptions,
+): Promise<SubmissionPlan['occupant']> {
+  const fresh = spec.training.start_fresh;
+  const run = runs.byTree(tree);
+  if (run !== undefined) {
+    if (['queued', 'starting', 'running', 'stopping'].includes(run.status)) {
+      const remedy = 'wait for it, cancel it, or choose another training.output_dir';
+      throw new ProblemError('conflict', `${tree} is the tree of ${run.id}, which is ${run.status}; ${remedy}.`);
+    }
+    return { run, action: fresh ? 'move_aside' : 'continue' };
+  }
+  const state = await trees.inspect(tree);
+  if (state.kind === 'empty' || (state.kind === 'owned' && state.onlyMarker)) return null;
+  if (state.kind === 'owned' && fresh) return { run: null, marker: state.marker.run };
+  const whose =
+    state.kind === 'owned'
+      ? `belongs to ${state.marker.run}, which this installation does not know`
+      : `holds ${state.entries} entries that no run has written`;
+  const remedy =
+    state.kind === 'owned'
+      ? 'choose another training.output_dir, or set training.start_fresh: true to move it aside'
+      : 'choose another training.output_dir, or move them away';
+  throw new ProblemError('conflict', `${tree} ${whose}; ${remedy}.`);
+}
+
+/** What `checkpoint.resume_from_checkpoint` means. */
+async function findStart({ spec }: CheckedSpec, options: RunServiceOptions): Promise<StartPoint> {
+  const written = spec.checkpoint.resume_from_checkpoint;
+  if (written === null) return { from: { kind: 'beginning' }, parent: null };
+  const key = 'checkpoint.resume_from_checkpoint';
+  const named = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/.exec(written);
+  if (named !== null) return checkpointStart(named[1] as string, named[2] ?? 'latest', options);
+  const path = await refuseIn(key, async () => options.paths.absolute(written));
+  const located = await options.trees.locate(path);
+  if (located !== null && options.runs.get(located.marker.run) !== undefined) {
+    return checkpointStart(located.marker.run, located.checkpoint, options);
+  }
+  const directory = await refuseIn(key, () => options.paths.existing(path, 'directory'));
+  return { from: { kind: 'directory', path: directory }, parent: null };
+}
+
+function checkpointStart(id: string, name: string, { runs, checkpoints }: RunServiceOptions): StartPoint {
+  if (runs.get(id) === undefined) {
+    throw new ProblemError('checkpoint-unusable', `There is no run ${id}; GET /runs lists those there are.`);
+  }
+  const manifest = checkpoints.resolve(id, name);
+  if (manifest === undefined) {
+    throw new ProblemError(
+      'checkpoint-unusable',
+      `${id} has no checkpoint ${name}; GET /runs/${id}/checkpoints lists those there are.`,
+    );
+  }
+  const { run, attempt, step } = manifest;
+  return { from: { kind: 'checkpoint', run, attempt, step }, parent: { run, attempt, step } };
+}

@@ -1,0 +1,222 @@
+import { spawn } from 'node:child_process';
+import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
+import { boundOutput, cutOutput } from './bounded-output.ts';
+import { isAlive } from './process-identity.ts';
+import { readOrNull } from './read-or-null.ts';
+import { readCommandIdentity, readRoleState } from './role-state.ts';
+import { shimFiles, shimScript } from './shim.ts';
+
+const STATE = '.role';
+const OUTPUT = 'output.log';
+const SHARED = 'adapters';
+/** What every program gets from the control plane's own environment; its keys and secrets stay behind. */
+const inheritedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'TANDEM_TF'];
+
+/**
+ * Starts roles as processes of this machine, each below a shim that outlives the control plane (`shim.ts`).
+ * What a role prints is bounded each time it is observed (`bounded-output.ts`).
+ * A role's workspace is `<work>/<run>/a<attempt>/<role>[.<start>]/`; what it printed moves to `<kept>` when the workspace is removed.
+ */
+export function createProcessRuntime({
+  work,
+  kept,
+  environment,
+  now,
+}: {
+  work: string;
+  kept: string;
+  environment: Readonly<Record<string, string | undefined>>;
+  now: () => number;
+}): Runtime {
+  const attemptDirectory = ({ run, attempt }: Pick<RoleIdentity, 'run' | 'attempt'>) => join(work, run, `a${attempt}`);
+  const workspace = (identity: RoleIdentity) =>
+    join(attemptDirectory(identity), identity.start === 1 ? identity.role : `${identity.role}.${identity.start}`);
+  const stateOf = (identity: RoleIdentity) => join(workspace(identity), STATE);
+  const keptOutput = (identity: RoleIdentity) => join(kept, identity.run, `${roleName(identity)}.log`);
+  const shared = (attempt: Pick<RoleIdentity, 'run' | 'attempt'>) => join(attemptDirectory(attempt), SHARED);
+
+  return {
+    observe: async () => {
+      const identities = await listWorkspaces(work);
+      const roles = await Promise.all(identities.map((identity) => readRoleState(stateOf(identity), identity, now)));
+      for (const role of roles)
+        if (role?.state === 'running') await boundOutput(join(workspace(role.identity), OUTPUT));
+      return roles.filter((role) => role !== null);
+    },
+
+    start: async (spec) => {
+      const directory = workspace(spec.identity);
+      const state = stateOf(spec.identity);
+      if ((await readRoleState(state, spec.identity, now)) !== null) return;
+      await mkdir(state, { recursive: true, mode: 0o700 });
+      await mkdir(shared(spec.identity), { recursive: true });
+      for (const [path, content] of Object.entries(spec.files)) {
+        await writeSecret(join(directory, path), content);
+      }
+      await launch({ state, directory, command: spec.command, env: { ...inherited(environment), ...spec.env } });
+      await waitForStart(state);
+    },
+
+    signal: async (identity, signal) => {
+      const role = await readRoleState(stateOf(identity), identity, now);
+      const command = await readCommandIdentity(stateOf(identity));
+      if (role?.state !== 'running' || command === null || !isAlive(command)) return;
+      sendSignal(command.pid, signal);
+    },
+
+    remove: async (identity) => {
+      const role = await readRoleState(stateOf(identity), identity, now);
+      if (role?.state === 'running' || role?.state === 'starting') {
+        throw new Error(`${roleName(identity)} still runs; it is stopped before its workspace is removed`);
+      }
+      await cutOutput(join(workspace(identity), OUTPUT));
+      await keepOutput(join(workspace(identity), OUTPUT), keptOutput(identity));
+      await rm(workspace(identity), { recursive: true, force: true });
+      await removeIfEmpty(attemptDirectory(identity));
+      await removeIfEmpty(join(work, identity.run));
+    },
+
+    workspace,
+    sharedDirectory: shared,
+
+    removeShared: async (attempt) => {
+      await rm(shared(attempt), { recursive: true, force: true });
+    },
+
+    forgetOutput: (run) => rm(join(kept, run), { recursive: true, force: true }),
+
+    readFile: (identity, path) => readOrNull(join(workspace(identity), path)),
+
+    output: async (identity, bytes) =>
+      (await readTail(join(workspace(identity), OUTPUT), bytes)) ?? (await readTail(keptOutput(identity), bytes)) ?? '',
+  };
+}
+
+async function listWorkspaces(work: string): Promise<RoleIdentity[]> {
+  const identities: RoleIdentity[] = [];
+  for (const run of await listDirectories(work)) {
+    for (const attempt of await listDirectories(join(work, run))) {
+      if (!/^a\d+$/.test(attempt)) continue;
+      for (const role of await listDirectories(join(work, run, attempt))) {
+        const identity = parseRoleName(`${run}.${attempt}.${role}`);
+        if (identity !== null) identities.push(identity);
+      }
+    }
+  }
+  return identities;
+}
+
+async function listDirectories(path: string): Promise<string[]> {
+  try {
+    const entries = await readdir(path, { withFileTypes: true });
+    return entries.filter((entry) => entry.isDirectory()).map((entry) => entry.name);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+/** Whole or not at all, so that a role never reads half a secret. */
+async function writeSecret(path: string, content: string): Promise<void> {
+  await rm(`${path}.tmp`, { force: true });
+  await writeFile(`${path}.tmp`, content, { mode: 0o600, flag: 'wx' });
+  await rename(`${path}.tmp`, path);
+}
+
+async function launch({
+  state,
+  directory,
+  command,
+  env,
+}: {
+  state: string;
+  directory: string;
+  command: readonly string[];
+  env: Record<string, string>;
+}): Promise<void> {
+  const output = await open(join(directory, OUTPUT), 'a', 0o600);
+  try {
+    const shim = spawn('/bin/sh', ['-c', shimScript, 'tandem-role', state, ...command], {
+      cwd: directory,
+      env,
+      detached: true,
+      stdio: ['ignore', output.fd, output.fd],
+    });
+    await new Promise<void>((resolve, reject) => {
+      shim.once('spawn', resolve);
+      shim.once('error', reject);
+    });
+    shim.unref();
+  } finally {
+    await output.close();
+  }
+}
+
+/** Until the shim has said that it is there, or something is wrong with the machine; then the next observation tells. */
+async function waitForStart(state: string): Promise<void> {
+  for (let tries = 0; tries < 200; tries += 1) {
+    if ((await readdir(state)).includes(shimFiles.started)) return;
+    await delay(10);
+  }
+}
+
+function inherited(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
+  return Object.fromEntries(
+    inheritedVariables.flatMap((name) => {
+      const value = environment[name];
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
+}
+
+/** To the whole group; to the process alone in the instant before it has become the leader of its group. */
+function sendSignal(pid: number, signal: RoleSignal): void {
+  try {
+    process.kill(-pid, `SIG${signal}`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    try {
+      process.kill(pid, `SIG${signal}`);
+    } catch (second) {
+      if ((second as NodeJS.ErrnoException).code !== 'ESRCH') throw second;
+    }
+  }
+}
+
+async function keepOutput(from: string, to: string): Promise<void> {
+  await mkdir(dirname(to), { recursive: true });
+  try {
+    await rename(from, to);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+}
+
+async function removeIfEmpty(path: string): Promise<void> {
+  try {
+    await rmdir(path);
+  } catch (error) {
+    if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  }
+}
+
+async function readTail(path: string, bytes: number): Promise<string | null> {
+  let file: Awaited<ReturnType<typeof open>>;
+  try {
+    file = await open(path, 'r');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
+    throw error;
+  }
+  try {
+    const { size } = await file.stat();
+    const buffer = Buffer.alloc(Math.min(bytes, size));
+    await file.read(buffer, 0, buffer.length, size - buffer.length);
+    return buffer.toString('utf8');
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,175 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ObservedRole, type RoleIdentity, type Runtime, roleName } from './runtime.ts';
+
+export interface RuntimeUnderTest {
+  runtime: Runtime;
+  /** A second control plane's view of the same machine, as after a restart. */
+  reopen(): Runtime;
+  /** The command that runs a POSIX shell script under this runtime. */
+  shell(script: string): string[];
+  cleanUp(): Promise<void>;
+}
+
+/** What every runtime promises, with real programs. */
+export function runtimeContract(name: string, create: () => Promise<RuntimeUnderTest>): void {
+  describe(`${name} keeps the runtime's contract`, () => {
+    let under: RuntimeUnderTest;
+    const trainer: RoleIdentity = { run: 'run-00000001', attempt: 1, role: 'trainer', start: 1 };
+
+    const start = (script: string, identity = trainer, files: Record<string, string> = {}) =>
+      under.runtime.start({ identity, command: under.shell(script), env: { TANDEM_ATTEMPT_ID: 'x' }, files });
+    const look = async (identity = trainer, runtime = under.runtime): Promise<ObservedRole | undefined> =>
+      (await runtime.observe()).find((role) => roleName(role.identity) === roleName(identity));
+    const until = async (wanted: (role: ObservedRole | undefined) => boolean, identity = trainer) => {
+      for (;;) {
+        const role = await look(identity);
+        if (wanted(role)) return role;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    };
+    const isRunning = (role: ObservedRole | undefined) => role?.state === 'running';
+    const hasExited = (role: ObservedRole | undefined) => role?.state === 'exited';
+
+    beforeEach(async () => {
+      under = await create();
+    });
+    afterEach(async () => {
+      for (const { identity, state } of await under.runtime.observe()) {
+        if (state === 'running') await under.runtime.signal(identity, 'KILL');
+      }
+      await under.cleanUp();
+    });
+
+    it('sees nothing before a start', async () => {
+      expect(await under.runtime.observe()).toEqual([]);
+    });
+
+    it('tells the exit code of a program that ended by itself', async () => {
+      await start('exit 68');
+      expect(await until(hasExited)).toMatchObject({ identity: trainer, state: 'exited', exitCode: 68 });
+    });
+
+    it('tells 128 + n for a program that signal n ended', async () => {
+      await start('sleep 60');
+      await until(isRunning);
+      await under.runtime.signal(trainer, 'KILL');
+      expect(await until(hasExited)).toMatchObject({ exitCode: 137 });
+    });
+
+    it('lets a program end on TERM as it likes', async () => {
+      await start('trap "exit 7" TERM; echo set; while :; do sleep 0.05; done');
+      while (!(await under.runtime.output(trainer, 100)).includes('set')) await look();
+      await until(isRunning);
+      await under.runtime.signal(trainer, 'TERM');
+      expect(await until(hasExited)).toMatchObject({ exitCode: 7 });
+    });
+
+    it('kills the children of a program with it', async () => {
+      await start('(while :; do echo x; sleep 0.02; done) & wait');
+      while ((await under.runtime.output(trainer, 1e6)).length < 4) await look();
+      await until(isRunning);
+      await under.runtime.signal(trainer, 'KILL');
+      await until(hasExited);
+      const printed = await under.runtime.output(trainer, 1e6);
+      await new Promise((resolve) => setTimeout(resolve, 150));
+      expect(await under.runtime.output(trainer, 1e6)).toBe(printed);
+    });
+
+    it('starts an identity once, however often it is asked', async () => {
+      await Promise.all([1, 2, 3].map(() => start('echo once; sleep 60')));
+      await until(isRunning);
+      while ((await under.runtime.output(trainer, 1000)) === '') await look();
+      await start('echo twice');
+      await under.runtime.signal(trainer, 'KILL');
+      await until(hasExited);
+      await start('echo thrice');
+      await until(hasExited);
+      expect(await under.runtime.output(trainer, 1000)).toBe('once\n');
+    });
+
+    it('finds running and ended programs again after a restart of the control plane', async () => {
+      const inference: RoleIdentity = { ...trainer, role: 'inference' };
+      await start('sleep 60');
+      await start('exit 3', inference);
+      await until(isRunning);
+      await until(hasExited, inference);
+      const roles = await under.reopen().observe();
+      expect(roles.map(({ identity, state, exitCode }) => [roleName(identity), state, exitCode]).sort()).toEqual([
+        ['run-00000001.a1.inference', 'exited', 3],
+        ['run-00000001.a1.trainer', 'running', null],
+      ]);
+    });
+
+    it('keeps the second start of a role apart from the first', async () => {
+      const inference: RoleIdentity = { ...trainer, role: 'inference' };
+      const again: RoleIdentity = { ...inference, start: 2 };
+      await start('exit 1', inference);
+      await start('exit 2', again);
+      expect(await until(hasExited, inference)).toMatchObject({ exitCode: 1 });
+      expect(await until(hasExited, again)).toMatchObject({ exitCode: 2 });
+    });
+
+    it('ignores a signal to a program that has ended or never was', async () => {
+      await under.runtime.signal(trainer, 'KILL');
+      await start('exit 0');
+      await until(hasExited);
+      await under.runtime.signal(trainer, 'TERM');
+      expect(await look()).toMatchObject({ exitCode: 0 });
+    });
+
+    it('refuses to remove a running program', async () => {
+      await start('sleep 60');
+      await until(isRunning);
+      await expect(under.runtime.remove(trainer)).rejects.toThrow(/still runs/);
+    });
+
+    it('forgets a removed program and its files but keeps what it printed until the run is deleted', async () => {
+      await start('echo last words; exit 1', trainer, { token: 'secret' });
+      await until(hasExited);
+      await under.runtime.remove(trainer);
+      await under.runtime.remove(trainer);
+      await under.runtime.removeShared(trainer);
+      expect(await look()).toBeUndefined();
+      expect(await under.runtime.readFile(trainer, 'token')).toBeNull();
+      expect(await under.runtime.output(trainer, 1000)).toBe('last words\n');
+      expect(await under.runtime.output(trainer, 6)).toBe('words\n');
+    });
+
+    it('keeps the first and the last lines of a program that prints too much', async () => {
+      await start('echo first words; head -c 20000000 /dev/zero | tr "\\0" "x" | fold -w 99; echo; echo last words');
+      await until(hasExited);
+      expect(await under.runtime.output(trainer, 20)).toContain('\nlast words\n');
+      await under.runtime.remove(trainer);
+      const output = await under.runtime.output(trainer, 1e9);
+      expect(output.length).toBeLessThan(9_000_000);
+      expect(output).toMatch(/^first words\n/);
+      expect(output).toMatch(/\n\.\.\. \d+ bytes are left out here/);
+      expect(output).toMatch(/\nlast words\n$/);
+    });
+
+    it('forgets what the removed programs of a run have printed when it is told to', async () => {
+      await start('echo words');
+      await until(hasExited);
+      await under.runtime.remove(trainer);
+      await under.runtime.forgetOutput(trainer.run);
+      expect(await under.runtime.output(trainer, 100)).toBe('');
+    });
+
+    it('gives a program its files, its variables and none of the secrets of the control plane', async () => {
+      await start('ls -l token; cat token; echo; env', trainer, { token: 'secret' });
+      await until(hasExited);
+      const output = await under.runtime.output(trainer, 10_000);
+      expect(output).toMatch(/^-rw------- /);
+      expect(output).toContain('\nsecret\n');
+      expect(output).toContain('TANDEM_ATTEMPT_ID=x');
+      expect(output).not.toContain('TANDEM_API_KEY');
+    });
+
+    it('lets both roles of an attempt write to the shared directory', async () => {
+      await start('sleep 60');
+      await until(isRunning);
+      await start(`echo hello > '${under.runtime.sharedDirectory(trainer)}/x'`, { ...trainer, role: 'inference' });
+      expect(await until(hasExited, { ...trainer, role: 'inference' })).toMatchObject({ exitCode: 0 });
+    });
+  });
+}

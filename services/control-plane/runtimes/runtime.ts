@@ -1,0 +1,75 @@
+import { attemptIdPattern } from '../../contracts/agent-operations.ts';
+import type { Role } from '../../contracts/run.ts';
+
+/** One start of a role. `start` counts from 1 within the attempt: an inference server that was restarted has a second one. */
+export interface RoleIdentity {
+  run: string;
+  attempt: number;
+  role: Role;
+  start: number;
+}
+
+export interface RoleSpec {
+  identity: RoleIdentity;
+  /** Program and arguments. */
+  command: readonly string[];
+  /** Variables the program needs besides what every program gets. */
+  env: Readonly<Record<string, string>>;
+  /** Secrets put into the workspace before the start, readable by the role alone. */
+  files: Readonly<Record<string, string>>;
+}
+
+export interface ObservedRole {
+  identity: RoleIdentity;
+  /** `lost`: it is gone and left no exit code. */
+  state: 'starting' | 'running' | 'exited' | 'lost';
+  exitCode: number | null;
+  pid: number | null;
+  /** For `lost`: the machine was started anew since, so nothing can have survived. */
+  rebooted: boolean;
+  /** For `exited` by SIGKILL: the kernel did it, because memory had run out. */
+  outOfMemory?: boolean;
+}
+
+export const signals = ['TERM', 'KILL'] as const;
+export type RoleSignal = (typeof signals)[number];
+
+/**
+ * Starts programs and tells what became of them. Whatever it knows it reads from the machine each time, so a control plane that was killed takes
+ * over where it stopped. Every method may be repeated: a second start of the same identity does nothing, a signal to what has ended neither.
+ */
+export interface Runtime {
+  /** Every role of ours that was started and not removed, and nothing else. */
+  observe(): Promise<ObservedRole[]>;
+  start(spec: RoleSpec): Promise<void>;
+  /** Sends the signal to all processes of a role that was observed as running; nothing happens to one that still starts. */
+  signal(identity: RoleIdentity, signal: RoleSignal): Promise<void>;
+  /** Forgets an ended role and its workspace; what it printed is kept. Throws for a running one. */
+  remove(identity: RoleIdentity): Promise<void>;
+  /** The role's own directory, as the role sees it. */
+  workspace(identity: RoleIdentity): string;
+  /** A directory that all roles of an attempt see; created with the first start. */
+  sharedDirectory(attempt: Pick<RoleIdentity, 'run' | 'attempt'>): string;
+  /** Removes what the roles of an attempt shared, once they have ended; before the last of them is removed, or nobody finds it any more. */
+  removeShared(attempt: Pick<RoleIdentity, 'run' | 'attempt'>): Promise<void>;
+  /** Removes what the removed roles of a run have printed. */
+  forgetOutput(run: string): Promise<void>;
+  /** A file of the workspace, or null where there is none. */
+  readFile(identity: RoleIdentity, path: string): Promise<string | null>;
+  /** The last `bytes` of what the role printed, also after it was removed. Of endless output the beginning and the end are kept. */
+  output(identity: RoleIdentity, bytes: number): Promise<string>;
+}
+
+/** `run-7k3m9q2d.a1.trainer`, or `run-7k3m9q2d.a1.inference.2` for its second start: unique for ever, and parsed back by `parseRoleName`. */
+export function roleName({ run, attempt, role, start }: RoleIdentity): string {
+  return `${run}.a${attempt}.${role}${start === 1 ? '' : `.${start}`}`;
+}
+
+/** The identity that a name stands for; null for a name that is not ours. */
+export function parseRoleName(name: string): RoleIdentity | null {
+  const [run, attempt, role, start, ...rest] = name.split('.');
+  if (rest.length > 0 || (role !== 'inference' && role !== 'trainer')) return null;
+  const found = attemptIdPattern.exec(`${run}.${attempt}`);
+  if (found === null || (start !== undefined && !/^([2-9]|[1-9]\d+)$/.test(start))) return null;
+  return { run: found[1] as string, attempt: Number(found[2]), role, start: start === undefined ? 1 : Number(start) };
+}

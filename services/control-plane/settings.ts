@@ -1,0 +1,118 @@
+import { isIP } from 'node:net';
+import { delimiter, resolve } from 'node:path';
+import { z } from 'zod';
+import { parseEnvironment, SettingsError } from '../platform/settings.ts';
+
+/** How one control plane is set up; everything it reads from its environment is here. */
+export interface Settings {
+  port: number;
+  address: string;
+  apiKey: string | null;
+  allowedHosts: readonly string[];
+  home: string;
+  outputs: string;
+  agentHost: string;
+  /** 0: a free port, chosen once and kept in `home.json`. */
+  agentPort: number;
+  /** Runs at a time. */
+  slots: number;
+  /** Directories that paths in run specs may lie in. */
+  dataRoots: readonly string[];
+  runBaselineEval: boolean;
+  verbose: boolean;
+  startTimeoutMs: number;
+  stopDeadlineMs: number;
+  /** An inference server of the user's own, for all runs. */
+  vllmApiBase: string | null;
+}
+
+const flag = (text: string) => z.stringbool({ error: `must be true or false, as in ${text}` });
+const wholeNumber = (low: number, high: number) =>
+  z
+    .string()
+    .regex(/^\d+$/, `must be a whole number from ${low} to ${high}`)
+    .transform(Number)
+    .refine((value) => value >= low && value <= high, `must be a whole number from ${low} to ${high}`);
+const list = (separator: string) =>
+  z.string().transform((text) =>
+    text
+      .split(separator)
+      .map((item) => item.trim())
+      .filter((item) => item !== ''),
+  );
+
+const environmentSchema = z.object({
+  PORT: wholeNumber(0, 65_535).default(8080),
+  TANDEM_ADDR: z.string().default('127.0.0.1'),
+  TANDEM_API_KEY: z.string().min(16, 'must have at least 16 characters; for example: openssl rand -hex 32').optional(),
+  TANDEM_ALLOWED_HOSTS: list(',').default([]),
+  TANDEM_HOME: z.string().default('.tandem'),
+  TANDEM_OUTPUTS: z.string().default('outputs'),
+  TANDEM_AGENT_ADDR: z.string().default('127.0.0.1:0'),
+  TANDEM_SLOTS: wholeNumber(1, 1000).default(1),
+  TANDEM_GPUS: z
+    .string()
+    .default('none')
+    .refine((value) => value === 'none', {
+      error: (issue) =>
+        `is ${String(issue.input)}, but this build places runs on the CPU only; unset it or set it to none`,
+    }),
+  TANDEM_DATA_ROOTS: list(delimiter).default([]),
+  RUN_BASELINE_EVAL: flag('RUN_BASELINE_EVAL=false').default(true),
+  VERBOSE: flag('VERBOSE=true').default(false),
+  TANDEM_START_TIMEOUT: wholeNumber(1, 86_400).default(600),
+  TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
+  VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
+});
+
+/**
+ * Settings from environment variables; relative paths are taken from `cwd`.
+ * @throws SettingsError with one line that names what is wrong.
+ */
+export function readSettings(environment: Readonly<Record<string, string | undefined>>, cwd: string): Settings {
+  const env = parseEnvironment(environmentSchema, environment);
+  if (env.TANDEM_API_KEY === undefined && !isLoopback(env.TANDEM_ADDR)) {
+    throw new SettingsError(
+      `TANDEM_ADDR: ${env.TANDEM_ADDR} can be reached from other machines, and the API may start programs here: ` +
+        'set TANDEM_API_KEY as well, or listen on 127.0.0.1',
+    );
+  }
+  const home = resolve(cwd, env.TANDEM_HOME);
+  const outputs = resolve(cwd, env.TANDEM_OUTPUTS);
+  const roots = env.TANDEM_DATA_ROOTS.length > 0 ? env.TANDEM_DATA_ROOTS : [cwd];
+  const agent = parseAgentAddress(env.TANDEM_AGENT_ADDR);
+  return {
+    port: env.PORT,
+    address: env.TANDEM_ADDR,
+    apiKey: env.TANDEM_API_KEY ?? null,
+    allowedHosts: env.TANDEM_ALLOWED_HOSTS,
+    home,
+    outputs,
+    agentHost: agent.host,
+    agentPort: agent.port,
+    slots: env.TANDEM_SLOTS,
+    dataRoots: [...new Set([...roots.map((root) => resolve(cwd, root)), home, outputs])],
+    runBaselineEval: env.RUN_BASELINE_EVAL,
+    verbose: env.VERBOSE,
+    startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
+    stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
+    vllmApiBase: env.VLLM_API_BASE ?? null,
+  };
+}
+
+/** The agent API listens on this machine only: roles are its processes. */
+function parseAgentAddress(text: string): { host: string; port: number } {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const host = match?.[1] ?? match?.[2];
+  const port = Number(match?.[3]);
+  if (host === undefined || !isLoopback(host) || port > 65_535) {
+    throw new SettingsError(
+      `TANDEM_AGENT_ADDR: ${text} is not a loopback address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)`,
+    );
+  }
+  return { host, port };
+}
+
+function isLoopback(address: string): boolean {
+  return address === 'localhost' || address === '::1' || (isIP(address) === 4 && address.startsWith('127.'));
+}

@@ -1,0 +1,163 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { createOutputTreeSink } from './output-tree.sink.ts';
+import { placedManifest } from './place-checkpoint.ts';
+import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
+
+let fixture: SinkFixture;
+beforeEach(() => {
+  fixture = openSinkFixture();
+});
+afterEach(() => fixture.close());
+
+const LIMIT = 2;
+type View = Pick<CheckpointService, 'shown' | 'directory' | 'read'>;
+const sink = (checkpoints: View = fixture.checkpoints.checkpoints) =>
+  createOutputTreeSink({ target: fixture.target({ training: { save_total_limit: LIMIT } }), checkpoints });
+/** The store as one that is not a directory. */
+const remote = (read: CheckpointService['read'] = fixture.checkpoints.checkpoints.read): View => ({
+  shown: fixture.checkpoints.checkpoints.shown,
+  directory: () => null,
+  read,
+});
+const shown = (name: string) =>
+  existsSync(join(fixture.tree, name)) ? readdirSync(join(fixture.tree, name)).sort() : [];
+const stepOf = async (name: string) => (await placedManifest(join(fixture.tree, name)))?.step;
+
+/** Every directory under a real name is whole, and there are not too many. */
+async function expectWhole() {
+  const names = shown('checkpoints').map((name) => join('checkpoints', name));
+  expect(names.length).toBeLessThanOrEqual(LIMIT);
+  for (const name of [...names, 'best_model', 'final']) {
+    const directory = join(fixture.tree, name);
+    const inode = () => statSync(directory, { throwIfNoEntry: false })?.ino;
+    const looked = inode();
+    if (looked === undefined) continue;
+    try {
+      const text = readFileSync(join(directory, 'manifest.json'), 'utf8');
+      const manifest = JSON.parse(text) as { files: { path: string; size: number }[] };
+      for (const { path, size } of manifest.files) expect(statSync(join(directory, path)).size).toBe(size);
+    } catch (error) {
+      // Moved out as a whole while it was looked at: what has the name now is looked at next time.
+      if (inode() === looked) throw error;
+    }
+  }
+}
+
+const history = async () => {
+  await fixture.checkpoints.save(10, ['step', 'best']);
+  await fixture.checkpoints.save(20);
+  await fixture.checkpoints.save(30, ['step', 'best']);
+  await fixture.checkpoints.save(35, ['final']);
+};
+
+describe('the tree of a run', () => {
+  it.each([
+    ['a directory', () => sink()],
+    ['another kind of store', () => sink(remote())],
+  ])('shows the newest so many, the best and the final one, from %s', async (_what, open) => {
+    await history();
+    await open().catchUp(false);
+    expect(shown('checkpoints')).toEqual(['checkpoint-20', 'checkpoint-30']);
+    expect(await stepOf('best_model')).toBe(30);
+    expect(await stepOf('final')).toBe(35);
+    expect(shown('checkpoints/checkpoint-30')).toEqual(['manifest.json', 'model', 'optimizer.pt']);
+    await expectWhole();
+    expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+  });
+
+  it('takes no disk space of its own on the file system of the store', async () => {
+    const manifest = await fixture.checkpoints.save(10);
+    await sink().catchUp(false);
+    const inode = (directory: string) => statSync(join(directory, 'optimizer.pt')).ino;
+    expect(inode(join(fixture.tree, 'checkpoints/checkpoint-10'))).toBe(
+      inode(fixture.checkpoints.checkpoints.directory(manifest) ?? ''),
+    );
+  });
+
+  it('is whole and within the limit for whoever looks at any moment', async () => {
+    const writer = sink();
+    let done = false;
+    const work = (async () => {
+      for (const step of [10, 20, 30, 40, 50]) {
+        await fixture.checkpoints.save(step, step % 20 ? ['step', 'best'] : ['step']);
+        await writer.catchUp(false);
+        await fixture.checkpoints.checkpoints.prune(RUN, { limit: LIMIT });
+        await writer.catchUp(false);
+      }
+      done = true;
+    })();
+    let looks = 0;
+    for (; !done; looks++) {
+      await expectWhole();
+      await nextTurn();
+    }
+    await work;
+    expect(looks).toBeGreaterThan(50);
+    expect(shown('checkpoints')).toEqual(['checkpoint-40', 'checkpoint-50']);
+    expect(await stepOf('best_model')).toBe(50);
+  });
+
+  it('follows the lineage: a resume takes away what it left behind', async () => {
+    await history();
+    await sink().catchUp(false);
+    fixture.checkpoints.attempts.start(RUN, { run: RUN, attempt: 1, step: 20 });
+    await fixture.checkpoints.save(30);
+    await sink().catchUp(false);
+    expect(shown('checkpoints')).toEqual(['checkpoint-20', 'checkpoint-30']);
+    expect((await placedManifest(join(fixture.tree, 'checkpoints/checkpoint-30')))?.attempt).toBe(2);
+    expect(await stepOf('best_model')).toBe(10);
+    expect(existsSync(join(fixture.tree, 'final'))).toBe(false);
+  });
+
+  it('is whole after a kill at any file, and right after the next start', async () => {
+    await history();
+    for (let dieAt = 1; dieAt <= 12; dieAt++) {
+      rmSync(fixture.tree, { recursive: true, force: true });
+      let reads = 0;
+      const dying = remote((...args) => {
+        reads += 1;
+        if (reads < dieAt) return fixture.checkpoints.checkpoints.read(...args);
+        return Readable.from(
+          (async function* () {
+            yield Buffer.from('half');
+            throw new Error('killed');
+          })(),
+        );
+      });
+      await expect(sink(dying).catchUp(false)).rejects.toThrow('killed');
+      await expectWhole();
+      await sink().catchUp(false);
+      await expectWhole();
+      expect(shown('checkpoints')).toEqual(['checkpoint-20', 'checkpoint-30']);
+      expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+    }
+  });
+
+  it('puts the best model back when a kill came between taking the old one out and the new one in', async () => {
+    await history();
+    await sink().catchUp(false);
+    mkdirSync(join(fixture.tree, '.tandem-staging'));
+    renameSync(join(fixture.tree, 'best_model'), join(fixture.tree, '.tandem-staging/1-1'));
+    await sink().catchUp(false);
+    expect(await stepOf('best_model')).toBe(30);
+    expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+  });
+
+  it('leaves directories of other origin alone, and says when one is in the way', async () => {
+    const foreign = join(fixture.tree, 'checkpoints/checkpoint-5');
+    mkdirSync(foreign, { recursive: true });
+    mkdirSync(join(fixture.tree, 'best_model'), { recursive: true });
+    writeFileSync(join(foreign, 'model.pt'), 'mine');
+    await fixture.checkpoints.save(10, ['step', 'best']);
+    await expect(sink().catchUp(false)).rejects.toThrow(
+      /best_model exists and was not written by run-aaaaaaaa; move it away/,
+    );
+    expect(readFileSync(join(foreign, 'model.pt'), 'utf8')).toBe('mine');
+    expect(shown('checkpoints')).toEqual(['checkpoint-10', 'checkpoint-5']);
+  });
+});

@@ -1,0 +1,26 @@
+import type { LogLevels } from '../../contracts/agent-operations.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+
+/** A run whose records and checkpoints are shown to people as files. */
+export interface SinkTarget {
+  run: string;
+  spec: RunSpec;
+  /** Absolute path of its tree. */
+  tree: string;
+  /** The tree as the user named it, for paths written into files. */
+  outputDir: string;
+  /** Level per component, as it is now. */
+  levels: () => LogLevels;
+}
+
+/** A rendering of records or checkpoints. It remembers nothing that it can read again from what it has written. */
+export interface Sink {
+  name: string;
+  /** What may give it work. */
+  wakesOn: readonly ('records' | 'checkpoints')[];
+  /**
+   * Writes what is missing and returns; does nothing when nothing is. A rejection is logged and the call repeated later. `final` when the run has
+   * ended and nothing more will come for now.
+   */
+  catchUp(final: boolean): Promise<void>;
+}

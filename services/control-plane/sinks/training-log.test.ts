@@ -1,0 +1,136 @@
+import { readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { RunSpecInput } from '../../contracts/run-spec.ts';
+import { evaluationRecord, metricsRecord } from '../records/record.fixtures.ts';
+import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
+import { createTrainingLogSink } from './training-log.sink.ts';
+
+let fixture: SinkFixture;
+let now = 0;
+beforeEach(() => {
+  fixture = openSinkFixture();
+  now = 0;
+});
+afterEach(() => fixture.close());
+
+const path = () => join(fixture.tree, 'training_log.json');
+const read = () => JSON.parse(readFileSync(path(), 'utf8'));
+const sink = (spec: Omit<RunSpecInput, 'model'>) =>
+  createTrainingLogSink({
+    target: fixture.target(spec),
+    records: fixture.records.records,
+    checkpoints: fixture.checkpoints.checkpoints,
+    now: () => now,
+  });
+const grpo = (n: number, step: number, values: Record<string, number | 'NaN'> = {}) =>
+  metricsRecord(n, step, {
+    'train/loss': 0.5,
+    'train/avg_reward': 0.6,
+    'train/kl': 0.01,
+    'train/learning_rate': 1e-5,
+    ...values,
+  });
+
+describe('training_log.json', () => {
+  it('has the rows of a GRPO run that the scripts index', async () => {
+    const records = [10, 15, 20, 25].map((step, index) =>
+      grpo(index + 1, step, step === 20 ? { 'train/loss': 'NaN' } : {}),
+    );
+    await fixture.records.records.ingest(RUN, 1, [...records, evaluationRecord(5, 20, { avg_reward: 0.7 })]);
+    await fixture.checkpoints.save(20, ['step', 'best'], { best_metric: 0.7 });
+    await sink({ method: 'grpo', data: { train_data: 'a.jsonl' } }).catchUp(true);
+    expect(read()).toEqual({
+      config: {
+        model_path: 'models/tiny',
+        train_data: 'a.jsonl',
+        val_data: null,
+        output_dir: 'outputs/run',
+        num_epochs: 1,
+        batch_size: 4,
+        learning_rate: 1e-5,
+        gradient_accumulation_steps: 1,
+        num_generations: 4,
+        temperature: 1,
+        kl_coef: 0,
+      },
+      train_history: [
+        { step: 10, epoch: 0.1, samples: 40, loss: 0.5, reward: 0.6, kl: 0.01, lr: 1e-5 },
+        { step: 20, epoch: 0.2, samples: 80, loss: null, reward: 0.6, kl: 0.01, lr: 1e-5 },
+        { step: 25, epoch: 0.25, samples: 100, loss: 0.5, reward: 0.6, kl: 0.01, lr: 1e-5 },
+      ],
+      val_history: [
+        {
+          step: 20,
+          epoch: 0.2,
+          samples: 80,
+          val_reward: 0.7,
+          val_format: null,
+          val_bbox: null,
+          val_category: null,
+          val_completeness: null,
+        },
+      ],
+      best_checkpoint: { step: 20, epoch: 0.2, samples: 80, val_reward: 0.7, path: 'outputs/run/best_model' },
+    });
+  });
+
+  it('has the rows of an SFT run, and its final metrics at the end', async () => {
+    const row = (n: number, step: number) => metricsRecord(n, step, { 'train/loss': 0.5, 'train/learning_rate': 2e-4 });
+    await fixture.records.records.ingest(RUN, 1, [
+      row(1, 10),
+      evaluationRecord(2, 10, { eval_loss: 0.42 }),
+      row(3, 12),
+    ]);
+    await fixture.checkpoints.save(10, ['best'], { best_metric: 0.42 });
+    const writer = sink({ method: 'sft' });
+    await writer.catchUp(false);
+    const live = read();
+    expect(live.train_history).toEqual([{ step: 10, epoch: 0.1, loss: 0.5, learning_rate: 2e-4 }]);
+    expect(live.val_history).toEqual([{ step: 10, epoch: 0.1, eval_loss: 0.42 }]);
+    expect(live.config).toMatchObject({ lora_r: 16, use_4bit: false, bf16: false });
+    expect(live).not.toHaveProperty('final_metrics');
+    await writer.catchUp(true);
+    expect(read().train_history.map(({ step }: { step: number }) => step)).toEqual([10, 12]);
+    expect(read().final_metrics).toEqual({ best_metric: 0.42, best_checkpoint: 'outputs/run/best_model' });
+  });
+
+  it('has an empty val_history where nothing is validated', async () => {
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 10)]);
+    await sink({}).catchUp(false);
+    expect(read()).toMatchObject({ val_history: [], best_checkpoint: null });
+  });
+
+  it('shows each step once after a resume', async () => {
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 10), grpo(2, 20)]);
+    fixture.records.records.markSuperseded(RUN, { attempt: 2, resumedFromAttempt: 1, record: 1, step: 10 });
+    await fixture.records.records.ingest(RUN, 2, [grpo(1, 20, { 'train/loss': 0.1 })]);
+    await sink({}).catchUp(false);
+    expect(read().train_history.map(({ step, loss }: { step: number; loss: number }) => [step, loss])).toEqual([
+      [10, 0.5],
+      [20, 0.1],
+    ]);
+  });
+
+  it('is written at once after a validation, and otherwise no more than each five seconds', async () => {
+    const writer = sink({});
+    let n = 0;
+    const step = async (value: number) => {
+      await fixture.records.records.ingest(RUN, 1, [grpo(++n, value)]);
+      await writer.catchUp(false);
+      return read().train_history.length;
+    };
+    expect(await step(10)).toBe(1);
+    now = 4999;
+    expect(await step(20)).toBe(1);
+    now = 5000;
+    expect(await step(30)).toBe(3);
+    now = 5001;
+    await fixture.records.records.ingest(RUN, 1, [evaluationRecord(++n, 30)]);
+    expect(await step(40)).toBe(4);
+    const before = statSync(path()).mtimeMs;
+    now = 60_000;
+    await writer.catchUp(false);
+    expect(statSync(path()).mtimeMs).toBe(before);
+  });
+});

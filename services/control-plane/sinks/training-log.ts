@@ -1,0 +1,142 @@
+import type { Manifest } from '../../contracts/checkpoint.ts';
+import type { Evaluation } from '../../contracts/evaluation.ts';
+import type { Method, RunSpec } from '../../contracts/run-spec.ts';
+import type { MetricRow } from '../records/record-types.ts';
+
+/**
+ * `training_log.json` (requirement M6): what the users' scripts read with `json.load`. The keys are theirs, and every row has all of them; a value
+ * that was not recorded, or is no finite number, is null, since JSON has neither NaN nor infinities.
+ */
+export interface TrainingLogInput {
+  spec: RunSpec;
+  /** The run's tree, as the user named it. */
+  outputDir: string;
+  rows: readonly MetricRow[];
+  /** With where training stood at each. */
+  evaluations: readonly EvaluationRow[];
+  best: (EvaluationRow & { manifest: Manifest }) | null;
+  /** Whether the run has ended. */
+  final: boolean;
+}
+
+export interface EvaluationRow {
+  evaluation: Evaluation | null;
+  step: number;
+  epoch: number;
+  samples: number;
+}
+
+type Row = Record<string, number | string | null>;
+
+interface Shape {
+  /** Recorded metrics, by the key that the script reads; the first that was recorded counts. */
+  train: Readonly<Record<string, readonly string[]>>;
+  trainCounters: readonly ('epoch' | 'samples')[];
+  validation: (row: EvaluationRow) => Row;
+  config: (spec: RunSpec) => Record<string, unknown>;
+  ending: (input: TrainingLogInput) => Record<string, unknown>;
+}
+
+const shapes: Partial<Record<Method, Shape>> = {
+  sft: {
+    train: { loss: ['train/loss'], learning_rate: ['train/learning_rate'] },
+    trainCounters: ['epoch'],
+    validation: ({ step, epoch, evaluation }) => ({ step, epoch, eval_loss: finite(evaluation?.eval_loss) }),
+    config: ({ model }) => ({
+      lora_r: model.use_lora ? model.lora.r : null,
+      use_4bit: model.use_4bit,
+      bf16: model.bf16,
+    }),
+    ending: ({ best, final, outputDir }) =>
+      final
+        ? {
+            final_metrics: {
+              best_metric: finite(best?.manifest.best_metric),
+              best_checkpoint: best === null ? null : bestPath(outputDir),
+            },
+          }
+        : {},
+  },
+  grpo: {
+    train: {
+      loss: ['train/loss'],
+      reward: ['train/avg_reward'],
+      kl: ['train/kl', 'train/kl_loss'],
+      lr: ['train/learning_rate'],
+    },
+    trainCounters: ['epoch', 'samples'],
+    validation: ({ step, epoch, samples, evaluation }) => ({
+      step,
+      epoch,
+      samples,
+      val_reward: finite(evaluation?.avg_reward),
+      val_format: null,
+      val_bbox: null,
+      val_category: null,
+      val_completeness: null,
+    }),
+    config: ({ rollout, grpo }) => ({
+      num_generations: rollout.num_rollouts,
+      temperature: rollout.temperature,
+      kl_coef: grpo.kl_coef,
+    }),
+    ending: ({ best, outputDir }) => ({
+      best_checkpoint:
+        best === null
+          ? null
+          : {
+              step: best.step,
+              epoch: best.epoch,
+              samples: best.samples,
+              val_reward: finite(best.evaluation?.avg_reward ?? best.manifest.best_metric),
+              path: bestPath(outputDir),
+            },
+    }),
+  },
+};
+
+/** The metrics that the rows of a method are made of; null for a method that has no training log. */
+export function trainingLogMetrics(method: Method): string[] | null {
+  const shape = shapes[method];
+  return shape === undefined ? null : Object.values(shape.train).flat();
+}
+
+/** The document, or null for a method that has none. */
+export function renderTrainingLog(input: TrainingLogInput): Record<string, unknown> | null {
+  const shape = shapes[input.spec.method];
+  if (shape === undefined) return null;
+  const { spec, outputDir, rows, evaluations } = input;
+  return {
+    config: {
+      model_path: spec.model.name,
+      train_data: spec.data.train_data,
+      val_data: spec.data.val_data,
+      output_dir: outputDir,
+      num_epochs: spec.training.num_epochs,
+      batch_size: spec.training.batch_size,
+      learning_rate: spec.training.learning_rate,
+      gradient_accumulation_steps: spec.training.gradient_accumulation_steps,
+      ...shape.config(spec),
+    },
+    train_history: rows.map((row) => trainRow(shape, row)),
+    val_history: evaluations.map(shape.validation),
+    ...shape.ending(input),
+  };
+}
+
+function trainRow(shape: Shape, row: MetricRow): Row {
+  const counters = shape.trainCounters.map((key) => [key, row[key]] as const);
+  const values = Object.entries(shape.train).map(([key, metrics]) => {
+    const recorded = metrics.find((metric) => metric in row.values);
+    return [key, recorded === undefined ? null : finite(row.values[recorded])] as const;
+  });
+  return Object.fromEntries([['step', row.step] as const, ...counters, ...values]);
+}
+
+function finite(value: number | null | undefined): number | null {
+  return typeof value === 'number' && Number.isFinite(value) ? value : null;
+}
+
+function bestPath(outputDir: string): string {
+  return `${outputDir}/best_model`;
+}

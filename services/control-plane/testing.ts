@@ -1,0 +1,141 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Database, openDatabase } from '../platform/database.ts';
+import { createLogger } from '../platform/logger.ts';
+import { readGpuProfiles } from './runs/gpu-profiles.ts';
+import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import { migrations } from './schema.ts';
+import { readSettings } from './settings.ts';
+import { type Wiring, wireControlPlane } from './wiring.ts';
+
+/** A directory with a home, outputs, data and a model, in which control planes are opened one after another. */
+export interface TestBench {
+  root: string;
+  spec(change?: Record<string, unknown>): Record<string, unknown>;
+  /** The shell script that the trainer or the inference server of every run is. */
+  script(role: 'trainer' | 'inference', text: string): void;
+  open(options?: OpenOptions): Promise<Wiring & { db: Database; runtime: Runtime }>;
+  read(path: string): string;
+  remove(): Promise<void>;
+}
+
+export interface OpenOptions {
+  environment?: Record<string, string>;
+  now?: () => number;
+  steady?: () => number;
+  wrapDatabase?: (db: Database) => Database;
+  wrapRuntime?: (runtime: Runtime) => Runtime;
+}
+
+/** Shell functions for scripts that play a trainer: `record <json after n and time>` appends to the spool. */
+export const trainerPrelude = `
+n=0
+record() {
+  n=$((n + 1))
+  printf '{"n":%s,"time":"2026-11-20T09:00:00.000Z",%s}\\n' "$n" "$1" >> spool.jsonl
+}
+finished='"kind":"event","name":"finished","reason":"completed","message":"All steps done."'
+`;
+
+export async function createTestBench(): Promise<TestBench> {
+  const root = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+  const path = (name: string) => join(root, name);
+  mkdirSync(path('model'));
+  writeFileSync(path('model/config.json'), '{"model_type":"llama"}');
+  writeFileSync(path('train.jsonl'), '{"prompt":"1+1=","answer":"2"}\n');
+  const profiles = await readGpuProfiles(join(import.meta.dirname, '../../gpu-profiles'));
+  const opened: (() => Promise<void>)[] = [];
+  let runtime: Runtime | undefined;
+
+  return {
+    root,
+    spec: (change = {}) => ({
+      method: 'sft',
+      model: { name: 'model' },
+      data: { train_data: 'train.jsonl' },
+      ...change,
+    }),
+    script: (role, text) => writeFileSync(path(`${role}.sh`), text),
+    read: (name) => readFileSync(path(name), 'utf8'),
+    open: async ({ environment = {}, now = Date.now, steady, wrapDatabase, wrapRuntime } = {}) => {
+      const settings = readSettings(environment, root);
+      mkdirSync(settings.home, { recursive: true });
+      const db = openDatabase({ path: join(settings.home, 'tandem.db'), migrations });
+      runtime = createProcessRuntime({
+        work: join(settings.home, 'work'),
+        kept: join(settings.home, 'output'),
+        environment: process.env,
+        now,
+      });
+      const usedDb = wrapDatabase?.(db) ?? db;
+      const usedRuntime = wrapRuntime?.(runtime) ?? runtime;
+      const wiring = wireControlPlane({
+        settings,
+        cwd: root,
+        version: '0.0.0',
+        installation: 'bench',
+        profiles,
+        programs: { node: '/bin/sh', trainer: path('trainer.sh'), inference: path('inference.sh') },
+        limits: {
+          startTimeoutMs: settings.startTimeoutMs,
+          stopDeadlineMs: settings.stopDeadlineMs,
+          trainerGraceMs: 200,
+          inferenceGraceMs: 200,
+          inferenceRestarts: 3,
+          inferenceWindowMs: 600_000,
+        },
+        db: usedDb,
+        runtime: usedRuntime,
+        isHealthy: async (url) => (await fetch(url)).ok,
+        agentUrl: () => 'http://127.0.0.1:1',
+        now,
+        ...(steady && { steady }),
+        log: createLogger({ level: 'error', terminal: null }),
+      });
+      const close = async () => {
+        await wiring.reconciler.close();
+        await wiring.close();
+        db.close();
+      };
+      opened.push(close);
+      return {
+        ...wiring,
+        db: usedDb,
+        runtime: usedRuntime,
+        close: async () => {
+          opened.splice(opened.indexOf(close), 1);
+          await close();
+        },
+      };
+    },
+    remove: async () => {
+      for (const close of opened.splice(0)) await close();
+      for (const { identity, state } of (await runtime?.observe()) ?? []) {
+        if (state === 'running') await runtime?.signal(identity, 'KILL');
+      }
+      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
+    },
+  };
+}
+
+/** A server that answers every health check, for scripts that play an inference server. */
+export async function serveHealth(): Promise<{ url: string; close: () => void }> {
+  const server = createServer((_request, response) => response.end('{}'));
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}/v1`, close: () => server.close() };
+}
+
+/** Takes rounds until `done`, with a short rest when there is nothing to do. */
+export async function reconcileUntil(
+  wiring: Pick<Wiring, 'reconciler'>,
+  done: () => boolean | Promise<boolean>,
+): Promise<void> {
+  while (!(await done())) {
+    if (!(await wiring.reconciler.round()).taken) await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

@@ -1,0 +1,206 @@
+import { join } from 'node:path';
+import type { Express } from 'express';
+import type { Database } from '../platform/database.ts';
+import { openFileStore } from '../platform/file-store.ts';
+import type { Logger } from '../platform/logger.ts';
+import { createAgentApp } from './api/agent-app.ts';
+import { createArchiveHandlers } from './api/archive.handlers.ts';
+import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
+import { createIdempotency } from './api/idempotency.ts';
+import { createPublicApp } from './api/public-app.ts';
+import { createServiceHandlers } from './api/service.handlers.ts';
+import { createStreams } from './api/sse.ts';
+import { createWatchingHandlers } from './api/watching.handlers.ts';
+import type { ArchiveServices } from './archive/archive-run.ts';
+import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.agent.ts';
+import { createAttemptStore } from './attempts/attempt.store.ts';
+import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
+import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
+import { createEventStore } from './events/event.store.ts';
+import { watchClock } from './reconciler/clock-jump.ts';
+import { createExecutors } from './reconciler/execute.ts';
+import type { Limits } from './reconciler/observation.ts';
+import { observe } from './reconciler/observe.ts';
+import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
+import { executeStep } from './reconciler/step.ts';
+import { createVigil } from './reconciler/vigil.ts';
+import { createRecordService, type RecordService } from './records/record.service.ts';
+import type { GpuProfiles } from './runs/gpu-profiles.ts';
+import { createOutputTrees } from './runs/output-tree.ts';
+import { createPathPolicy } from './runs/path-policy.ts';
+import { createRunHandlers } from './runs/run.handlers.ts';
+import { createRunService, type RunService } from './runs/run.service.ts';
+import { createRunStore } from './runs/run.store.ts';
+import { createRunFiles } from './runs/run-files.ts';
+import { sinkTarget } from './runs/sink-target.ts';
+import type { Programs } from './runtimes/role-specs.ts';
+import type { Runtime } from './runtimes/runtime.ts';
+import type { Settings } from './settings.ts';
+import { createSinks } from './sinks/sinks.ts';
+
+const RESYNC_MS = 1000;
+
+export interface WiringOptions {
+  settings: Settings;
+  /** What relative paths of users are relative to. */
+  cwd: string;
+  version: string;
+  installation: string;
+  profiles: GpuProfiles;
+  programs: Programs;
+  limits: Limits;
+  db: Database;
+  runtime: Runtime;
+  /** Whether a server answers its health check. */
+  isHealthy: (url: string) => Promise<boolean>;
+  /** Where trainers reach the agent API; asked for once it listens. */
+  agentUrl: () => string;
+  now: () => number;
+  /** Counts on when the clock of the machine is set; `now` by default, which is then taken for one that is never set. */
+  steady?: () => number;
+  log: Logger;
+}
+
+export interface Wiring {
+  publicApp: Express;
+  agentApp: Express;
+  service: RunService;
+  reconciler: Reconciler;
+  records: RecordService;
+  /** What archives are made of. */
+  archive: ArchiveServices;
+  /** Reads what live runs have written beyond the indexes before this process; to be called before anything is served. */
+  recover(): Promise<void>;
+  /** Takes over the programs that run, once trainers can reach the agent API. Readiness follows it; then the files of all other runs are checked. */
+  adopt(): Promise<void>;
+  /** Ends followers' streams. */
+  endStreams(): void;
+  /** Ends what works beside the reconciler. */
+  close(): Promise<void>;
+}
+
+/** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
+export function wireControlPlane(options: WiringOptions): Wiring {
+  const { settings, cwd, version, installation, profiles, programs, limits, db, runtime, agentUrl, now, log } = options;
+  const { home, outputs, dataRoots, slots, stopDeadlineMs } = settings;
+  const work = join(home, 'work');
+  const closing = new AbortController();
+  let checking: Promise<void> = Promise.resolve();
+  const steady = options.steady ?? now;
+  const clock = watchClock({ db, wall: now, steady, log });
+  let since = now();
+  let adopted: number | null = null;
+
+  const store = openFileStore(join(home, 'objects'));
+  const events = createEventStore({ db, now });
+  const attempts = createAttemptStore({ db });
+  const runs = createRunStore({ db });
+
+  // What records tell about a start concerns checkpoints, which are made after them.
+  const later: { checkpoints?: CheckpointService; records?: RecordService } = {};
+  const onIndexed = tellTrainerEvents({
+    events,
+    attempts,
+    checkpoints: () => later.checkpoints as CheckpointService,
+    markSuperseded: () => (later.records as RecordService).markSuperseded,
+  });
+  const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
+  const checkpoints = createCheckpointService({ db, store, attempts, events, now, log });
+  Object.assign(later, { checkpoints, records });
+  const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
+  const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
+  const trees = createOutputTrees({ installation });
+  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const shared = {
+    db,
+    runs,
+    attempts,
+    events,
+    records,
+    checkpoints,
+    sinks,
+    trees,
+    runFiles,
+    runtime,
+    programs,
+    now,
+    log,
+    agentUrl,
+  };
+
+  const executors = createExecutors(shared);
+  const vigil = createVigil();
+  const reconciler = createReconciler({
+    observe: () => {
+      since += clock.follow();
+      return observe({ ...shared, isHealthy: options.isHealthy, vigil, since, slots });
+    },
+    execute: (step) => executeStep(executors, step),
+    limits,
+    resyncMs: RESYNC_MS,
+    now: steady,
+    log,
+    onStuck: (run, message) => {
+      if (runs.get(run) === undefined) return;
+      events.append({ run, name: 'warning', actor: 'control_plane', reason: 'control_plane_error', message });
+    },
+  });
+  const changed = () => reconciler.trigger();
+  const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
+  const service = createRunService({ ...shared, paths, host, slots, work, stopDeadlineMs, changed });
+  const streams = createStreams();
+  const archive = { view: service.get, events, records, checkpoints };
+
+  const publicApp = createPublicApp({
+    handlers: {
+      ...createRunHandlers(service),
+      ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
+      ...createCheckpointHandlers({ hasRun: (run) => runs.get(run) !== undefined, checkpoints, store }),
+      ...createArchiveHandlers({ ...archive, now }),
+      ...createServiceHandlers({ version, adopted: () => adopted }),
+    },
+    settings,
+    log,
+    now,
+    idempotency: createIdempotency({ db, now }),
+  });
+  const { runBaselineEval, verbose } = settings;
+  const agentApp = createAgentApp({
+    handlers: createAgentHandlers({ ...shared, runBaselineEval, verbose, changed }),
+    authenticate: authenticateAttempt(attempts),
+    log,
+    now,
+  });
+
+  return {
+    publicApp,
+    agentApp,
+    service,
+    reconciler,
+    records,
+    archive,
+    recover: async () => {
+      const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
+      await records.recover(live);
+      for (const id of live) await checkpoints.rebuild(id);
+    },
+    adopt: async () => {
+      // A trainer that could not hear that it shall stop gets its time from now on.
+      runs.extendStopDeadlines(now() + stopDeadlineMs);
+      for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
+      runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
+      const found = await runtime.observe();
+      adopted = found.filter(({ state }) => state === 'running' || state === 'starting').length;
+      checking = records.recover(undefined, closing.signal).catch((error: unknown) => {
+        log.error('The record files of runs at rest could not be checked; the next start does it.', { error });
+      });
+    },
+    endStreams: () => streams.close(),
+    close: async () => {
+      closing.abort();
+      await checking;
+      await sinks.close();
+      await runFiles.close();
+    },
+  };
+}
