@@ -1,0 +1,5594 @@
+/** Generated from services/contracts by `npm run generate`; do not edit. */
+export interface paths {
+    "/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List runs, newest first */
+        get: operations["listRuns"];
+        put?: never;
+        /**
+         * Submit a run
+         * @description Checks the spec, puts the run into the queue and answers at once. When `training.output_dir` already belongs to an ended run, that run is continued from its latest checkpoint (200), unless `training.start_fresh` is set.
+         */
+        post: operations["createRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A run with its attempts, progress and reason */
+        get: operations["getRun"];
+        put?: never;
+        post?: never;
+        /** Delete an ended run, its records and its checkpoints */
+        delete: operations["deleteRun"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Resume a run from one of its checkpoints */
+        post: operations["resumeRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save a checkpoint, then stop until resumed */
+        post: operations["pauseRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Save a checkpoint, then end the run */
+        post: operations["cancelRun"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a run and why */
+        get: operations["listEvents"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/logs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Log lines by component and level */
+        get: operations["getLogs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Metrics by name and step range, downsampled */
+        get: operations["getMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/evals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Evaluations, by step */
+        get: operations["listEvaluations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Config, records, logs and evaluations of a run as one archive
+         * @description A tar.gz with `archive.json` (up to which record it reaches), `run.json`, `spec.json`, `evaluations.json`, `checkpoints.json` (without their files), `events.jsonl`, `records/a<attempt>.jsonl` and `logs/`. It shows the run as it was when the request came, also while the run goes on. A transfer that breaks off is not a shorter archive: the gzip stream then has no end.
+         */
+        get: operations["getArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/logging": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Change log levels of a live run */
+        patch: operations["setLogging"];
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Checkpoints of a run, newest first */
+        get: operations["listCheckpoints"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A checkpoint with its files */
+        get: operations["getCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/{name}/files/{path}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A file of a checkpoint */
+        get: operations["getCheckpointFile"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/healthz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the process is alive */
+        get: operations["getHealth"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/readyz": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether every running program has been taken over and requests are served */
+        get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/attempts/{id}/spec": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What to train, from where, and where to write */
+        get: operations["getAttemptSpec"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/attempts/{id}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report records; also the heartbeat
+         * @description NDJSON, numbered consecutively. Records already stored are skipped, a gap is refused with `record-gap`. An empty body is a heartbeat.
+         */
+        post: operations["postRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/attempts/{id}/uploads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask where the files of a checkpoint go */
+        post: operations["postUploads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/agent/attempts/{id}/checkpoints": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Commit uploaded files as a checkpoint
+         * @description Checks presence and size of every file, then writes the manifest. Repeating the same commit answers the same; another one for the same step is a conflict.
+         */
+        post: operations["postCheckpoint"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+}
+export type webhooks = Record<string, never>;
+export interface components {
+    schemas: {
+        /** @description A run, as YAML or JSON. */
+        RunSpec: {
+            /**
+             * @description A name for people.
+             * @default null
+             * @example addition-grpo
+             */
+            name: string | null;
+            /** @default grpo */
+            method: components["schemas"]["Method"];
+            /**
+             * @description Labels to filter runs by.
+             * @default {}
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Higher starts earlier.
+             * @default 50
+             * @example 50
+             */
+            priority: number;
+            /**
+             * @description Seeds data order, LoRA initialisation and sampling.
+             * @default 42
+             * @example 42
+             */
+            seed: number;
+            /**
+             * @description Trainer backend.
+             * @default tfjs
+             * @example tfjs
+             * @enum {string}
+             */
+            trainer: "tfjs" | "areal" | "trl" | "image";
+            /**
+             * @description How the GPUs are divided between the roles; null: chosen by the host.
+             * @default null
+             * @example split-8
+             */
+            gpu_profile: string | null;
+            /**
+             * @example {
+             *       "name": "Qwen/Qwen3-VL-32B-Instruct"
+             *     }
+             */
+            model: components["schemas"]["ModelSpec"];
+            /**
+             * @default {}
+             * @example {
+             *       "train_data": "data/train.jsonl"
+             *     }
+             */
+            data: components["schemas"]["DataSpec"];
+            /**
+             * @description What the model acts in (GRPO).
+             * @default {}
+             * @example {
+             *       "type": "single_turn"
+             *     }
+             */
+            environment: components["schemas"]["EnvironmentSpec"];
+            /**
+             * @description Rewards, summed by weight (GRPO).
+             * @default [
+             *       {
+             *         "name": "exact",
+             *         "weight": 1
+             *       }
+             *     ]
+             * @example [
+             *       {
+             *         "name": "exact"
+             *       }
+             *     ]
+             */
+            reward: components["schemas"]["RewardSpec"][];
+            /**
+             * @default {}
+             * @example {
+             *       "max_steps": 200
+             *     }
+             */
+            training: components["schemas"]["TrainingSpec"];
+            /**
+             * @description Options of GRPO.
+             * @default {}
+             * @example {
+             *       "kl_coef": 0
+             *     }
+             */
+            grpo: components["schemas"]["GrpoSpec"];
+            /**
+             * @description Options of DPO.
+             * @default {}
+             * @example {
+             *       "beta": 0.1
+             *     }
+             */
+            dpo: components["schemas"]["DpoSpec"];
+            /**
+             * @default {}
+             * @example {}
+             */
+            checkpoint: components["schemas"]["CheckpointSpec"];
+            /**
+             * @description How completions are made (GRPO).
+             * @default {}
+             * @example {
+             *       "num_rollouts": 4
+             *     }
+             */
+            rollout: components["schemas"]["RolloutSpec"];
+            /**
+             * @description What makes the rollouts (GRPO).
+             * @default {}
+             * @example {
+             *       "backend": "vllm"
+             *     }
+             */
+            inference: components["schemas"]["InferenceSpec"];
+            /**
+             * @default {}
+             * @example {
+             *       "level": "INFO"
+             *     }
+             */
+            logging: components["schemas"]["LoggingSpec"];
+            /**
+             * @default {}
+             * @example {
+             *       "enable_wandb": false
+             *     }
+             */
+            monitoring: components["schemas"]["MonitoringSpec"];
+            /**
+             * @description What happens by itself after a failure.
+             * @default {}
+             * @example {
+             *       "max_restarts": 3
+             *     }
+             */
+            recovery: components["schemas"]["RecoverySpec"];
+        };
+        /**
+         * @description Training method.
+         * @example grpo
+         * @enum {string}
+         */
+        Method: "grpo" | "dpo" | "sft";
+        /** @description Low-rank adapter. */
+        LoraSpec: {
+            /**
+             * @description Rank of the LoRA matrices. 8, 16 or 32 by memory; 16 to 8 is a remedy for CUDA out of memory.
+             * @default 16
+             * @example 16
+             */
+            r: number;
+            /**
+             * @description LoRA scale; the update is multiplied by alpha / r.
+             * @default 32
+             * @example 32
+             */
+            alpha: number;
+            /**
+             * @description Dropout on the LoRA input while training.
+             * @default 0
+             * @example 0
+             */
+            dropout: number;
+            /**
+             * @description Projections that get a LoRA; all seven by default.
+             * @default [
+             *       "q_proj",
+             *       "k_proj",
+             *       "v_proj",
+             *       "o_proj",
+             *       "gate_proj",
+             *       "up_proj",
+             *       "down_proj"
+             *     ]
+             * @example [
+             *       "q_proj",
+             *       "v_proj"
+             *     ]
+             */
+            target_modules: ("q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj")[];
+        };
+        /** @description What is trained. */
+        ModelSpec: {
+            /**
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @example Qwen/Qwen3-VL-32B-Instruct
+             */
+            name: string;
+            /**
+             * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
+             * @default 2048
+             * @example 16384
+             */
+            max_seq_length: number;
+            /**
+             * @description Train a LoRA adapter; false trains the full weights.
+             * @default true
+             * @example true
+             */
+            use_lora: boolean;
+            /**
+             * @description The adapter, when `use_lora` is true.
+             * @default {}
+             * @example {
+             *       "r": 16,
+             *       "alpha": 32
+             *     }
+             */
+            lora: components["schemas"]["LoraSpec"];
+            /**
+             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @default false
+             * @example false
+             */
+            use_4bit: boolean;
+            /**
+             * @description Compute in bfloat16 where the trainer backend can; the tfjs trainer computes in float32.
+             * @default false
+             * @example true
+             */
+            bf16: boolean;
+        };
+        /** @description What it learns from. */
+        DataSpec: {
+            /**
+             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @default null
+             * @example data/train.jsonl
+             */
+            train_data: string | null;
+            /**
+             * @description Validation set in the same format; null: no validation.
+             * @default null
+             * @example data/val.jsonl
+             */
+            val_data: string | null;
+            /**
+             * @description Shuffle each epoch, by the seed.
+             * @default true
+             * @example true
+             */
+            shuffle: boolean;
+        };
+        /** @description What the model acts in. */
+        EnvironmentSpec: {
+            /**
+             * @description `single_turn`: one prompt of the data set, one completion, one reward.
+             * @default single_turn
+             * @example single_turn
+             * @enum {string}
+             */
+            type: "single_turn";
+            /**
+             * @description System message put before each prompt.
+             * @default null
+             * @example null
+             */
+            system_prompt: string | null;
+        };
+        /** @description How a completion is scored. */
+        RewardSpec: {
+            /**
+             * @description `exact`: the trimmed completion equals the answer. `numeric`: the last number in it equals the answer.
+             * @example exact
+             * @enum {string}
+             */
+            name: "exact" | "numeric";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description How it is trained. */
+        TrainingSpec: {
+            /**
+             * @description Peak learning rate.
+             * @default 0.00001
+             * @example 0.00001
+             */
+            learning_rate: number;
+            /**
+             * @description Tasks (GRPO) or examples (SFT, DPO) per trainer GPU and step; the total is times the GPUs.
+             * @default 4
+             * @example 4
+             */
+            batch_size: number;
+            /**
+             * @description Batches summed into one optimizer step.
+             * @default 1
+             * @example 1
+             */
+            gradient_accumulation_steps: number;
+            /**
+             * @description Optimizer steps; null trains for `num_epochs`.
+             * @default null
+             * @example 200
+             */
+            max_steps: number | null;
+            /**
+             * @description Passes over the training data when `max_steps` is null.
+             * @default 1
+             * @example 1
+             */
+            num_epochs: number;
+            /**
+             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @default 200
+             * @example 50
+             */
+            eval_steps: number;
+            /**
+             * @description Write a row of the training log every so many steps.
+             * @default 10
+             * @example 10
+             */
+            logging_steps: number;
+            /**
+             * @description Save every `save_steps`, or at the end of each epoch.
+             * @default steps
+             * @example steps
+             * @enum {string}
+             */
+            save_strategy: "steps" | "epoch";
+            /**
+             * @description Save a checkpoint every so many steps.
+             * @default 100
+             * @example 100
+             */
+            save_steps: number;
+            /**
+             * @description Checkpoints kept in `checkpoints/`; the best is kept besides.
+             * @default 5
+             * @example 5
+             */
+            save_total_limit: number;
+            /**
+             * @description Make the best checkpoint, not the last state, the model of the finished run.
+             * @default false
+             * @example true
+             */
+            load_best_model_at_end: boolean;
+            /**
+             * @description Recorded metric that decides the best checkpoint; null: GRPO `val_reward`, DPO `val_accuracy`, SFT `eval_loss`.
+             * @default null
+             * @example eval/accuracy
+             */
+            metric_for_best_model: string | null;
+            /**
+             * @description Direction of that metric; null: false for a loss, else true.
+             * @default null
+             * @example true
+             */
+            greater_is_better: boolean | null;
+            /**
+             * @description The run's tree on the host; null: `outputs/<run id>`.
+             * @default null
+             * @example outputs/grpo_cua
+             */
+            output_dir: string | null;
+            /**
+             * @description Do not continue from checkpoints found in `output_dir`; the old tree is moved aside.
+             * @default false
+             * @example false
+             */
+            start_fresh: boolean;
+            /**
+             * @description Learning rate after warm-up.
+             * @default constant
+             * @example constant
+             * @enum {string}
+             */
+            lr_scheduler_type: "constant" | "linear" | "cosine";
+            /**
+             * @description Steps of linear warm-up from 0.
+             * @default 0
+             * @example 10
+             */
+            warmup_steps: number;
+            /**
+             * @description Decoupled weight decay of AdamW.
+             * @default 0
+             * @example 0.01
+             */
+            weight_decay: number;
+            /**
+             * @description AdamW beta 1.
+             * @default 0.9
+             * @example 0.9
+             */
+            adam_beta1: number;
+            /**
+             * @description AdamW beta 2.
+             * @default 0.999
+             * @example 0.999
+             */
+            adam_beta2: number;
+            /**
+             * @description AdamW epsilon.
+             * @default 1e-8
+             * @example 1e-8
+             */
+            adam_epsilon: number;
+            /**
+             * @description Gradients are scaled down to this global norm.
+             * @default 1
+             * @example 1
+             */
+            max_grad_norm: number;
+            /**
+             * @description Evaluate before training; null: as `RUN_BASELINE_EVAL` says, else true.
+             * @default null
+             * @example true
+             */
+            run_baseline_eval: boolean | null;
+            /**
+             * @description At most so many problems per evaluation; null: all of `val_data`.
+             * @default null
+             * @example 200
+             */
+            max_eval_samples: number | null;
+            /**
+             * @description Stop after so many evaluations without improvement; null: never.
+             * @default null
+             * @example 5
+             */
+            early_stopping_patience: number | null;
+            /**
+             * @description Stop once an evaluation reaches this accuracy; null: never.
+             * @default null
+             * @example 0.9
+             */
+            target_accuracy: number | null;
+        };
+        /** @description GRPO. */
+        GrpoSpec: {
+            /**
+             * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
+             * @default 0
+             * @example 0.05
+             */
+            kl_coef: number;
+            /**
+             * @description Lower clip of the probability ratio.
+             * @default 0.2
+             * @example 0.2
+             */
+            epsilon_low: number;
+            /**
+             * @description Upper clip of the probability ratio (clip-higher, DAPO).
+             * @default 0.28
+             * @example 0.28
+             */
+            epsilon_high: number;
+            /**
+             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @default tis
+             * @example tis
+             * @enum {string}
+             */
+            mismatch_correction: "tis" | "off";
+            /**
+             * @description Upper bound of that importance weight.
+             * @default 2
+             * @example 2
+             */
+            mismatch_cap: number;
+        };
+        /** @description DPO. */
+        DpoSpec: {
+            /**
+             * @description Strength of the implicit KL constraint.
+             * @default 0.1
+             * @example 0.1
+             */
+            beta: number;
+        };
+        /** @description Where it starts from. */
+        CheckpointSpec: {
+            /**
+             * @description Start from this checkpoint: `runs/<id>/<checkpoint>` or a path such as `outputs/grpo_cua/checkpoints/checkpoint-500`.
+             * @default null
+             * @example null
+             */
+            resume_from_checkpoint: string | null;
+            /**
+             * @description On resume start the data from its beginning instead of where it stopped.
+             * @default false
+             * @example false
+             */
+            ignore_data_skip: boolean;
+        };
+        /** @description How completions are made. */
+        RolloutSpec: {
+            /**
+             * @description Completions per task, the GRPO group; 4 to 8 is usual, 1 learns nothing.
+             * @default 4
+             * @example 4
+             */
+            num_rollouts: number;
+            /**
+             * @description Turns of an episode at most.
+             * @default 1
+             * @example 15
+             */
+            max_turns: number;
+            /**
+             * @description Tasks in flight at a time.
+             * @default 4
+             * @example 4
+             */
+            concurrency: number;
+            /**
+             * @description Sampling temperature of rollouts; evaluation is greedy.
+             * @default 1
+             * @example 1
+             */
+            temperature: number;
+            /**
+             * @description Longest completion in tokens.
+             * @default 256
+             * @example 256
+             */
+            max_new_tokens: number;
+        };
+        /** @description What makes the rollouts. */
+        InferenceSpec: {
+            /**
+             * @description What serves the model; null: vLLM on a host with GPUs, else the embedded server.
+             * @default null
+             * @example vllm
+             */
+            backend: ("vllm" | "embedded") | null;
+            /**
+             * @description The vLLM server.
+             * @example {}
+             */
+            vllm?: components["schemas"]["VllmSpec"];
+        };
+        /** @default {} */
+        VllmSpec: {
+            /**
+             * Format: uri
+             * @description Base URL. The default means the server that Tandem manages; any other is external.
+             * @default http://localhost:8000/v1
+             * @example http://localhost:8000/v1
+             */
+            api_base: string;
+            /**
+             * @description Start the server with the run; null: when `api_base` is the default.
+             * @default null
+             * @example true
+             */
+            managed: boolean | null;
+            /**
+             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @default 120
+             * @example 300
+             */
+            timeout: number;
+            /**
+             * @description GPUs of one tensor-parallel group; null: as the GPU profile says.
+             * @default null
+             * @example 4
+             */
+            tensor_parallel_size: number | null;
+            /**
+             * @description Share of GPU memory vLLM takes; null: as the GPU profile says (0.85 in split). 0.7 is the remedy after out-of-memory.
+             * @default null
+             * @example 0.85
+             */
+            gpu_memory_utilization: number | null;
+        };
+        /** @description What is logged where. */
+        LoggingSpec: {
+            /**
+             * @description Level of every component without a level of its own.
+             * @default INFO
+             */
+            level: components["schemas"]["LogLevel"];
+            /**
+             * @description Write the log files of the run's tree.
+             * @default true
+             * @example true
+             */
+            log_to_file: boolean;
+            /**
+             * @description null: `<output_dir>/logs/training.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/training.log
+             */
+            log_file: string | null;
+            /**
+             * @description Write `rollouts.log`.
+             * @default true
+             * @example true
+             */
+            enable_detailed_logging: boolean;
+            /**
+             * @description null: `<output_dir>/logs/rollouts.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/rollouts.log
+             */
+            detailed_log_file: string | null;
+            /**
+             * @description Write `performance.log`.
+             * @default true
+             * @example true
+             */
+            log_performance: boolean;
+            /**
+             * @description null: `<output_dir>/logs/performance.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/performance.log
+             */
+            performance_log_file: string | null;
+            /**
+             * @description Level of rollouts; null: as `level`.
+             * @default null
+             * @example DEBUG
+             */
+            rollout_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description Level of training; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            training_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description Level of evaluation; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            eval_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description A marker per step, its phases and a group summary; null: as `VERBOSE` says.
+             * @default null
+             * @example false
+             */
+            verbose: boolean | null;
+        };
+        /**
+         * @description Severity.
+         * @example INFO
+         * @enum {string}
+         */
+        LogLevel: "DEBUG" | "INFO" | "WARNING" | "ERROR";
+        /** @description Trackers. */
+        MonitoringSpec: {
+            /**
+             * @description Send metrics to Weights & Biases.
+             * @default false
+             * @example true
+             */
+            enable_wandb: boolean;
+            /**
+             * @description null: `WANDB_PROJECT`.
+             * @default null
+             * @example cua-grpo
+             */
+            wandb_project: string | null;
+            /**
+             * @description W&B team or user.
+             * @default null
+             * @example your-entity
+             */
+            wandb_entity: string | null;
+            /**
+             * @description Name shown in W&B.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            wandb_run_name: string | null;
+            /**
+             * @description W&B tags.
+             * @default []
+             * @example [
+             *       "grpo"
+             *     ]
+             */
+            wandb_tags: string[];
+            /**
+             * @description Pins the W&B run; null: `WANDB_RUN_ID`.
+             * @default null
+             * @example null
+             */
+            wandb_run_id: string | null;
+            /**
+             * @description Always start a new W&B run on resume.
+             * @default false
+             * @example false
+             */
+            force_new_wandb_run: boolean;
+            /**
+             * @description Write TensorBoard event files.
+             * @default false
+             * @example true
+             */
+            enable_tensorboard: boolean;
+            /**
+             * @description null: `<output_dir>/tensorboard`.
+             * @default null
+             * @example outputs/grpo_cua/tensorboard
+             */
+            tensorboard_log_dir: string | null;
+        };
+        /** @description What happens by itself after a failure, and what counts as one. */
+        RecoverySpec: {
+            /**
+             * @description Restarts after failures of the machine (killed, lost, hung, rebooted) without a new checkpoint in between.
+             * @default 3
+             * @example 3
+             */
+            max_restarts: number;
+            /**
+             * @description Restarts after the trainer's own errors, which a retry seldom helps, in all.
+             * @default 0
+             * @example 0
+             */
+            max_restarts_on_errors: number;
+            /**
+             * @description Wait before the first restart; doubled each time, at most ten minutes.
+             * @default 5
+             * @example 5
+             */
+            backoff_seconds: number;
+            /**
+             * @description A step without progress for so many times the median step of the attempt counts as hung.
+             * @default 20
+             * @example 20
+             */
+            hang_factor: number;
+            /**
+             * @description A step is never called hung before this, however short steps are.
+             * @default 600
+             * @example 600
+             */
+            hang_floor_seconds: number;
+            /**
+             * @description How long each phase may take.
+             * @default {}
+             * @example {
+             *       "loading": 7200
+             *     }
+             */
+            deadlines: components["schemas"]["DeadlinesSpec"];
+        };
+        /** @description Seconds each phase may take before the attempt is given up. */
+        DeadlinesSpec: {
+            /**
+             * @description From the start of the inference server until it answers; null: as `TANDEM_START_TIMEOUT` says.
+             * @default null
+             * @example 600
+             */
+            starting_inference: number | null;
+            /**
+             * @description From the start of the trainer until its first report; null: as `TANDEM_START_TIMEOUT` says.
+             * @default null
+             * @example 600
+             */
+            starting_trainer: number | null;
+            /**
+             * @description Reading model, data and checkpoint.
+             * @default 7200
+             * @example 7200
+             */
+            loading: number;
+            /**
+             * @description Without progress in the first steps of an attempt, while no usual duration is known.
+             * @default 14400
+             * @example 14400
+             */
+            first_step: number;
+            /**
+             * @description Without progress within an evaluation.
+             * @default 14400
+             * @example 14400
+             */
+            evaluation: number;
+            /**
+             * @description Without progress while a checkpoint is saved, or at the end.
+             * @default 7200
+             * @example 7200
+             */
+            saving: number;
+            /**
+             * @description Without an answer of the inference server to its health check, while the trainer makes no progress; then it is started again.
+             * @default 120
+             * @example 120
+             */
+            inference_answer: number;
+            /**
+             * @description From a pause or cancel until SIGTERM; null: as `TANDEM_STOP_DEADLINE` says.
+             * @default null
+             * @example 120
+             */
+            stopping: number | null;
+        };
+        /**
+         * @description Where a run is in its life.
+         * @example running
+         * @enum {string}
+         */
+        RunStatus: "queued" | "starting" | "running" | "stopping" | "paused" | "succeeded" | "failed" | "cancelled";
+        /**
+         * @description Id of a run.
+         * @example run-7k3m9q2d
+         */
+        RunId: string;
+        /** @description How to resume. */
+        ResumeRequest: {
+            /**
+             * @description `latest`, `best`, `final`, `checkpoint-<step>`, `a<attempt>/checkpoint-<step>`, or a path of the run's tree.
+             * @default latest
+             * @example latest
+             */
+            from: string;
+            /**
+             * @description Keys of the run spec to change from here on.
+             * @default {}
+             * @example {
+             *       "training": {
+             *         "max_steps": 400
+             *       }
+             *     }
+             */
+            overrides: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Continue as a new run and leave this one as it is.
+             * @default false
+             * @example false
+             */
+            fork: boolean;
+        };
+        /**
+         * @description The part of the trainer that speaks.
+         * @example training
+         * @enum {string}
+         */
+        Component: "training" | "rollout" | "eval" | "performance";
+        /** @description Levels to change. */
+        LoggingChange: {
+            /**
+             * @description Level of rollouts.
+             * @example DEBUG
+             */
+            rollout_log_level?: components["schemas"]["LogLevel"];
+            /** @description Level of training. */
+            training_log_level?: components["schemas"]["LogLevel"];
+            /** @description Level of evaluation. */
+            eval_log_level?: components["schemas"]["LogLevel"];
+        };
+        /** @description One numbered line from a trainer. */
+        Record: components["schemas"]["MetricsRecord"] | components["schemas"]["LogRecord"] | components["schemas"]["ProgressRecord"] | components["schemas"]["EvaluationRecord"] | components["schemas"]["EventRecord"];
+        MetricsRecord: {
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Metrics of one step. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "metrics";
+            /**
+             * @description Optimizer step.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Passes over the data so far, fractional.
+             * @example 0.5
+             */
+            epoch: number;
+            /**
+             * @description Training samples consumed so far, over all attempts.
+             * @example 1600
+             */
+            samples: number;
+            /**
+             * @description Values by metric name.
+             * @example {
+             *       "train/loss": 0.234
+             *     }
+             */
+            values: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            };
+        };
+        LogRecord: {
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description A log line. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "log";
+            /** @description Who speaks. */
+            component: components["schemas"]["Component"];
+            level: components["schemas"]["LogLevel"];
+            /**
+             * @description The line.
+             * @example Checkpoint saved: checkpoint-100
+             */
+            message: string;
+            /**
+             * @description Structured values beside it.
+             * @example {
+             *       "step": 100
+             *     }
+             */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        ProgressRecord: {
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Where the trainer is. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "progress";
+            /**
+             * @description What it is doing.
+             * @example rollout
+             * @enum {string}
+             */
+            phase: "loading" | "rollout" | "training" | "evaluation" | "saving" | "finishing";
+            /**
+             * @description Optimizer steps done.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Optimizer steps in all.
+             * @example 1000
+             */
+            total_steps: number;
+            /**
+             * @description Passes over the data so far.
+             * @example 0.5
+             */
+            epoch: number;
+            /**
+             * @description Training time so far, over all attempts.
+             * @example 930
+             */
+            elapsed_seconds: number;
+            /**
+             * @description Estimated time left; null before the first step.
+             * @example 8370
+             */
+            eta_seconds: number | null;
+        };
+        EvaluationRecord: {
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description An evaluation. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "evaluation";
+            evaluation: components["schemas"]["Evaluation"];
+        };
+        /** @description Statistics of one evaluation. */
+        Evaluation: {
+            /**
+             * @description Optimizer step; -1 for the baseline.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Taken before training.
+             * @example false
+             */
+            is_baseline: boolean;
+            /**
+             * @description Share of problems answered correctly.
+             * @example 0.65
+             */
+            accuracy: number;
+            /**
+             * @description Problems answered correctly.
+             * @example 130
+             */
+            correct_answers: number;
+            /**
+             * @description Problems evaluated.
+             * @example 200
+             */
+            total_samples: number;
+            /**
+             * @description Problems in which an answer was attempted.
+             * @example 198
+             */
+            attempted_answer?: number;
+            /**
+             * @description Mean reward.
+             * @example 0.65
+             */
+            avg_reward: number;
+            /**
+             * @description Median reward.
+             * @example 1
+             */
+            median_reward: number;
+            /**
+             * @description Population standard deviation of the rewards.
+             * @example 0.477
+             */
+            std_reward: number;
+            /**
+             * @description Lowest reward.
+             * @example 0
+             */
+            min_reward: number;
+            /**
+             * @description Highest reward.
+             * @example 1
+             */
+            max_reward: number;
+            /**
+             * @description Mean rubric score.
+             * @example 0.7
+             */
+            avg_score?: number;
+            /**
+             * @description Mean number of correct handles found.
+             * @example 1.2
+             */
+            avg_hits?: number;
+            /**
+             * @description Problems in which the correct profile was found.
+             * @example 12
+             */
+            found_correct_profile?: number;
+            /**
+             * @description Problems in which the correct profile was read.
+             * @example 10
+             */
+            read_correct_profile?: number;
+            /**
+             * @description Mean number of turns.
+             * @example 3.5
+             */
+            avg_turns?: number;
+            /**
+             * @description Mean number of searches.
+             * @example 2.1
+             */
+            avg_search_attempts?: number;
+            /**
+             * @description Mean loss per target token on the validation set (SFT, DPO).
+             * @example 0.42
+             */
+            eval_loss?: number;
+            /**
+             * @description Seconds the evaluation took.
+             * @example 3.2
+             */
+            eval_time: number;
+            /**
+             * Format: date-time
+             * @description When the baseline was taken.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            timestamp?: string;
+        };
+        EventRecord: {
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description Something that happened once. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "event";
+            /**
+             * @description What happened.
+             * @example resumed
+             * @enum {string}
+             */
+            name: "started" | "resumed" | "checkpoint_rejected" | "save_failed" | "best_updated" | "finished" | "failed";
+            /**
+             * @description The same in words.
+             * @example Resumed from step 40, epoch 0
+             */
+            message: string;
+            /**
+             * @description For `finished` and `failed`: an end reason.
+             * @example nan_loss
+             */
+            reason?: string;
+            /**
+             * @description What the user can do.
+             * @example Lower training.learning_rate.
+             */
+            remedy?: string;
+            /**
+             * @description Structured values beside it.
+             * @example {
+             *       "step": 40
+             *     }
+             */
+            data?: {
+                [key: string]: unknown;
+            };
+        };
+        UploadRequest: {
+            /**
+             * @description Optimizer step of the checkpoint.
+             * @example 40
+             */
+            step: number;
+            /**
+             * @description Its files.
+             * @example [
+             *       {
+             *         "path": "optimizer.pt",
+             *         "size": 10
+             *       }
+             *     ]
+             */
+            files: {
+                /**
+                 * @description Path inside the checkpoint.
+                 * @example model/adapter_model.safetensors
+                 */
+                path: string;
+                /**
+                 * @description Bytes.
+                 * @example 42624
+                 */
+                size: number;
+            }[];
+        };
+        /** @description Makes uploaded files a checkpoint. */
+        CheckpointCommit: {
+            /**
+             * @description Optimizer step of the state.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Why it was saved.
+             * @example [
+             *       "step",
+             *       "best"
+             *     ]
+             */
+            purposes: ("step" | "best" | "final" | "stop")[];
+            /**
+             * @description Which weights: how many updates the policy has had.
+             * @example 100
+             */
+            policy_version: number;
+            /**
+             * @description Number of the last record that this state covers.
+             * @example 412
+             */
+            record: number;
+            /**
+             * @description Passes over the data so far.
+             * @example 0.5
+             */
+            epoch: number;
+            /**
+             * @description Best value so far of the metric that decides.
+             * @example 0.65
+             */
+            best_metric: number | null;
+            /**
+             * @description Latest metrics.
+             * @example {
+             *       "loss": 0.234
+             *     }
+             */
+            metrics: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            };
+            /**
+             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`.
+             * @example {
+             *       "model": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             *     }
+             */
+            inputs: {
+                [key: string]: string;
+            };
+            /**
+             * @description Every file of the checkpoint.
+             * @example [
+             *       {
+             *         "path": "optimizer.pt",
+             *         "size": 10,
+             *         "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+             *       }
+             *     ]
+             */
+            files: components["schemas"]["CheckpointFile"][];
+        };
+        CheckpointFile: {
+            /**
+             * @description Path inside the checkpoint.
+             * @example model/adapter_model.safetensors
+             */
+            path: string;
+            /**
+             * @description Bytes.
+             * @example 42624
+             */
+            size: number;
+            /**
+             * @description sha256 of the content, hexadecimal.
+             * @example aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+             */
+            sha256: string;
+        };
+        /** @description What a submission would do. */
+        DryRun: {
+            /**
+             * @description The resolved spec.
+             * @example {
+             *       "model": {
+             *         "name": "Qwen/Qwen3-VL-32B-Instruct"
+             *       }
+             *     }
+             */
+            spec: components["schemas"]["RunSpecOutput"];
+            /**
+             * @description Older spellings that were used, and what they mean.
+             * @example {
+             *       "lora_r": "model.lora.r"
+             *     }
+             */
+            renamed: {
+                [key: string]: string;
+            };
+            /**
+             * @description Hints; none stops the run.
+             * @example []
+             */
+            warnings: string[];
+            /**
+             * @description Where it would run.
+             * @example {
+             *       "profile": "cpu",
+             *       "roles": []
+             *     }
+             */
+            placement: components["schemas"]["Placement"];
+            /**
+             * @description Its tree on the host.
+             * @example outputs/<run id>
+             */
+            output_dir: string;
+            /**
+             * @description Checkpoint found in `output_dir` that it would continue from.
+             * @example null
+             */
+            continues: string | null;
+        };
+        PlannedRole: {
+            /**
+             * @description Which of the pair.
+             * @example trainer
+             * @enum {string}
+             */
+            role: "inference" | "trainer";
+            /**
+             * @description GPU UUIDs.
+             * @example []
+             */
+            gpus: string[];
+            /**
+             * @description Program and arguments.
+             * @example [
+             *       "node",
+             *       "trainer/main.js"
+             *     ]
+             */
+            command: string[];
+        };
+        Placement: {
+            /**
+             * @description GPU profile.
+             * @example cpu
+             */
+            profile: string;
+            /**
+             * @description What would be started, in order.
+             * @example []
+             */
+            roles: components["schemas"]["PlannedRole"][];
+        };
+        /** @description What the user asked for; lives through many attempts. */
+        Run: {
+            /** @description Id. */
+            id: components["schemas"]["RunId"];
+            /**
+             * @description Name for people.
+             * @example addition-grpo
+             */
+            name: string | null;
+            method: components["schemas"]["Method"];
+            /** @description Where it is in its life. */
+            status: components["schemas"]["RunStatus"];
+            /** @description Why it is there. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * @description The same in words; for a failure with the remedy.
+             * @example Training since 09:00:12.
+             */
+            message: string;
+            /**
+             * @description Labels.
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Higher starts earlier.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Format: date-time
+             * @description When it was submitted.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * @description When its first attempt started.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            started_at: string | null;
+            /**
+             * @description When it ended.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            ended_at: string | null;
+            /**
+             * @description What it continues, as `<run>/<checkpoint>`.
+             * @example run-1a2b3c4d/checkpoint-700
+             */
+            parent: string | null;
+            /**
+             * @description Its tree on the host.
+             * @example outputs/run-7k3m9q2d
+             */
+            output_dir: string;
+            /**
+             * @description The latest progress that was reported.
+             * @example null
+             */
+            progress: components["schemas"]["Progress"] | null;
+            /**
+             * @description Why it is not running yet; null unless queued.
+             * @example null
+             */
+            waiting: components["schemas"]["Waiting"] | null;
+            /**
+             * @description The newest evaluation.
+             * @example null
+             */
+            latest_evaluation: components["schemas"]["Evaluation"] | null;
+            /**
+             * @description Hints about the spec; none of them stops the run.
+             * @example [
+             *       "rollout.num_rollouts 1: a group of one has no variance, so nothing is learned"
+             *     ]
+             */
+            warnings: string[];
+            /**
+             * @description Its lives, oldest first.
+             * @example []
+             */
+            attempts: components["schemas"]["Attempt"][];
+            /**
+             * @description Restarts that happened by themselves, and why.
+             * @example {
+             *       "after_failures": 0,
+             *       "after_errors": 0,
+             *       "attempt": null,
+             *       "reason": null,
+             *       "message": null,
+             *       "next_at": null
+             *     }
+             */
+            restarts: components["schemas"]["Restarts"];
+            /**
+             * @description The resolved spec.
+             * @example {
+             *       "model": {
+             *         "name": "Qwen/Qwen3-VL-32B-Instruct"
+             *       }
+             *     }
+             */
+            spec: components["schemas"]["RunSpecOutput"];
+        };
+        /**
+         * @description Why a run or an attempt is where it is.
+         * @example training
+         * @enum {string}
+         */
+        Reason: "submitted" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_to_restart" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Progress: {
+            /**
+             * @description What the trainer is doing.
+             * @example rollout
+             * @enum {string}
+             */
+            phase: "loading" | "rollout" | "training" | "evaluation" | "saving" | "finishing";
+            /**
+             * @description Optimizer steps done.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Optimizer steps in all.
+             * @example 1000
+             */
+            total_steps: number;
+            /**
+             * @description Passes over the data so far.
+             * @example 0.5
+             */
+            epoch: number;
+            /**
+             * @description Training time so far.
+             * @example 930
+             */
+            elapsed_seconds: number;
+            /**
+             * @description Estimated time left.
+             * @example 8370
+             */
+            eta_seconds: number | null;
+        };
+        Waiting: {
+            /**
+             * @description Place in the queue, from 1.
+             * @example 2
+             */
+            position: number;
+            /**
+             * @description What it waits for, in numbers.
+             * @example needs 1 slot, 0 of 1 free; behind run-1a2b3c4d
+             */
+            why: string;
+        };
+        /** @description One life of the trainer. */
+        Attempt: {
+            /**
+             * @description Counts from 1.
+             * @example 2
+             */
+            number: number;
+            /**
+             * @description Checkpoint it started from, as `<run>/a<attempt>/checkpoint-<step>`; null from the beginning.
+             * @example run-7k3m9q2d/a1/checkpoint-40
+             */
+            resumed_from: string | null;
+            /**
+             * @description Step of that checkpoint.
+             * @example 40
+             */
+            resumed_step: number | null;
+            /**
+             * @description When its first program was started.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            started_at: string | null;
+            /**
+             * @description When its trainer had ended.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            ended_at: string | null;
+            /**
+             * @description Why it ended; null while it lasts.
+             * @example trainer_killed
+             */
+            reason: components["schemas"]["Reason"] | null;
+            /**
+             * @description The same in words, with the remedy.
+             * @example The trainer was killed by signal 9.
+             */
+            message: string | null;
+            /**
+             * @description Its programs.
+             * @example []
+             */
+            roles: components["schemas"]["AttemptRole"][];
+        };
+        AttemptRole: {
+            /** @description Which of the pair. */
+            role: components["schemas"]["Role"];
+            /**
+             * @description What was last seen of it.
+             * @example ready
+             * @enum {string}
+             */
+            state: "starting" | "ready" | "exited" | "lost";
+            /**
+             * @description Exit code once exited; null while it runs and when it is lost.
+             * @example 0
+             */
+            exit_code: number | null;
+            /**
+             * @description Process id under the process runtime.
+             * @example 4242
+             */
+            pid: number | null;
+        };
+        /**
+         * @description One of the pair.
+         * @example trainer
+         * @enum {string}
+         */
+        Role: "inference" | "trainer";
+        /** @description What it was restarted for, since a user last started or resumed it. */
+        Restarts: {
+            /**
+             * @description Restarts after failures of the machine since it last saved a checkpoint that moved it forward.
+             * @example 1
+             */
+            after_failures: number;
+            /**
+             * @description Restarts after the trainer's own errors.
+             * @example 0
+             */
+            after_errors: number;
+            /**
+             * @description The attempt whose end led to the latest restart; null: none did.
+             * @example 1
+             */
+            attempt: number | null;
+            /**
+             * @description Why that attempt ended.
+             * @example trainer_killed
+             */
+            reason: components["schemas"]["Reason"] | null;
+            /**
+             * @description The same in words.
+             * @example The trainer was killed by signal 9.
+             */
+            message: string | null;
+            /**
+             * @description When it starts again, while it waits for that.
+             * @example null
+             */
+            next_at: string | null;
+        };
+        /** @description An error, by RFC 9457. */
+        Problem: {
+            /**
+             * @description Stable name of the problem, a URN.
+             * @example urn:tandem:problem:invalid-spec
+             */
+            type: string;
+            /**
+             * @description The kind of problem; always the same for a type.
+             * @example The run spec is not valid
+             */
+            title: string;
+            /**
+             * @description HTTP status.
+             * @example 422
+             */
+            status: number;
+            /**
+             * @description What is wrong, where, and the remedy.
+             * @example training.batch_sise: unknown key; did you mean training.batch_size?
+             */
+            detail: string;
+            /**
+             * @description Id of this occurrence, also in the log of the control plane.
+             * @example urn:uuid:2a7ad3d0-6f35-4f6c-9d0e-6f6a3c1fb0a1
+             */
+            instance: string;
+            /**
+             * @description Everything that is wrong with the document, when there is more to say than `detail` does.
+             * @example [
+             *       {
+             *         "path": "training.batch_sise",
+             *         "message": "unknown key; did you mean training.batch_size?"
+             *       }
+             *     ]
+             */
+            issues?: components["schemas"]["Issue"][];
+        };
+        Issue: {
+            /**
+             * @description Where in the document.
+             * @example training.batch_sise
+             */
+            path: string;
+            /**
+             * @description What is wrong there.
+             * @example unknown key; did you mean training.batch_size?
+             */
+            message: string;
+        };
+        RunPage: {
+            /**
+             * @description Newest first.
+             * @example []
+             */
+            runs: components["schemas"]["RunSummary"][];
+            /**
+             * @description Cursor of the next page; null on the last.
+             * @example null
+             */
+            next: string | null;
+        };
+        /** @description A run in a list. */
+        RunSummary: {
+            /** @description Id. */
+            id: components["schemas"]["RunId"];
+            /**
+             * @description Name for people.
+             * @example addition-grpo
+             */
+            name: string | null;
+            method: components["schemas"]["Method"];
+            /** @description Where it is in its life. */
+            status: components["schemas"]["RunStatus"];
+            /** @description Why it is there. */
+            reason: components["schemas"]["Reason"];
+            /**
+             * @description The same in words; for a failure with the remedy.
+             * @example Training since 09:00:12.
+             */
+            message: string;
+            /**
+             * @description Labels.
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Higher starts earlier.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Format: date-time
+             * @description When it was submitted.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * @description When its first attempt started.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            started_at: string | null;
+            /**
+             * @description When it ended.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            ended_at: string | null;
+            /**
+             * @description What it continues, as `<run>/<checkpoint>`.
+             * @example run-1a2b3c4d/checkpoint-700
+             */
+            parent: string | null;
+            /**
+             * @description Its tree on the host.
+             * @example outputs/run-7k3m9q2d
+             */
+            output_dir: string;
+            /**
+             * @description The latest progress that was reported.
+             * @example null
+             */
+            progress: components["schemas"]["Progress"] | null;
+            /**
+             * @description Why it is not running yet; null unless queued.
+             * @example null
+             */
+            waiting: components["schemas"]["Waiting"] | null;
+            /**
+             * @description The newest evaluation.
+             * @example null
+             */
+            latest_evaluation: components["schemas"]["Evaluation"] | null;
+            /**
+             * @description Hints about the spec; none of them stops the run.
+             * @example [
+             *       "rollout.num_rollouts 1: a group of one has no variance, so nothing is learned"
+             *     ]
+             */
+            warnings: string[];
+        };
+        EventPage: {
+            /**
+             * @description Oldest first.
+             * @example []
+             */
+            events: components["schemas"]["RunEvent"][];
+        };
+        /** @description What happened to a run and why. */
+        RunEvent: {
+            /**
+             * @description Number within the run; also the SSE id.
+             * @example 12
+             */
+            id: number;
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description What happened.
+             * @example status_changed
+             * @enum {string}
+             */
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "warning";
+            /**
+             * @description Who made it happen.
+             * @example control_plane
+             * @enum {string}
+             */
+            actor: "user" | "control_plane" | "trainer";
+            /**
+             * @description Attempt it belongs to.
+             * @example 1
+             */
+            attempt: number | null;
+            /**
+             * @description New status, for `status_changed`.
+             * @example running
+             */
+            status: components["schemas"]["RunStatus"] | null;
+            /**
+             * @description Why.
+             * @example training
+             */
+            reason: components["schemas"]["Reason"] | null;
+            /**
+             * @description In words.
+             * @example starting -> running: the trainer has reported.
+             */
+            message: string;
+            /**
+             * @description Structured values beside it.
+             * @example {
+             *       "step": 40
+             *     }
+             */
+            data: {
+                [key: string]: unknown;
+            };
+        };
+        LogPage: {
+            /**
+             * @description Oldest first.
+             * @example []
+             */
+            lines: components["schemas"]["LogLine"][];
+        };
+        LogLine: {
+            /**
+             * @description Attempt.
+             * @example 1
+             */
+            attempt: number;
+            /**
+             * @description Number of the record within its attempt, consecutive from 1.
+             * @example 17
+             */
+            n: number;
+            /**
+             * Format: date-time
+             * @description When it was written, UTC.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description A log line.
+             * @example log
+             * @constant
+             */
+            kind: "log";
+            /** @description Who speaks. */
+            component: components["schemas"]["Component"];
+            level: components["schemas"]["LogLevel"];
+            /**
+             * @description The line.
+             * @example Checkpoint saved: checkpoint-100
+             */
+            message: string;
+            /**
+             * @description Structured values beside it.
+             * @example {
+             *       "step": 100
+             *     }
+             */
+            fields?: {
+                [key: string]: unknown;
+            };
+        };
+        Metrics: {
+            /**
+             * @description By name.
+             * @example []
+             */
+            series: components["schemas"]["Series"][];
+        };
+        Series: {
+            /**
+             * @description Metric.
+             * @example train/loss
+             */
+            name: string;
+            /**
+             * @description Steps.
+             * @example [
+             *       10,
+             *       20
+             *     ]
+             */
+            steps: number[];
+            /**
+             * @description Values, one per step.
+             * @example [
+             *       0.5,
+             *       0.4
+             *     ]
+             */
+            values: (number | ("NaN" | "Infinity" | "-Infinity"))[];
+        };
+        EvaluationList: {
+            /**
+             * @description By step.
+             * @example []
+             */
+            evaluations: components["schemas"]["Evaluation"][];
+        };
+        CheckpointList: {
+            /**
+             * @description Newest first.
+             * @example []
+             */
+            checkpoints: components["schemas"]["Checkpoint"][];
+        };
+        /** @description A stored checkpoint. */
+        Checkpoint: {
+            /**
+             * @description Name on the run's lineage, or `a<attempt>/checkpoint-<step>` when off it.
+             * @example checkpoint-100
+             */
+            name: string;
+            /**
+             * @description Attempt that saved it.
+             * @example 1
+             */
+            attempt: number;
+            /**
+             * @description Optimizer step.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Other names it answers to.
+             * @example [
+             *       "latest",
+             *       "best"
+             *     ]
+             */
+            aliases: ("latest" | "best" | "final")[];
+            /**
+             * @description Why it was saved.
+             * @example [
+             *       "step"
+             *     ]
+             */
+            purposes: ("step" | "best" | "final" | "stop")[];
+            /**
+             * @description Whether the current attempt descends from it.
+             * @example true
+             */
+            on_lineage: boolean;
+            /**
+             * @description Which weights.
+             * @example 100
+             */
+            policy_version: number;
+            /**
+             * @description Bytes of all its files.
+             * @example 1234567
+             */
+            size: number;
+            /**
+             * Format: date-time
+             * @description When it was committed.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * @description Metrics at its step.
+             * @example {
+             *       "loss": 0.234
+             *     }
+             */
+            metrics: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            };
+            /**
+             * @description Its files.
+             * @example [
+             *       {
+             *         "path": "optimizer.pt",
+             *         "size": 10,
+             *         "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+             *       }
+             *     ]
+             */
+            files: components["schemas"]["CheckpointFile"][];
+        };
+        Health: {
+            /**
+             * @description Alive.
+             * @example ok
+             * @constant
+             */
+            status: "ok";
+            /**
+             * @description Version of Tandem.
+             * @example 0.1.0
+             */
+            version: string;
+        };
+        Readiness: {
+            /**
+             * @description Ready.
+             * @example ready
+             * @constant
+             */
+            status: "ready";
+            /**
+             * @description Programs found running at start and taken over.
+             * @example 2
+             */
+            adopted: number;
+        };
+        /** @description Everything a trainer needs to know. */
+        AttemptSpec: {
+            /**
+             * @description Run.
+             * @example run-7k3m9q2d
+             */
+            run: string;
+            /**
+             * @description Attempt, from 1.
+             * @example 1
+             */
+            attempt: number;
+            /**
+             * @description The resolved run spec.
+             * @example {
+             *       "model": {
+             *         "name": "Qwen/Qwen3-VL-32B-Instruct"
+             *       }
+             *     }
+             */
+            spec: components["schemas"]["RunSpecOutput"];
+            /**
+             * @description Where the base model lies, in Hugging Face layout.
+             * @example /srv/models/tiny
+             */
+            model_directory: string;
+            /**
+             * @description Adapter to start from when the model is another run's LoRA checkpoint.
+             * @example null
+             */
+            base_adapter_directory: string | null;
+            /**
+             * @description Absolute path of the training set.
+             * @example /srv/data/train.jsonl
+             */
+            train_data: string | null;
+            /**
+             * @description Absolute path of the validation set.
+             * @example /srv/data/val.jsonl
+             */
+            val_data: string | null;
+            /**
+             * @description Where versioned adapters are published for the inference server; shared by the pair.
+             * @example /srv/tandem/work/run-7k3m9q2d/a1/adapters
+             */
+            adapters_directory: string;
+            /**
+             * @description Base URL of the inference server, ending in /v1; null when the method needs none.
+             * @example http://127.0.0.1:34567/v1
+             */
+            inference_url: string | null;
+            /**
+             * @description Checkpoints to start from, best choice first; the first that verifies is used. Empty: from the beginning.
+             * @example []
+             */
+            resume: components["schemas"]["ResumeCandidate"][];
+            /**
+             * @description Baseline evaluation of this run or its parent, when there is one already.
+             * @example null
+             */
+            baseline: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description Whether to evaluate before training.
+             * @example true
+             */
+            run_baseline_eval: boolean;
+            /**
+             * @description Whether to log each step's phases and group summary.
+             * @example false
+             */
+            verbose: boolean;
+            /**
+             * @description Name of the run's tree, for messages.
+             * @example outputs/grpo_cua
+             */
+            output_dir: string;
+            /**
+             * @example {
+             *       "training": "INFO",
+             *       "rollout": "INFO",
+             *       "eval": "INFO",
+             *       "performance": "INFO"
+             *     }
+             */
+            log_levels: components["schemas"]["LogLevels"];
+        };
+        ResumeCandidate: {
+            /**
+             * @description Name for people.
+             * @example run-7k3m9q2d/a1/checkpoint-40
+             */
+            label: string;
+            /**
+             * @description Its manifest; null for a folder that never had one.
+             * @example null
+             */
+            manifest: components["schemas"]["Manifest"] | null;
+            /**
+             * @description Where its files lie.
+             * @example /srv/tandem/objects/runs/run-7k3m9q2d/checkpoints/a1/checkpoint-40
+             */
+            directory: string | null;
+            /**
+             * @description Where its files are fetched from, by path.
+             * @example null
+             */
+            urls: {
+                [key: string]: string;
+            } | null;
+        };
+        /** @description What makes a set of objects a checkpoint. */
+        Manifest: {
+            /**
+             * @description Format of the manifest.
+             * @example tandem.checkpoint/1
+             * @constant
+             */
+            schema: "tandem.checkpoint/1";
+            /**
+             * @description Run that saved it.
+             * @example run-7k3m9q2d
+             */
+            run: string;
+            /**
+             * @description Attempt that saved it.
+             * @example 1
+             */
+            attempt: number;
+            /**
+             * @description `checkpoint-<step>`.
+             * @example checkpoint-100
+             */
+            name: string;
+            /**
+             * Format: date-time
+             * @description When it was committed.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            created_at: string;
+            /**
+             * @description Optimizer step of the state.
+             * @example 100
+             */
+            step: number;
+            /**
+             * @description Why it was saved.
+             * @example [
+             *       "step",
+             *       "best"
+             *     ]
+             */
+            purposes: ("step" | "best" | "final" | "stop")[];
+            /**
+             * @description Which weights: how many updates the policy has had.
+             * @example 100
+             */
+            policy_version: number;
+            /**
+             * @description Number of the last record that this state covers.
+             * @example 412
+             */
+            record: number;
+            /**
+             * @description Passes over the data so far.
+             * @example 0.5
+             */
+            epoch: number;
+            /**
+             * @description Best value so far of the metric that decides.
+             * @example 0.65
+             */
+            best_metric: number | null;
+            /**
+             * @description Latest metrics.
+             * @example {
+             *       "loss": 0.234
+             *     }
+             */
+            metrics: {
+                [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
+            };
+            /**
+             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`.
+             * @example {
+             *       "model": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
+             *     }
+             */
+            inputs: {
+                [key: string]: string;
+            };
+            /**
+             * @description Every file of the checkpoint.
+             * @example [
+             *       {
+             *         "path": "optimizer.pt",
+             *         "size": 10,
+             *         "sha256": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+             *       }
+             *     ]
+             */
+            files: components["schemas"]["CheckpointFile"][];
+        };
+        /** @description Level per component. */
+        LogLevels: {
+            /** @description Level of training. */
+            training: components["schemas"]["LogLevel"];
+            /** @description Level of rollouts. */
+            rollout: components["schemas"]["LogLevel"];
+            /** @description Level of evaluation. */
+            eval: components["schemas"]["LogLevel"];
+            /** @description Level of performance lines. */
+            performance: components["schemas"]["LogLevel"];
+        };
+        RecordsReply: {
+            /**
+             * @description Number of the last record that is stored; the next one to send is `high + 1`.
+             * @example 17
+             */
+            high: number;
+            /**
+             * @description `save`: commit a checkpoint soon. `stop`: commit one and exit with 0 before the deadline.
+             * @example run
+             * @enum {string}
+             */
+            want: "run" | "save" | "stop";
+            /**
+             * @description For `stop`: when the process will be killed.
+             * @example null
+             */
+            deadline: string | null;
+            /**
+             * @description Level per component, as it is now.
+             * @example {
+             *       "training": "INFO",
+             *       "rollout": "INFO",
+             *       "eval": "INFO",
+             *       "performance": "INFO"
+             *     }
+             */
+            log_levels: components["schemas"]["LogLevels"];
+        };
+        UploadReply: {
+            /**
+             * @description Write the files below this directory, each under a temporary name, fsynced, then renamed.
+             * @example /srv/tandem/objects/runs/run-7k3m9q2d/checkpoints/a1/checkpoint-40
+             */
+            directory: string | null;
+            /**
+             * @description Presigned PUT URL of each file, when the store is not a directory.
+             * @example null
+             */
+            urls: {
+                [key: string]: string;
+            } | null;
+        };
+        /** @description Low-rank adapter. */
+        LoraSpecOutput: {
+            /**
+             * @description Rank of the LoRA matrices. 8, 16 or 32 by memory; 16 to 8 is a remedy for CUDA out of memory.
+             * @default 16
+             * @example 16
+             */
+            r: number;
+            /**
+             * @description LoRA scale; the update is multiplied by alpha / r.
+             * @default 32
+             * @example 32
+             */
+            alpha: number;
+            /**
+             * @description Dropout on the LoRA input while training.
+             * @default 0
+             * @example 0
+             */
+            dropout: number;
+            /**
+             * @description Projections that get a LoRA; all seven by default.
+             * @default [
+             *       "q_proj",
+             *       "k_proj",
+             *       "v_proj",
+             *       "o_proj",
+             *       "gate_proj",
+             *       "up_proj",
+             *       "down_proj"
+             *     ]
+             * @example [
+             *       "q_proj",
+             *       "v_proj"
+             *     ]
+             */
+            target_modules: ("q_proj" | "k_proj" | "v_proj" | "o_proj" | "gate_proj" | "up_proj" | "down_proj")[];
+        };
+        /** @description What is trained. */
+        ModelSpecOutput: {
+            /**
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @example Qwen/Qwen3-VL-32B-Instruct
+             */
+            name: string;
+            /**
+             * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
+             * @default 2048
+             * @example 16384
+             */
+            max_seq_length: number;
+            /**
+             * @description Train a LoRA adapter; false trains the full weights.
+             * @default true
+             * @example true
+             */
+            use_lora: boolean;
+            /**
+             * @description The adapter, when `use_lora` is true.
+             * @example {
+             *       "r": 16,
+             *       "alpha": 32
+             *     }
+             */
+            lora: components["schemas"]["LoraSpecOutput"];
+            /**
+             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @default false
+             * @example false
+             */
+            use_4bit: boolean;
+            /**
+             * @description Compute in bfloat16 where the trainer backend can; the tfjs trainer computes in float32.
+             * @default false
+             * @example true
+             */
+            bf16: boolean;
+        };
+        /** @description What it learns from. */
+        DataSpecOutput: {
+            /**
+             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @default null
+             * @example data/train.jsonl
+             */
+            train_data: string | null;
+            /**
+             * @description Validation set in the same format; null: no validation.
+             * @default null
+             * @example data/val.jsonl
+             */
+            val_data: string | null;
+            /**
+             * @description Shuffle each epoch, by the seed.
+             * @default true
+             * @example true
+             */
+            shuffle: boolean;
+        };
+        /** @description What the model acts in. */
+        EnvironmentSpecOutput: {
+            /**
+             * @description `single_turn`: one prompt of the data set, one completion, one reward.
+             * @default single_turn
+             * @example single_turn
+             * @enum {string}
+             */
+            type: "single_turn";
+            /**
+             * @description System message put before each prompt.
+             * @default null
+             * @example null
+             */
+            system_prompt: string | null;
+        };
+        /** @description How a completion is scored. */
+        RewardSpecOutput: {
+            /**
+             * @description `exact`: the trimmed completion equals the answer. `numeric`: the last number in it equals the answer.
+             * @example exact
+             * @enum {string}
+             */
+            name: "exact" | "numeric";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description How it is trained. */
+        TrainingSpecOutput: {
+            /**
+             * @description Peak learning rate.
+             * @default 0.00001
+             * @example 0.00001
+             */
+            learning_rate: number;
+            /**
+             * @description Tasks (GRPO) or examples (SFT, DPO) per trainer GPU and step; the total is times the GPUs.
+             * @default 4
+             * @example 4
+             */
+            batch_size: number;
+            /**
+             * @description Batches summed into one optimizer step.
+             * @default 1
+             * @example 1
+             */
+            gradient_accumulation_steps: number;
+            /**
+             * @description Optimizer steps; null trains for `num_epochs`.
+             * @default null
+             * @example 200
+             */
+            max_steps: number | null;
+            /**
+             * @description Passes over the training data when `max_steps` is null.
+             * @default 1
+             * @example 1
+             */
+            num_epochs: number;
+            /**
+             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @default 200
+             * @example 50
+             */
+            eval_steps: number;
+            /**
+             * @description Write a row of the training log every so many steps.
+             * @default 10
+             * @example 10
+             */
+            logging_steps: number;
+            /**
+             * @description Save every `save_steps`, or at the end of each epoch.
+             * @default steps
+             * @example steps
+             * @enum {string}
+             */
+            save_strategy: "steps" | "epoch";
+            /**
+             * @description Save a checkpoint every so many steps.
+             * @default 100
+             * @example 100
+             */
+            save_steps: number;
+            /**
+             * @description Checkpoints kept in `checkpoints/`; the best is kept besides.
+             * @default 5
+             * @example 5
+             */
+            save_total_limit: number;
+            /**
+             * @description Make the best checkpoint, not the last state, the model of the finished run.
+             * @default false
+             * @example true
+             */
+            load_best_model_at_end: boolean;
+            /**
+             * @description Recorded metric that decides the best checkpoint; null: GRPO `val_reward`, DPO `val_accuracy`, SFT `eval_loss`.
+             * @default null
+             * @example eval/accuracy
+             */
+            metric_for_best_model: string | null;
+            /**
+             * @description Direction of that metric; null: false for a loss, else true.
+             * @default null
+             * @example true
+             */
+            greater_is_better: boolean | null;
+            /**
+             * @description The run's tree on the host; null: `outputs/<run id>`.
+             * @default null
+             * @example outputs/grpo_cua
+             */
+            output_dir: string | null;
+            /**
+             * @description Do not continue from checkpoints found in `output_dir`; the old tree is moved aside.
+             * @default false
+             * @example false
+             */
+            start_fresh: boolean;
+            /**
+             * @description Learning rate after warm-up.
+             * @default constant
+             * @example constant
+             * @enum {string}
+             */
+            lr_scheduler_type: "constant" | "linear" | "cosine";
+            /**
+             * @description Steps of linear warm-up from 0.
+             * @default 0
+             * @example 10
+             */
+            warmup_steps: number;
+            /**
+             * @description Decoupled weight decay of AdamW.
+             * @default 0
+             * @example 0.01
+             */
+            weight_decay: number;
+            /**
+             * @description AdamW beta 1.
+             * @default 0.9
+             * @example 0.9
+             */
+            adam_beta1: number;
+            /**
+             * @description AdamW beta 2.
+             * @default 0.999
+             * @example 0.999
+             */
+            adam_beta2: number;
+            /**
+             * @description AdamW epsilon.
+             * @default 1e-8
+             * @example 1e-8
+             */
+            adam_epsilon: number;
+            /**
+             * @description Gradients are scaled down to this global norm.
+             * @default 1
+             * @example 1
+             */
+            max_grad_norm: number;
+            /**
+             * @description Evaluate before training; null: as `RUN_BASELINE_EVAL` says, else true.
+             * @default null
+             * @example true
+             */
+            run_baseline_eval: boolean | null;
+            /**
+             * @description At most so many problems per evaluation; null: all of `val_data`.
+             * @default null
+             * @example 200
+             */
+            max_eval_samples: number | null;
+            /**
+             * @description Stop after so many evaluations without improvement; null: never.
+             * @default null
+             * @example 5
+             */
+            early_stopping_patience: number | null;
+            /**
+             * @description Stop once an evaluation reaches this accuracy; null: never.
+             * @default null
+             * @example 0.9
+             */
+            target_accuracy: number | null;
+        };
+        /** @description GRPO. */
+        GrpoSpecOutput: {
+            /**
+             * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
+             * @default 0
+             * @example 0.05
+             */
+            kl_coef: number;
+            /**
+             * @description Lower clip of the probability ratio.
+             * @default 0.2
+             * @example 0.2
+             */
+            epsilon_low: number;
+            /**
+             * @description Upper clip of the probability ratio (clip-higher, DAPO).
+             * @default 0.28
+             * @example 0.28
+             */
+            epsilon_high: number;
+            /**
+             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @default tis
+             * @example tis
+             * @enum {string}
+             */
+            mismatch_correction: "tis" | "off";
+            /**
+             * @description Upper bound of that importance weight.
+             * @default 2
+             * @example 2
+             */
+            mismatch_cap: number;
+        };
+        /** @description DPO. */
+        DpoSpecOutput: {
+            /**
+             * @description Strength of the implicit KL constraint.
+             * @default 0.1
+             * @example 0.1
+             */
+            beta: number;
+        };
+        /** @description Where it starts from. */
+        CheckpointSpecOutput: {
+            /**
+             * @description Start from this checkpoint: `runs/<id>/<checkpoint>` or a path such as `outputs/grpo_cua/checkpoints/checkpoint-500`.
+             * @default null
+             * @example null
+             */
+            resume_from_checkpoint: string | null;
+            /**
+             * @description On resume start the data from its beginning instead of where it stopped.
+             * @default false
+             * @example false
+             */
+            ignore_data_skip: boolean;
+        };
+        /** @description How completions are made. */
+        RolloutSpecOutput: {
+            /**
+             * @description Completions per task, the GRPO group; 4 to 8 is usual, 1 learns nothing.
+             * @default 4
+             * @example 4
+             */
+            num_rollouts: number;
+            /**
+             * @description Turns of an episode at most.
+             * @default 1
+             * @example 15
+             */
+            max_turns: number;
+            /**
+             * @description Tasks in flight at a time.
+             * @default 4
+             * @example 4
+             */
+            concurrency: number;
+            /**
+             * @description Sampling temperature of rollouts; evaluation is greedy.
+             * @default 1
+             * @example 1
+             */
+            temperature: number;
+            /**
+             * @description Longest completion in tokens.
+             * @default 256
+             * @example 256
+             */
+            max_new_tokens: number;
+        };
+        /** @description What makes the rollouts. */
+        InferenceSpecOutput: {
+            /**
+             * @description What serves the model; null: vLLM on a host with GPUs, else the embedded server.
+             * @default null
+             * @example vllm
+             */
+            backend: ("vllm" | "embedded") | null;
+            /**
+             * @description The vLLM server.
+             * @example {}
+             */
+            vllm: components["schemas"]["VllmSpecOutput"];
+        };
+        VllmSpecOutput: {
+            /**
+             * Format: uri
+             * @description Base URL. The default means the server that Tandem manages; any other is external.
+             * @default http://localhost:8000/v1
+             * @example http://localhost:8000/v1
+             */
+            api_base: string;
+            /**
+             * @description Start the server with the run; null: when `api_base` is the default.
+             * @default null
+             * @example true
+             */
+            managed: boolean | null;
+            /**
+             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @default 120
+             * @example 300
+             */
+            timeout: number;
+            /**
+             * @description GPUs of one tensor-parallel group; null: as the GPU profile says.
+             * @default null
+             * @example 4
+             */
+            tensor_parallel_size: number | null;
+            /**
+             * @description Share of GPU memory vLLM takes; null: as the GPU profile says (0.85 in split). 0.7 is the remedy after out-of-memory.
+             * @default null
+             * @example 0.85
+             */
+            gpu_memory_utilization: number | null;
+        };
+        /** @description What is logged where. */
+        LoggingSpecOutput: {
+            /**
+             * @description Level of every component without a level of its own.
+             * @default INFO
+             */
+            level: components["schemas"]["LogLevel"];
+            /**
+             * @description Write the log files of the run's tree.
+             * @default true
+             * @example true
+             */
+            log_to_file: boolean;
+            /**
+             * @description null: `<output_dir>/logs/training.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/training.log
+             */
+            log_file: string | null;
+            /**
+             * @description Write `rollouts.log`.
+             * @default true
+             * @example true
+             */
+            enable_detailed_logging: boolean;
+            /**
+             * @description null: `<output_dir>/logs/rollouts.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/rollouts.log
+             */
+            detailed_log_file: string | null;
+            /**
+             * @description Write `performance.log`.
+             * @default true
+             * @example true
+             */
+            log_performance: boolean;
+            /**
+             * @description null: `<output_dir>/logs/performance.log`.
+             * @default null
+             * @example outputs/grpo_cua/logs/performance.log
+             */
+            performance_log_file: string | null;
+            /**
+             * @description Level of rollouts; null: as `level`.
+             * @default null
+             * @example DEBUG
+             */
+            rollout_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description Level of training; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            training_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description Level of evaluation; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            eval_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description A marker per step, its phases and a group summary; null: as `VERBOSE` says.
+             * @default null
+             * @example false
+             */
+            verbose: boolean | null;
+        };
+        /** @description Trackers. */
+        MonitoringSpecOutput: {
+            /**
+             * @description Send metrics to Weights & Biases.
+             * @default false
+             * @example true
+             */
+            enable_wandb: boolean;
+            /**
+             * @description null: `WANDB_PROJECT`.
+             * @default null
+             * @example cua-grpo
+             */
+            wandb_project: string | null;
+            /**
+             * @description W&B team or user.
+             * @default null
+             * @example your-entity
+             */
+            wandb_entity: string | null;
+            /**
+             * @description Name shown in W&B.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            wandb_run_name: string | null;
+            /**
+             * @description W&B tags.
+             * @default []
+             * @example [
+             *       "grpo"
+             *     ]
+             */
+            wandb_tags: string[];
+            /**
+             * @description Pins the W&B run; null: `WANDB_RUN_ID`.
+             * @default null
+             * @example null
+             */
+            wandb_run_id: string | null;
+            /**
+             * @description Always start a new W&B run on resume.
+             * @default false
+             * @example false
+             */
+            force_new_wandb_run: boolean;
+            /**
+             * @description Write TensorBoard event files.
+             * @default false
+             * @example true
+             */
+            enable_tensorboard: boolean;
+            /**
+             * @description null: `<output_dir>/tensorboard`.
+             * @default null
+             * @example outputs/grpo_cua/tensorboard
+             */
+            tensorboard_log_dir: string | null;
+        };
+        /** @description What happens by itself after a failure, and what counts as one. */
+        RecoverySpecOutput: {
+            /**
+             * @description Restarts after failures of the machine (killed, lost, hung, rebooted) without a new checkpoint in between.
+             * @default 3
+             * @example 3
+             */
+            max_restarts: number;
+            /**
+             * @description Restarts after the trainer's own errors, which a retry seldom helps, in all.
+             * @default 0
+             * @example 0
+             */
+            max_restarts_on_errors: number;
+            /**
+             * @description Wait before the first restart; doubled each time, at most ten minutes.
+             * @default 5
+             * @example 5
+             */
+            backoff_seconds: number;
+            /**
+             * @description A step without progress for so many times the median step of the attempt counts as hung.
+             * @default 20
+             * @example 20
+             */
+            hang_factor: number;
+            /**
+             * @description A step is never called hung before this, however short steps are.
+             * @default 600
+             * @example 600
+             */
+            hang_floor_seconds: number;
+            /**
+             * @description How long each phase may take.
+             * @example {
+             *       "loading": 7200
+             *     }
+             */
+            deadlines: components["schemas"]["DeadlinesSpecOutput"];
+        };
+        /** @description Seconds each phase may take before the attempt is given up. */
+        DeadlinesSpecOutput: {
+            /**
+             * @description From the start of the inference server until it answers; null: as `TANDEM_START_TIMEOUT` says.
+             * @default null
+             * @example 600
+             */
+            starting_inference: number | null;
+            /**
+             * @description From the start of the trainer until its first report; null: as `TANDEM_START_TIMEOUT` says.
+             * @default null
+             * @example 600
+             */
+            starting_trainer: number | null;
+            /**
+             * @description Reading model, data and checkpoint.
+             * @default 7200
+             * @example 7200
+             */
+            loading: number;
+            /**
+             * @description Without progress in the first steps of an attempt, while no usual duration is known.
+             * @default 14400
+             * @example 14400
+             */
+            first_step: number;
+            /**
+             * @description Without progress within an evaluation.
+             * @default 14400
+             * @example 14400
+             */
+            evaluation: number;
+            /**
+             * @description Without progress while a checkpoint is saved, or at the end.
+             * @default 7200
+             * @example 7200
+             */
+            saving: number;
+            /**
+             * @description Without an answer of the inference server to its health check, while the trainer makes no progress; then it is started again.
+             * @default 120
+             * @example 120
+             */
+            inference_answer: number;
+            /**
+             * @description From a pause or cancel until SIGTERM; null: as `TANDEM_STOP_DEADLINE` says.
+             * @default null
+             * @example 120
+             */
+            stopping: number | null;
+        };
+        /** @description A run, as YAML or JSON. */
+        RunSpecOutput: {
+            /**
+             * @description A name for people.
+             * @default null
+             * @example addition-grpo
+             */
+            name: string | null;
+            /** @default grpo */
+            method: components["schemas"]["Method"];
+            /**
+             * @description Labels to filter runs by.
+             * @default {}
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            };
+            /**
+             * @description Higher starts earlier.
+             * @default 50
+             * @example 50
+             */
+            priority: number;
+            /**
+             * @description Seeds data order, LoRA initialisation and sampling.
+             * @default 42
+             * @example 42
+             */
+            seed: number;
+            /**
+             * @description Trainer backend.
+             * @default tfjs
+             * @example tfjs
+             * @enum {string}
+             */
+            trainer: "tfjs" | "areal" | "trl" | "image";
+            /**
+             * @description How the GPUs are divided between the roles; null: chosen by the host.
+             * @default null
+             * @example split-8
+             */
+            gpu_profile: string | null;
+            /**
+             * @example {
+             *       "name": "Qwen/Qwen3-VL-32B-Instruct"
+             *     }
+             */
+            model: components["schemas"]["ModelSpecOutput"];
+            /**
+             * @example {
+             *       "train_data": "data/train.jsonl"
+             *     }
+             */
+            data: components["schemas"]["DataSpecOutput"];
+            /**
+             * @description What the model acts in (GRPO).
+             * @example {
+             *       "type": "single_turn"
+             *     }
+             */
+            environment: components["schemas"]["EnvironmentSpecOutput"];
+            /**
+             * @description Rewards, summed by weight (GRPO).
+             * @default [
+             *       {
+             *         "name": "exact",
+             *         "weight": 1
+             *       }
+             *     ]
+             * @example [
+             *       {
+             *         "name": "exact"
+             *       }
+             *     ]
+             */
+            reward: components["schemas"]["RewardSpecOutput"][];
+            /**
+             * @example {
+             *       "max_steps": 200
+             *     }
+             */
+            training: components["schemas"]["TrainingSpecOutput"];
+            /**
+             * @description Options of GRPO.
+             * @example {
+             *       "kl_coef": 0
+             *     }
+             */
+            grpo: components["schemas"]["GrpoSpecOutput"];
+            /**
+             * @description Options of DPO.
+             * @example {
+             *       "beta": 0.1
+             *     }
+             */
+            dpo: components["schemas"]["DpoSpecOutput"];
+            /** @example {} */
+            checkpoint: components["schemas"]["CheckpointSpecOutput"];
+            /**
+             * @description How completions are made (GRPO).
+             * @example {
+             *       "num_rollouts": 4
+             *     }
+             */
+            rollout: components["schemas"]["RolloutSpecOutput"];
+            /**
+             * @description What makes the rollouts (GRPO).
+             * @example {
+             *       "backend": "vllm"
+             *     }
+             */
+            inference: components["schemas"]["InferenceSpecOutput"];
+            /**
+             * @example {
+             *       "level": "INFO"
+             *     }
+             */
+            logging: components["schemas"]["LoggingSpecOutput"];
+            /**
+             * @example {
+             *       "enable_wandb": false
+             *     }
+             */
+            monitoring: components["schemas"]["MonitoringSpecOutput"];
+            /**
+             * @description What happens by itself after a failure.
+             * @example {
+             *       "max_restarts": 3
+             *     }
+             */
+            recovery: components["schemas"]["RecoverySpecOutput"];
+        };
+    };
+    responses: never;
+    parameters: never;
+    requestBodies: never;
+    headers: never;
+    pathItems: never;
+}
+export type $defs = Record<string, never>;
+export interface operations {
+    listRuns: {
+        parameters: {
+            query?: {
+                /** @description Only runs with this status. */
+                status?: components["schemas"]["RunStatus"];
+                /** @description Only runs of this method. */
+                method?: components["schemas"]["Method"];
+                /** @description Only runs with this label, as `key=value`. */
+                label?: string;
+                /** @description Rows of a page. */
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of runs. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RunPage"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createRun: {
+        parameters: {
+            query?: {
+                /** @description Only say what would happen. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Repeating an accepted request with the same key within 24 hours answers what the first one answered, and does nothing again. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RunSpec"];
+                "application/yaml": components["schemas"]["RunSpec"];
+            };
+        };
+        responses: {
+            /** @description With `dry_run`: the resolved spec and the plan. Otherwise the run that is continued. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"] | components["schemas"]["Run"];
+                };
+            };
+            /** @description The run, queued. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. `idempotency-mismatch`: This Idempotency-Key was used for another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-spec`: The run spec is not valid. `cannot-place`: This host cannot run it. `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resumeRun: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Repeating an accepted request with the same key within 24 hours answers what the first one answered, and does nothing again. */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ResumeRequest"];
+                "application/yaml": components["schemas"]["ResumeRequest"];
+            };
+        };
+        responses: {
+            /** @description The run, queued again. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description With `fork`: the new run. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. `idempotency-mismatch`: This Idempotency-Key was used for another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-spec`: The run spec is not valid. `cannot-place`: This host cannot run it. `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pauseRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run; it is paused once its checkpoint is committed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancelRun: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The run; it is cancelled once its checkpoint is committed. */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvents: {
+        parameters: {
+            query?: {
+                /** @description Only events after this id. */
+                after?: number;
+                /** @description Events at most. */
+                limit?: number;
+                /** @description Stream as server-sent events: what there is, then what comes, until the run has ended. Resumes from `Last-Event-ID`. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description Id of the last event that was received; the stream goes on after it. */
+                "last-event-id"?: string;
+            };
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Events, oldest first. With `follow`: a stream of events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EventPage"];
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description With `follow` and `Last-Event-ID`: the run has ended and everything was sent. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getLogs: {
+        parameters: {
+            query?: {
+                /** @description Only this component. */
+                component?: components["schemas"]["Component"];
+                /** @description Only this severity and above. */
+                level?: components["schemas"]["LogLevel"];
+                /** @description Only this attempt. */
+                attempt?: number;
+                /** @description The last so many lines. */
+                tail?: number;
+                /** @description Stream as server-sent events: what there is, then what comes, until the run has ended. Resumes from `Last-Event-ID`. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description Id of the last event that was received; the stream goes on after it. */
+                "last-event-id"?: string;
+            };
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Lines, oldest first. With `follow`: a stream of lines. As text/plain: lines as a terminal shows them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LogPage"];
+                    "text/event-stream": unknown;
+                    "text/plain": string;
+                };
+            };
+            /** @description With `follow` and `Last-Event-ID`: the run has ended and everything was sent. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getMetrics: {
+        parameters: {
+            query?: {
+                /** @description Comma-separated names; all by default. */
+                names?: string;
+                /** @description First step. */
+                from_step?: number;
+                /** @description Last step. */
+                to_step?: number;
+                /** @description Points per series at most; more are averaged in buckets of equal width. */
+                points?: number;
+                /** @description Stream as server-sent events: what there is, then what comes, until the run has ended. Resumes from `Last-Event-ID`. */
+                follow?: boolean;
+            };
+            header?: {
+                /** @description Id of the last event that was received; the stream goes on after it. */
+                "last-event-id"?: string;
+            };
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A series for each name, on the clean axis: what a resume superseded is left out. With `follow`: a stream of metric records. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Metrics"];
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description With `follow` and `Last-Event-ID`: the run has ended and everything was sent. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listEvaluations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Evaluations on the clean axis, the baseline first. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["EvaluationList"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The archive. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/gzip": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    setLogging: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LoggingChange"];
+                "application/yaml": components["schemas"]["LoggingChange"];
+            };
+        };
+        responses: {
+            /** @description The run; the trainer takes the levels with its next report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listCheckpoints: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Checkpoints. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointList"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoint. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCheckpointFile: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description One range of bytes. */
+                range?: string;
+                /** @description ETag that is already held. */
+                "if-none-match"?: string;
+                /** @description ETag the range belongs to. */
+                "if-range"?: string;
+            };
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+                /** @description Path inside the checkpoint. */
+                path: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes; the ETag is their sha256. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "application/json": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description The range of bytes that was asked for. */
+            206: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                    "application/json": string;
+                    "text/plain": string;
+                };
+            };
+            /** @description The file is the one that is already held. */
+            304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `range-not-satisfiable`: The range lies outside the file. */
+            416: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getHealth: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Health"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReadiness: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Readiness"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getAttemptSpec: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Attempt, as `<run id>.a<number>`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The spec. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptSpec"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `attempt-closed`: This attempt is over. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postRecords: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Attempt, as `<run id>.a<number>`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/x-ndjson": components["schemas"]["Record"];
+            };
+        };
+        responses: {
+            /** @description What is stored and what is wanted. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RecordsReply"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `record-gap`: Records are missing. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `attempt-closed`: This attempt is over. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postUploads: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Attempt, as `<run id>.a<number>`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UploadRequest"];
+            };
+        };
+        responses: {
+            /** @description Where they go. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UploadReply"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `attempt-closed`: This attempt is over. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    postCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Attempt, as `<run id>.a<number>`. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CheckpointCommit"];
+            };
+        };
+        responses: {
+            /** @description The manifest as stored. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Manifest"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `attempt-closed`: This attempt is over. */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+}
