@@ -1,0 +1,32 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Client, Run } from './client.ts';
+import { duration, percent, screen } from './screen.ts';
+
+const ended = ['succeeded', 'failed', 'cancelled', 'paused'];
+
+/** Shows a run's progress until it has ended or `until` says so, and answers the run as it is then. */
+export async function watch(client: Client, id: string, until: (run: Run) => boolean = () => false): Promise<Run> {
+  let lastTenth = -1;
+  for (;;) {
+    const run = await client.run(id);
+    if (ended.includes(run.status) || until(run)) return run;
+    const { text, tenth } = describe(run);
+    screen.progress(text, tenth !== lastTenth);
+    lastTenth = tenth;
+    await sleep(400);
+  }
+}
+
+function describe(run: Run): { text: string; tenth: number } {
+  const { progress } = run;
+  if (!progress || run.status !== 'running') return { text: `  ${run.status}: ${run.message}`, tenth: 0 };
+  const share = progress.total_steps > 0 ? progress.step / progress.total_steps : 0;
+  const bar = '█'.repeat(Math.round(share * 24)).padEnd(24, '░');
+  const eta = progress.eta_seconds === null ? '' : `  ETA ${duration(progress.eta_seconds)}`;
+  const evaluation = run.latest_evaluation;
+  const accuracy = evaluation ? `  held-out accuracy ${percent(evaluation.accuracy)}` : '';
+  return {
+    text: `  ${bar} step ${progress.step}/${progress.total_steps}${eta}  ${progress.phase}${accuracy}`,
+    tenth: Math.floor(share * 10),
+  };
+}

