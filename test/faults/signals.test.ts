@@ -48,11 +48,18 @@ async function expectUndisturbed(id: string, attempts: number): Promise<Run> {
 test('SIGTERM ends the control plane in order and leaves trainer and server running', async () => {
   const before = await startRun();
   const processes = roleProcesses(tandem.home);
-  const exit = new Promise((resolve) => tandem.process().once('exit', resolve));
-  tandem.process().kill('SIGTERM');
-  expect(await exit).toBe(0);
-  expect(roleProcesses(tandem.home)).toEqual(processes);
-  await tandem.start();
+  const trainer = pidOf(before, 'trainer');
+  // It stands still so that it cannot end by itself meanwhile; a SIGTERM that it got would end it at SIGCONT.
+  process.kill(trainer, 'SIGSTOP');
+  try {
+    const exit = new Promise((resolve) => tandem.process().once('exit', resolve));
+    tandem.process().kill('SIGTERM');
+    expect(await exit).toBe(0);
+    expect(roleProcesses(tandem.home)).toEqual(processes);
+  } finally {
+    process.kill(trainer, 'SIGCONT');
+    await tandem.start();
+  }
   const run = await expectUndisturbed(before.id, 1);
   expect(run.attempts[0]?.roles.map(({ pid }) => pid).sort()).toEqual(processes.map(({ pid }) => pid).sort());
 });
