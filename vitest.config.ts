@@ -1,5 +1,8 @@
 import { defineConfig } from 'vitest/config';
 
+/** Machines that build other things at the same time stall for seconds; what fails twice is no stall. The report names what was repeated. */
+const retry = process.env['CI'] ? 1 : 0;
+
 export default defineConfig({
   test: {
     projects: [
@@ -11,6 +14,7 @@ export default defineConfig({
           hookTimeout: 60_000,
           // tfjs and the compiled sources are loaded once for each worker, not once for each file: half the processor time.
           isolate: false,
+          retry,
           // Vitest would leave a core free; many tests wait for the disk.
           maxWorkers: '100%',
         },
@@ -22,8 +26,7 @@ export default defineConfig({
           testTimeout: 300_000,
           hookTimeout: 120_000,
           fileParallelism: false,
-          // Machines that build other things at the same time stall for seconds; what fails twice is no stall. The report names what was repeated.
-          retry: process.env['CI'] ? 1 : 0,
+          retry,
         },
       },
     ],

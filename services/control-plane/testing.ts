@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../platform/database.ts';
 import { createLogger } from '../platform/logger.ts';
+import { removeTree } from '../platform/testing/remove-tree.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
 import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -115,9 +116,9 @@ export async function createTestBench(): Promise<TestBench> {
     remove: async () => {
       for (const close of opened.splice(0)) await close();
       for (const { identity, state } of (await runtime?.observe()) ?? []) {
-        if (state === 'running') await runtime?.signal(identity, 'KILL');
+        if (state === 'running' || state === 'starting') await runtime?.signal(identity, 'KILL');
       }
-      rmSync(root, { recursive: true, force: true, maxRetries: 20, retryDelay: 20 });
+      await removeTree(root);
     },
   };
 }

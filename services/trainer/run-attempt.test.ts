@@ -17,7 +17,7 @@ beforeAll(async () => {
   task = await writeTestTask(path.join(root, 'task'), { train: 40, validation: 8, limit: 9 });
   whole = await run();
 });
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 
 interface Given {
   readonly training?: Record<string, unknown>;

@@ -52,7 +52,7 @@ export const runRecordsBench: Bench = async (print) => {
     };
   } finally {
     db.close();
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
 };
 

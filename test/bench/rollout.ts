@@ -40,7 +40,7 @@ export const runRolloutBench: Bench = async (print) => {
       }
     } finally {
       await server.end();
-      rmSync(directory, { recursive: true, force: true });
+      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
     }
   }
   print(table(rows));

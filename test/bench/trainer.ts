@@ -31,7 +31,7 @@ export const runTrainerBench: Bench = async (print) => {
       models[name] = await measureModel(at, print, name);
     }
   } finally {
-    rmSync(directory, { recursive: true, force: true });
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
   const why = 'this build has the wasm engine only: TensorFlow for Node is not installed with it';
   return {

@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => {
   disk?.dispose();
   disk = undefined;
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 /** One line that names the cause, the place and the remedy; no stack trace, and no address that is served. */

@@ -36,7 +36,7 @@ export function mountSmallDisk(size: string): SmallDisk {
     dispose() {
       // What still has a file open there must not keep the directory.
       run('umount', '--lazy', path);
-      rmSync(path, { recursive: true, force: true });
+      rmSync(path, { recursive: true, force: true, maxRetries: 5 });
     },
   };
 }
@@ -46,7 +46,7 @@ function tryMount(): string | null {
   const path = mkdtempSync(join(tmpdir(), 'tandem-disk-'));
   const { status } = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tandem-test', path]);
   if (status === 0) spawnSync('umount', [path]);
-  rmSync(path, { recursive: true, force: true });
+  rmSync(path, { recursive: true, force: true, maxRetries: 5 });
   return status === 0 ? null : 'this machine lets nobody mount a small disk';
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -8,6 +8,7 @@ import type { Checkpoint } from '../../services/contracts/checkpoint.ts';
 import type { Evaluation } from '../../services/contracts/evaluation.ts';
 import type { RunEvent } from '../../services/contracts/event.ts';
 import type { Run } from '../../services/contracts/run.ts';
+import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const mainFile = join(root, 'dist/services/control-plane/main.js');
@@ -111,7 +112,7 @@ export async function startTandem(env: Record<string, string> = {}): Promise<Tan
         for (const role of (await tandem.run(id)).attempts.at(-1)?.roles ?? []) killQuietly(role.pid);
       }
       await end('SIGTERM');
-      rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+      await removeTree(directory);
     },
     post: (path, body) => request('POST', path, body),
     get: (path) => request('GET', path),

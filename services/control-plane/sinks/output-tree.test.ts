@@ -117,7 +117,7 @@ describe('the tree of a run', () => {
   it('is whole after a kill at any file, and right after the next start', async () => {
     await history();
     for (let dieAt = 1; dieAt <= 12; dieAt++) {
-      rmSync(fixture.tree, { recursive: true, force: true });
+      rmSync(fixture.tree, { recursive: true, force: true, maxRetries: 5 });
       let reads = 0;
       const dying = remote((...args) => {
         reads += 1;

@@ -14,7 +14,7 @@ import { randomWeights } from '../tiny-model.ts';
 /** A directory that is gone after the test. */
 export async function temporaryDirectory(): Promise<string> {
   const dir = await mkdtemp(path.join(tmpdir(), 'tandem-model-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  onTestFinished(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
   return dir;
 }
 

@@ -30,7 +30,7 @@ afterEach(async () => {
   await poster.stop();
   spool.close();
   await plane.close();
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 function start(): void {

@@ -11,7 +11,7 @@ beforeEach(() => {
   directory = mkdtempSync(path.join(tmpdir(), 'tandem-spool-'));
   file = path.join(directory, 'spool.jsonl');
 });
-afterEach(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 
 const log = (message: string): RecordBody => ({ kind: 'log', component: 'training', level: 'INFO', message });
 const open = () => openRecordSpool({ path: file, now: () => 0 });

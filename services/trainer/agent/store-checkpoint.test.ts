@@ -23,7 +23,7 @@ beforeEach(async () => {
 });
 afterEach(async () => {
   await plane.close();
-  rmSync(directory, { recursive: true, force: true });
+  rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
 function store(signal = never) {

@@ -15,7 +15,7 @@ beforeAll(async () => {
   await makeTinyModel(path.join(directory, 'model'));
   tokenizer = await loadTokenizer(path.join(directory, 'model'));
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 
 function file(content: string | Buffer): string {
   const at = path.join(directory, 'data.jsonl');

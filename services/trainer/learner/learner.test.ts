@@ -21,7 +21,7 @@ beforeAll(async () => {
   directory = mkdtempSync(path.join(tmpdir(), 'tandem-learner-'));
   await makeTinyModel(directory, { seed: 3 });
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 
 const sequences = Array.from({ length: 9 }, (_, i) => ({
   prompt: Array.from({ length: 3 + (i % 4) }, (_, j) => 40 + i + j),

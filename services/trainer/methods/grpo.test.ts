@@ -50,7 +50,7 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await server.kill();
-  await rm(root, { recursive: true, force: true });
+  await rm(root, { recursive: true, force: true, maxRetries: 5 });
 });
 
 const start = () =>

@@ -31,7 +31,7 @@ beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-exact-'));
   task = await writeTestTask(path.join(root, 'task'), { train: 100, validation: 24, limit: 20 });
 });
-afterAll(() => rm(root, { recursive: true, force: true }));
+afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 
 /** Starts each life from what the ones before left, the last one uninterrupted. */
 async function livesOf(

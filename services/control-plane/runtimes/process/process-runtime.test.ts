@@ -10,7 +10,10 @@ import { createProcessRuntime } from './process-runtime.ts';
 
 /** A shim may write its exit code meanwhile; `maxRetries` of `rm` would not look for new files. */
 async function removeTree(root: string): Promise<void> {
-  await vi.waitFor(() => rmSync(root, { recursive: true, force: true }), { timeout: 10_000, interval: 20 });
+  await vi.waitFor(() => rmSync(root, { recursive: true, force: true, maxRetries: 5 }), {
+    timeout: 10_000,
+    interval: 20,
+  });
 }
 
 const trainer: RoleIdentity = { run: 'run-00000001', attempt: 1, role: 'trainer', start: 1 };

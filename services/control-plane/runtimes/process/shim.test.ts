@@ -18,7 +18,7 @@ beforeEach(() => {
   cgroup = createCgroup();
 });
 afterEach(() => {
-  rmSync(state, { recursive: true, force: true });
+  rmSync(state, { recursive: true, force: true, maxRetries: 5 });
   if (cgroup !== null) rmdirSync(cgroup);
 });
 
