@@ -107,16 +107,45 @@ export const recordsReplySchema = z
   .meta({ id: 'RecordsReply' });
 export type RecordsReply = z.infer<typeof recordsReplySchema>;
 
+/** A file that is to be uploaded. With `sha256` the store checks what it receives; `parts` is needed above 5 GiB. */
+export const uploadFileSchema = z
+  .strictObject({
+    path: checkpointFileSchema.shape.path,
+    size: checkpointFileSchema.shape.size,
+    sha256: checkpointFileSchema.shape.sha256.optional(),
+    parts: checkpointFileSchema.shape.parts,
+  })
+  .meta({ id: 'UploadFile' });
+export type UploadFile = z.infer<typeof uploadFileSchema>;
+
+/** One request of an upload: `PUT url` with `headers` and the bytes from `start` up to but not including `end`. */
+export const uploadPartSchema = z
+  .strictObject({
+    start: field(z.int().min(0), 'First byte of the file.', 0),
+    end: field(z.int().min(0), 'The byte after the last one.', 16_777_216),
+    url: field(
+      z.url(),
+      'Presigned URL; holds for this part alone.',
+      'http://minio:9000/tandem/runs/…?X-Amz-Signature=…',
+    ),
+    headers: field(z.record(z.string(), z.string()), 'Headers to send with it; they are part of the signature.', {
+      'x-amz-checksum-sha256': 'ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=',
+    }),
+  })
+  .meta({ id: 'UploadPart' });
+export type UploadPart = z.infer<typeof uploadPartSchema>;
+
 export const uploadReplySchema = z
   .strictObject({
     directory: field(
       z.string().nullable(),
-      'Write the files below this directory, each under a temporary name, fsynced, then renamed.',
+      'Write the files below this directory, each under a temporary name, fsynced, then renamed; null when the store is not a directory.',
       '/srv/tandem/objects/runs/run-7k3m9q2d/checkpoints/a1/checkpoint-40',
     ),
-    urls: field(
-      z.record(z.string(), z.url()).nullable(),
-      'Presigned PUT URL of each file, when the store is not a directory.',
+    parts: field(
+      z.record(z.string(), z.array(uploadPartSchema)).nullable(),
+      'What is still to be sent of each file, by path: a file that is stored already has an empty list. Ask again to get fresh URLs for what is then missing. ' +
+        'Null when the store is a directory.',
       null,
     ),
   })
@@ -164,14 +193,9 @@ export const agentOperations = {
       schema: z
         .strictObject({
           step: field(z.int().min(0), 'Optimizer step of the checkpoint.', 40),
-          files: field(
-            z
-              .array(checkpointFileSchema.pick({ path: true, size: true }))
-              .min(1)
-              .max(10_000),
-            'Its files.',
-            [{ path: 'optimizer.pt', size: 10 }],
-          ),
+          files: field(z.array(uploadFileSchema).min(1).max(10_000), 'Its files.', [
+            { path: 'optimizer.pt', size: 10 },
+          ]),
         })
         .meta({ id: 'UploadRequest' }),
       media: ['application/json'],

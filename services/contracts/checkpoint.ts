@@ -16,14 +16,37 @@ const filePath = z
   .max(512)
   .regex(/^(?!\/)(?!.*(^|\/)\.\.?(\/|$))[A-Za-z0-9._/-]+$/, 'a relative path without . or ..');
 
+const MIB = 2 ** 20;
+/** Limits of S3's multipart upload: a part has at least 5 MiB (the last one may be shorter), a file at most 10,000 parts. */
+export const MIN_PART_SIZE = 5 * MIB;
+export const MAX_PARTS = 10_000;
+/** A file up to this size may be sent in one request. */
+export const MAX_SINGLE_PUT = 5 * 1024 * MIB;
+
 export const checkpointFileSchema = z
   .strictObject({
     path: field(filePath, 'Path inside the checkpoint.', 'model/adapter_model.safetensors'),
     size: field(z.int().min(0), 'Bytes.', 42_624),
     sha256: field(sha256, 'sha256 of the content, hexadecimal.', 'a'.repeat(64)),
+    parts: field(
+      z
+        .strictObject({
+          size: field(z.int().min(MIN_PART_SIZE), 'Bytes of each part but the last.', 16 * MIB),
+          sha256: field(z.array(sha256).min(1).max(MAX_PARTS), 'sha256 of each part, in order.', ['c'.repeat(64)]),
+        })
+        .meta({ id: 'FileParts' })
+        .optional(),
+      'How it is cut into parts that are sent, fetched and verified apart; absent for a file that goes as one.',
+      { size: 16 * MIB, sha256: ['c'.repeat(64)] },
+    ),
+  })
+  .refine(({ size, parts }) => parts === undefined || parts.sha256.length === Math.ceil(size / parts.size), {
+    path: ['parts', 'sha256'],
+    error: 'holds one sha256 for each part: size / parts.size, rounded up',
   })
   .meta({ id: 'CheckpointFile' });
 export type CheckpointFile = z.infer<typeof checkpointFileSchema>;
+export type FileParts = NonNullable<CheckpointFile['parts']>;
 
 /** Why a checkpoint was saved: `step` counts against `save_total_limit`, `best` and `final` do not; `stop` is a save on request. */
 export const checkpointPurposes = ['step', 'best', 'final', 'stop'] as const;
@@ -110,6 +133,12 @@ export const checkpointSchema = z
     size: field(z.int(), 'Bytes of all its files.', 1_234_567),
     created_at: field(z.iso.datetime(), 'When it was committed.', '2026-11-20T09:00:00.000Z'),
     metrics: field(z.record(z.string(), metricValueSchema), 'Metrics at its step.', { loss: 0.234 }),
+    pinned: field(z.boolean(), 'Whether a user has pinned it; retention never deletes what is pinned.', false),
+    parent: field(
+      z.string().nullable(),
+      'Checkpoint that its attempt resumed from, as `<run>/a<attempt>/checkpoint-<step>` or a folder; null from the beginning.',
+      'run-7k3m9q2d/a1/checkpoint-40',
+    ),
     files: field(z.array(checkpointFileSchema), 'Its files.', [
       { path: 'optimizer.pt', size: 10, sha256: 'a'.repeat(64) },
     ]),

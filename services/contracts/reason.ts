@@ -5,7 +5,7 @@ import { z } from 'zod';
  */
 export const reasonGroups = {
   /** a user asked for it */
-  user: ['submitted', 'resumed', 'pause_requested', 'paused', 'cancel_requested', 'cancelled'],
+  user: ['submitted', 'imported', 'resumed', 'pause_requested', 'paused', 'cancel_requested', 'cancelled'],
   /** the queue and the control plane */
   control_plane: ['waiting_for_slot', 'waiting_to_restart', 'starting_inference', 'starting_trainer', 'training'],
   /** training ended as it should */

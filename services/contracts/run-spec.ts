@@ -175,8 +175,18 @@ export const checkpointSpecSchema = z
       'On resume start the data from its beginning instead of where it stopped.',
       false,
     ),
+    keep_best: field(
+      positiveInt().max(1000).default(1),
+      'How many of the checkpoints that were the best when they were saved stay, besides `save_total_limit`.',
+      3,
+    ),
+    keep_every: field(
+      positiveInt().nullable().default(null),
+      'Keep each checkpoint whose step is a multiple of this, besides `save_total_limit`; null: none.',
+      500,
+    ),
   })
-  .meta({ id: 'CheckpointSpec', description: 'Where it starts from.' });
+  .meta({ id: 'CheckpointSpec', description: 'Where it starts from, and what stays.' });
 
 export const rolloutSpecSchema = z
   .strictObject({

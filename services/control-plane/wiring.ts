@@ -5,6 +5,7 @@ import { openFileStore } from '../platform/file-store.ts';
 import type { Logger } from '../platform/logger.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
+import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
 import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
@@ -156,6 +157,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createRunHandlers(service),
       ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
       ...createCheckpointHandlers({ hasRun: (run) => runs.get(run) !== undefined, checkpoints, store }),
+      ...missingHandlers,
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
     },

@@ -102,6 +102,8 @@ export function openFileStore(root: string): ObjectStore {
       checkObjectPrefix(prefix);
       return resolve(base, prefix);
     },
+
+    transfers: null,
   };
 }
 

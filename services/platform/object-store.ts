@@ -27,6 +27,53 @@ export interface ObjectStore {
   delete(key: string): Promise<void>;
   /** The directory that holds the objects below `prefix`, where the store is a file system; else null. */
   localDirectory(prefix: string): string | null;
+  /** Transfers that go past the control plane, where the store is reached over HTTP; else null. */
+  readonly transfers: ObjectTransfers | null;
+}
+
+/** A file as it is to be stored. `sha256` (hexadecimal) lets the store check what it receives; `parts` cuts it for a multipart upload. */
+export interface UploadFile {
+  size: number;
+  sha256?: string | undefined;
+  parts?: { size: number; sha256: readonly string[] } | undefined;
+}
+
+/** One request of an upload: PUT the bytes from `start` up to but not including `end`, with these headers. */
+export interface UploadPart {
+  start: number;
+  end: number;
+  url: string;
+  headers: Record<string, string>;
+}
+
+/** Uploads and downloads by presigned URLs. None of them is an object before it is complete. */
+export interface ObjectTransfers {
+  /**
+   * What is still to be sent of a file. With parts it goes on with `uploadId` where that upload still exists, else begins a new one; `uploadId` of the
+   * answer is null for a file that is sent whole. A stored object of that size and without parts is sent again: its content is not known.
+   */
+  plan(
+    key: string,
+    file: UploadFile,
+    uploadId: string | null,
+  ): Promise<{ uploadId: string | null; parts: UploadPart[] }>;
+  /** Joins the parts of an upload into the object; repeating it after it went well does nothing. Throws UploadIncompleteError. */
+  complete(key: string, file: UploadFile, uploadId: string): Promise<void>;
+  /** Unfinished multipart uploads below `prefix`, with the time they were begun (milliseconds since the epoch). */
+  unfinished(prefix: string): AsyncIterable<{ key: string; uploadId: string; since: number }>;
+  /** Removes an unfinished upload and its parts; one that is not there is not an error. */
+  abort(key: string, uploadId: string): Promise<void>;
+  /** A URL that answers GET, ranges too, for so many seconds. `audience` `public` gives null where people cannot reach the store. */
+  link(key: string, options: { seconds: number; audience: 'trainer' }): Promise<string>;
+  link(key: string, options: { seconds: number; audience: 'public'; filename: string }): Promise<string | null>;
+}
+
+/** Parts of an upload are missing, or have another size than was announced. */
+export class UploadIncompleteError extends Error {
+  constructor(key: string, why: string) {
+    super(`${key} is not uploaded as a whole: ${why}. Ask for the upload again and send what is missing.`);
+    this.name = 'UploadIncompleteError';
+  }
 }
 
 export class ObjectNotFoundError extends Error {

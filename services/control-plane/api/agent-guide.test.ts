@@ -58,7 +58,7 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
       postUploads: async ({ body }) => {
         const target = join(objects, `checkpoint-${body.step}`);
         mkdirSync(target, { recursive: true });
-        return { status: 200, body: { directory: target, urls: null } };
+        return { status: 200, body: { directory: target, parts: null } };
       },
       postCheckpoint: async ({ body }) => {
         for (const { path, size, sha256 } of body.files) {

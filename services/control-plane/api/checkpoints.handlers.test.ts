@@ -51,6 +51,8 @@ const listed: Checkpoint = {
   size: 100_018,
   created_at: manifest.created_at,
   metrics: manifest.metrics,
+  pinned: false,
+  parent: null,
   files: manifest.files,
 };
 

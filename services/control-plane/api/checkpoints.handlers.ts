@@ -83,6 +83,8 @@ function viewInherited({ files, ...manifest }: Manifest, name: string): Checkpoi
     size: files.reduce((sum, { size }) => sum + size, 0),
     created_at,
     metrics,
+    pinned: false,
+    parent: null,
     files,
   };
 }

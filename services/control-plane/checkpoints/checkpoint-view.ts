@@ -33,6 +33,8 @@ export function viewCheckpoints({
       size: manifest.files.reduce((sum, { size }) => sum + size, 0),
       created_at: manifest.created_at,
       metrics: manifest.metrics,
+      pinned: false,
+      parent: null,
       files: manifest.files,
     }));
 }

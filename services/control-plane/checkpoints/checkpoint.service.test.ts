@@ -21,7 +21,7 @@ const eventNames = () => fixture.events.map(({ name, message }) => `${name}: ${m
 describe('commit', () => {
   it('writes a manifest beside files that are all there, and tells it as an event', async () => {
     const reply = await fixture.checkpoints.requestUpload(by, { step: 10, files: commitOf(10).files });
-    expect(reply).toEqual({ directory: directory(1, 10), urls: null });
+    expect(reply).toEqual({ directory: directory(1, 10), parts: null });
     await fixture.upload(10);
     const manifest = await fixture.checkpoints.commit(by, commitOf(10, ['step', 'best']));
     expect(manifest).toMatchObject({

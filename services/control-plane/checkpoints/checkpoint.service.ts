@@ -147,7 +147,7 @@ export function createCheckpointService({
         throw new ProblemError('unavailable', 'This object store hands out no upload directories; use a file store.');
       }
       await makeDirectory(directory);
-      return { directory, urls: null };
+      return { directory, parts: null };
     },
 
     commit: ({ run, attempt }, commit) =>

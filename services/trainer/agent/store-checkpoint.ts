@@ -19,12 +19,12 @@ export async function storeCheckpoint(params: {
 }): Promise<Manifest> {
   const { client, directory, commit, signal } = params;
   const files = commit.files.map(({ path: name, size }) => ({ path: name, size }));
-  const { directory: target, urls } = await untilAnswered(
+  const { directory: target, parts } = await untilAnswered(
     () => client.requestUpload({ step: commit.step, files }, signal),
     signal,
   );
   for (const { path: name } of files) {
-    const url = urls?.[name];
+    const url = parts?.[name]?.[0]?.url;
     if (target !== null) await moveFile(path.join(directory, name), path.join(target, name));
     else if (url !== undefined) await untilAnswered(() => putFile(path.join(directory, name), url, signal), signal);
     else throw new Error(`the control plane gave no place for ${name}`);

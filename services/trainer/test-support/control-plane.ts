@@ -91,11 +91,16 @@ export async function startTestControlPlane(params: {
     return { status: 200, body: recordsReplySchema.parse(reply) };
   }
 
-  function upload({ step, files }: { step: number; files: { path: string }[] }) {
+  function upload({ step, files }: { step: number; files: { path: string; size: number }[] }) {
     const name = `checkpoint-${step}`;
-    if (!plane.objectStore) return { status: 200, body: { directory: path.join(directory, name), urls: null } };
-    const urls = Object.fromEntries(files.map((file) => [file.path, `${plane.url}/store/${name}/${file.path}`]));
-    return { status: 200, body: { directory: null, urls } };
+    if (!plane.objectStore) return { status: 200, body: { directory: path.join(directory, name), parts: null } };
+    const parts = Object.fromEntries(
+      files.map((file) => {
+        const url = `${plane.url}/store/${name}/${file.path}`;
+        return [file.path, [{ start: 0, end: file.size, url, headers: {} }]];
+      }),
+    );
+    return { status: 200, body: { directory: null, parts } };
   }
 
   function commit(json: unknown) {
