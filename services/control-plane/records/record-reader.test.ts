@@ -94,6 +94,16 @@ describe('blocks', () => {
     db.close();
   });
 
+  it('hold more than is given when records came after the end was looked up: nothing beyond the cursor is answered', async () => {
+    const { reader, index, db } = await open(1000, varied(40));
+    const end = index.positions(RUN).map((position) => ({ ...position, high: 25 }));
+    const stale = { ...reader, index: { ...index, positions: () => end } };
+    const page = await readPage(stale, RUN, START, { filter: {}, limit: 1000 });
+    expect(page.entries.map(({ record }) => record.n)).toEqual(Array.from({ length: 25 }, (_, i) => i + 1));
+    expect(page.cursor).toMatchObject({ attempt: 1, n: 25 });
+    db.close();
+  });
+
   it('give the last lines of one kind, for every length of tail', async () => {
     const records = varied(200);
     const { reader, db } = await open(1000, records);

@@ -30,7 +30,10 @@ export async function readPage(
         const start = attempt === cursor.attempt ? Math.max(block.start, cursor.offset ?? 0) : block.start;
         for await (const { text, end } of readLines(reader.pathOf(run, attempt), start, block.end)) {
           const record = JSON.parse(text) as TrainerRecord;
-          if (record.n <= seen || !matches(filter, record)) continue;
+          if (record.n <= seen) continue;
+          // What came while earlier attempts were read lies behind the cursor that is answered.
+          if (record.n > high) break;
+          if (!matches(filter, record)) continue;
           entries.push({ attempt, record });
           if (entries.length === limit) {
             return { entries, cursor: { attempt, n: record.n, offset: end }, more: true };
