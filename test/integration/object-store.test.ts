@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { describeObjectStore } from '../../services/platform/object-store.contract.ts';
@@ -6,7 +8,9 @@ import { UploadIncompleteError } from '../../services/platform/object-store.ts';
 import { cutFile, describeObjectTransfers, sendPart } from '../../services/platform/object-transfers.contract.ts';
 import { checkS3Store } from '../../services/platform/s3/check-s3-store.ts';
 import { openS3Store, type S3StoreOptions } from '../../services/platform/s3/s3-store.ts';
+import { storageFault } from '../../services/platform/storage-error.ts';
 import { minioBinary, type S3Server, startMinio, startVersitygw, versitygwBinary } from '../support/s3-servers.ts';
+import { mountSmallDisk, noMounts } from '../support/small-disk.ts';
 
 /** More than the two pages of 1,000 that a server answers with. */
 const LISTED = process.env['TANDEM_TEST_FULL'] ? 10_000 : 2_500;
@@ -128,6 +132,37 @@ describe.each([
       const none = openS3Store(within(server)).transfers;
       expect(await none.link('a/b.bin', { seconds: 60, audience: 'public', filename: 'b.bin' })).toBeNull();
     });
+
+    it.skipIf(noMounts !== null)(
+      'says that its disk is full, and takes objects again once there is space',
+      async () => {
+        const disk = mountSmallDisk('80m');
+        const reserve = join(disk.path, '.reserve');
+        writeFileSync(reserve, Buffer.alloc(40 * 2 ** 20));
+        const small = await start({ data: disk.path });
+        try {
+          const store = openS3Store(within(small));
+          await store.put('kept', Buffer.from('kept'));
+          const fill = async () => {
+            for (let index = 0; index < 64; index++) await store.put(`filler-${index}`, Buffer.alloc(2 ** 20));
+          };
+          const error = await fill().then(
+            () => expect.fail('it never became full'),
+            (failure: Error) => failure,
+          );
+          expect(error.message).toMatch(/has no space left; free space in it/);
+          expect(storageFault(error)?.kind).toBe('full');
+          expect((await store.get('kept')).toString()).toBe('kept');
+          rmSync(reserve);
+          // MinIO looks at its disk once a second.
+          const again = () => store.put('again', Buffer.alloc(2 ** 20)).then(() => 'stored', String);
+          await expect.poll(again, { timeout: 30_000, interval: 100 }).toBe('stored');
+        } finally {
+          await small.close();
+          disk.dispose();
+        }
+      },
+    );
 
     it('needs no second try for what follows a refused write', async () => {
       const store = openS3Store({ ...within(server), retry: { tries: 1, baseMs: 1, maxMs: 1 } });

@@ -51,7 +51,12 @@ export function missingS3Servers(): string | null {
 export function startMinio(options: S3ServerOptions = {}): Promise<S3Server> {
   return startServer('minio', minioBinary(), options, ({ port, data, accessKey, secretKey }) => ({
     command: ['server', '--quiet', '--address', `127.0.0.1:${port}`, '--console-address', '127.0.0.1:0', data],
-    env: { MINIO_ROOT_USER: accessKey, MINIO_ROOT_PASSWORD: secretKey, MINIO_BROWSER: 'off', MINIO_UPDATE: 'off' },
+    env: {
+      MINIO_ROOT_USER: accessKey,
+      MINIO_ROOT_PASSWORD: secretKey,
+      MINIO_BROWSER: 'off',
+      MINIO_UPDATE: 'off',
+    },
   }));
 }
 

@@ -42,6 +42,9 @@ export function failureFrom(status: number, body: string, header?: string | stri
   const named = textOf(body, 'Code') ?? (typeof header === 'string' ? header : undefined);
   const code = named && /^\w+$/.test(named) ? named : (codeOfStatus[status] ?? `Http${status}`);
   const message = textOf(body, 'Message')?.slice(0, 300) || 'the server says no more';
+  // MinIO looks at its disk before it writes; where it fills up meanwhile it answers 500 and asks to try again.
+  if (/no space left on device|disk quota exceeded/i.test(message))
+    return new S3Failure(507, 'XMinioStorageFull', message);
   return new S3Failure(status, code, message);
 }
 

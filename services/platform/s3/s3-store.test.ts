@@ -82,6 +82,13 @@ describe('a request that fails', () => {
     expect(storageFault(error)?.kind).toBe(kind);
   });
 
+  it('because the disk fills up meanwhile is not sent again, though the server says 500', async () => {
+    const body = '<Error><Code>InternalError</Code><Message>cause(no space left on device)</Message></Error>';
+    const { store, asked } = await storeThatAnswers(() => ({ status: 500, body }));
+    expect(storageFault(await failed(store.put('a', bytes('x'))))?.kind).toBe('full');
+    expect(asked).toHaveLength(1);
+  });
+
   it('for good says where the store is, quotes neither keys nor signatures, and counts as passing by itself', async () => {
     const { store, asked } = await storeThatAnswers(() => refusal(503, 'SlowDown'));
     const error = await failed(store.put('a', bytes('x')));
