@@ -59,7 +59,7 @@ function asProblemError(error: unknown): ProblemError {
   }
   const fault = storageFault(error);
   if (fault !== null) {
-    const detail = `Tandem cannot write what this needs: ${fault.message}. Its log names the place; then send the request again.`;
+    const detail = `Tandem cannot write or read what this needs: ${fault.message}. Its log names the place; then send the request again.`;
     return new ProblemError('unavailable', detail, { cause: error });
   }
   return new ProblemError('internal', problems.internal.example, { cause: error });

@@ -1,0 +1,43 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { readFailure } from './s3-failure.ts';
+
+/** A minute without a byte is a dead connection. */
+const IDLE_MS = 60_000;
+/** A server may copy the parts of an upload to join them, and say nothing until it has. */
+const JOIN_IDLE_MS = 15 * 60_000;
+
+/**
+ * How the minio client sends requests here. It differs from `node:http` in three things: a connection that stands still ends with ETIMEDOUT, one
+ * that refused a body is not used again, and every error answer becomes an S3Failure. The client alone would drop the body of a 5xx answer, the
+ * code in it and the connection with it.
+ */
+export function s3Transport(protocol: 'http:' | 'https:', idleMs: number = IDLE_MS): Pick<typeof http, 'request'> {
+  const base = protocol === 'https:' ? https : http;
+  const request = (options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) => {
+    const sent = base.request(options, (response) => {
+      if ((response.statusCode ?? 0) < 300) onResponse(response);
+      else {
+        // MinIO refuses a body without reading it and then closes the connection unannounced: the next request on it would be lost.
+        if (options.method === 'PUT' || options.method === 'POST') sent.shouldKeepAlive = false;
+        readFailure(response).then(fail, fail);
+      }
+    });
+    const fail = (error: unknown) => void sent.emit('error', error);
+    const patienceMs = options.method === 'POST' ? JOIN_IDLE_MS : idleMs;
+    sent.setTimeout(patienceMs, () => sent.destroy(timedOut(patienceMs)));
+    return sent;
+  };
+  // The client calls only this one of the overloads.
+  return { request: request as typeof http.request };
+}
+
+/** Connections are kept and reused; one that the server has closed meanwhile fails with ECONNRESET, which is tried again. */
+export function s3Agent(protocol: 'http:' | 'https:'): http.Agent {
+  const options = { keepAlive: true, maxSockets: 64 };
+  return protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+}
+
+function timedOut(idleMs: number): Error {
+  return Object.assign(new Error(`no byte for ${idleMs / 1000} seconds`), { code: 'ETIMEDOUT' });
+}
