@@ -38,6 +38,8 @@ export interface S3Settings {
   accessKey: string;
   secretKey: string;
   region: string;
+  /** All keys begin with it; empty for the whole bucket. */
+  prefix: string;
   /** Where people reach the store; null: they get the bytes from the API. */
   publicUrl: string | null;
   createBucket: boolean;
@@ -75,6 +77,10 @@ const s3Environment = {
   TANDEM_S3_SECRET_KEY: z.string().optional(),
   TANDEM_S3_SECRET_KEY_FILE: z.string().optional(),
   TANDEM_S3_REGION: z.string().default('us-east-1'),
+  TANDEM_S3_PREFIX: z
+    .string()
+    .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/, 'must be a path that ends with a slash, such as team-a/')
+    .default(''),
   TANDEM_S3_PUBLIC_URL: storeUrl.optional(),
   TANDEM_S3_CREATE_BUCKET: flag('TANDEM_S3_CREATE_BUCKET=true').default(false),
 };
@@ -159,6 +165,7 @@ function readS3(env: z.output<typeof environmentSchema>, cwd: string): S3Setting
     accessKey,
     secretKey,
     region: env.TANDEM_S3_REGION,
+    prefix: env.TANDEM_S3_PREFIX,
     publicUrl: env.TANDEM_S3_PUBLIC_URL ?? null,
     createBucket: env.TANDEM_S3_CREATE_BUCKET,
   };
