@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ResumeCandidate, UploadFile, UploadReply } from '../../contracts/agent-operations.ts';
-import type { Checkpoint, CheckpointCommit, Manifest } from '../../contracts/checkpoint.ts';
+import type { Checkpoint, CheckpointCommit, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { Database } from '../../platform/database.ts';
 import { eachLimited } from '../../platform/each-limited.ts';
@@ -15,6 +15,7 @@ import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint 
 import { viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
 import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
+import { type FetchOptions, fetchFile } from './fetch-file.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
 import { planUploads, refuseOddKeys } from './request-upload.ts';
 import { planRetention, type RetentionPlan, type RetentionRules, shownCheckpoints } from './retention.ts';
@@ -51,6 +52,8 @@ export interface CheckpointService {
   shown(run: string, limit: number): { steps: Manifest[]; best: Manifest | undefined; final: Manifest | undefined };
   /** The directory of a checkpoint's files, where the store is a file system. */
   directory(checkpoint: CheckpointId): string | null;
+  /** Puts one of its files somewhere on this machine; see `fetchFile` of `fetch-file.ts`. */
+  fetchFile(checkpoint: CheckpointId, file: CheckpointFile, to: string, options: FetchOptions): Promise<void>;
   /** Bytes of one of its files. */
   read(checkpoint: CheckpointId, path: string, range?: ByteRange): Readable;
   /** Deletes what no rule keeps, and files that no manifest makes a checkpoint. Both are decided by what the store holds at that moment. */
@@ -289,6 +292,7 @@ export function createCheckpointService({
       };
     },
     directory: (id) => store.localDirectory(checkpointPrefix(id)),
+    fetchFile: (id, file, to, options) => fetchFile(store, checkpointPrefix(id) + file.path, file, to, options),
     read: (id, path, range) => store.read(checkpointPrefix(id) + path, range),
 
     planPrune: (run, options) => serial(run, () => planPrune(run, options)),
