@@ -190,6 +190,8 @@ export function createCheckpointService({
   const planPrune = async (run: string, { rules, protect = [], pinned = [] }: PruneOptions): Promise<PruneReport> => {
     const survey = await surveyCheckpoints(store, run);
     await reconcile(run, survey);
+    // What came into the store some other way has its time too, and is found by the next sweep.
+    for (const id of survey.loose) if (uploads.get(id) === undefined) uploads.begin(id, now());
     return { ...planRetention({ ...view(run), rules, protect, pinned }), sweep: sweepPlan(run, survey) };
   };
   const deleteSwept = async (verdicts: readonly SweepVerdict[]) => {

@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { createAttemptStore } from '../attempts/attempt.store.ts';
 import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
+import { createUploads } from '../checkpoints/uploads.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { openHomeFile } from '../home/home-file.ts';
 import { lockHome } from '../home/home-lock.ts';
@@ -119,6 +120,7 @@ async function fill({
     const attempts = createAttemptStore({ db });
     const checkpoints = createCheckpointIndex({ db });
     const ended: string[] = [];
+    const uploads = createUploads({ db });
     for (const file of found.runs) {
       const restored = await restoreRun(
         {
@@ -131,6 +133,7 @@ async function fill({
       );
       if (restored.ended) ended.push(file.id);
     }
+    for (const id of found.loose) uploads.begin(id, now());
     const count = (sql: string) => db.get<{ count: number }>(sql)?.count ?? 0;
     return {
       runs: count('SELECT count(*) AS count FROM runs'),
