@@ -86,7 +86,8 @@ describe('readSettings', () => {
 
     it.each([
       [{ TANDEM_S3_ACCESS_KEY: '' }, /TANDEM_S3_ENDPOINT: needs TANDEM_S3_ACCESS_KEY/],
-      [{ TANDEM_S3_ENDPOINT: 'minio:9000' }, /TANDEM_S3_ENDPOINT: must be a URL such as http:\/\/127\.0\.0\.1:9000/],
+      [{ TANDEM_S3_ENDPOINT: 'minio:9000' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
+      [{ TANDEM_S3_ENDPOINT: 'http://minio:9000/tandem' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
       [{ TANDEM_S3_BUCKET: 'My_Bucket' }, /TANDEM_S3_BUCKET: must be a bucket name/],
       [{ TANDEM_S3_PREFIX: '../x' }, /TANDEM_S3_PREFIX: must be a path that ends with a slash/],
       [{ TANDEM_S3_CREATE_BUCKET: 'maybe' }, /TANDEM_S3_CREATE_BUCKET: must be true or false/],
