@@ -39,25 +39,26 @@ export interface AgentClient {
   /** @param ndjson complete lines; empty is a heartbeat. */
   postRecords(ndjson: string, signal?: AbortSignal): Promise<RecordsReply>;
   requestUpload(
-    request: { readonly step: number; readonly files: readonly Pick<CheckpointFile, 'path' | 'size'>[] },
+    request: { readonly step: number; readonly files: readonly CheckpointFile[] },
     signal?: AbortSignal,
   ): Promise<UploadReply>;
   commit(commit: CheckpointCommit, signal?: AbortSignal): Promise<Manifest>;
 }
 
 const TIMEOUT_MS = 15_000;
-/** The control plane checks every file of a checkpoint before it answers. */
-const COMMIT_TIMEOUT_MS = 120_000;
+/** The control plane asks its object store about every file and part of a checkpoint before it answers. */
+const CHECKPOINT_TIMEOUT_MS = 120_000;
 
-/**
- * @param url base URL of the agent API
- * @param attempt `run-7k3m9q2d.a1`
- */
-export function createAgentClient(params: {
+/** Where the agent API of an attempt is, and what it is asked with. */
+export interface AgentConnection {
+  /** Base URL. */
   readonly url: string;
+  /** `run-7k3m9q2d.a1` */
   readonly attempt: string;
   readonly token: string;
-}): AgentClient {
+}
+
+export function createAgentClient(params: AgentConnection): AgentClient {
   const base = `${params.url.replace(/\/+$/, '')}/agent/attempts/${params.attempt}`;
 
   async function call(path: string, init: RequestInit, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {
@@ -92,9 +93,9 @@ export function createAgentClient(params: {
       return read(recordsReplySchema, 'records', await call('records', init, TIMEOUT_MS, signal));
     },
     requestUpload: async (request, signal) =>
-      read(uploadReplySchema, 'uploads', await post('uploads', request, TIMEOUT_MS, signal)),
+      read(uploadReplySchema, 'uploads', await post('uploads', request, CHECKPOINT_TIMEOUT_MS, signal)),
     commit: async (commit, signal) =>
-      read(manifestSchema, 'checkpoints', await post('checkpoints', commit, COMMIT_TIMEOUT_MS, signal)),
+      read(manifestSchema, 'checkpoints', await post('checkpoints', commit, CHECKPOINT_TIMEOUT_MS, signal)),
   };
 }
 

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { CheckpointFile } from '../../contracts/checkpoint.ts';
 import { writePeftAdapter } from '../../model/peft.ts';
 import { saveModel } from '../../model/weights.ts';
-import { hashFile } from './hash-file.ts';
+import { hashFile, partSizeFor } from '../../platform/transfer/hash-file.ts';
 import { writeOptimizerFile } from './optimizer-file.ts';
 import { writeSchedulerFile } from './scheduler-file.ts';
 import type { CheckpointSnapshot, TrainedWeights } from './snapshot.ts';
@@ -12,6 +12,12 @@ import type { CheckpointSnapshot, TrainedWeights } from './snapshot.ts';
 const STAGING = '.writing';
 const TOKENIZER_FILES =
   /^(tokenizer.*\.(json|model)|special_tokens_map\.json|vocab\.json|merges\.txt|added_tokens\.json|chat_template\..+)$/;
+const CONFIG_FILES = /^(config|generation_config)\.json$/;
+
+/** Whether a file of the base model goes into a checkpoint. */
+export function isCompanion(name: string): boolean {
+  return TOKENIZER_FILES.test(name) || CONFIG_FILES.test(name);
+}
 
 /**
  * Writes a checkpoint (requirement C1) into `directory` and gives its files, sorted by path, with their sizes and hashes as read back.
@@ -36,7 +42,7 @@ export async function writeCheckpoint(directory: string, snapshot: CheckpointSna
 
 async function writeModel(to: string, { weights, modelDirectory }: CheckpointSnapshot): Promise<void> {
   await writeWeights(to, weights);
-  const companions = weights.kind === 'lora' ? /^(config|generation_config)\.json$/ : /^generation_config\.json$/;
+  const companions = weights.kind === 'lora' ? CONFIG_FILES : /^generation_config\.json$/;
   await copyMatching(modelDirectory, to, companions);
 }
 
@@ -80,11 +86,12 @@ async function publish(staging: string, directory: string): Promise<CheckpointFi
 }
 
 /** On the disk for good, and hashed as the disk has it. */
-async function settle(file: string): Promise<{ size: number; sha256: string }> {
+async function settle(file: string): Promise<Omit<CheckpointFile, 'path'>> {
   const handle = await open(file, 'r');
   try {
     await handle.sync();
-    return await hashFile(handle);
+    const { size } = await handle.stat();
+    return await hashFile(handle, partSizeFor(size));
   } finally {
     await handle.close();
   }
