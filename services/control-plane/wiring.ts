@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
-import { openFileStore } from '../platform/file-store.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { ObjectStore } from '../platform/object-store.ts';
+import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
@@ -40,6 +41,8 @@ import type { Settings } from './settings.ts';
 import { createSinks } from './sinks/sinks.ts';
 
 const RESYNC_MS = 1000;
+/** How often it is looked whether files of unfinished checkpoints have to go. */
+const SWEEP_MS = 60_000;
 
 export interface WiringOptions {
   settings: Settings;
@@ -51,6 +54,7 @@ export interface WiringOptions {
   programs: Programs;
   limits: Limits;
   db: Database;
+  store: ObjectStore;
   runtime: Runtime;
   /** Whether a server answers its health check. */
   isHealthy: (url: string) => Promise<boolean>;
@@ -82,17 +86,18 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, runtime, agentUrl, now, log } = options;
-  const { home, outputs, dataRoots, slots, stopDeadlineMs } = settings;
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+    options;
+  const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
   let checking: Promise<void> = Promise.resolve();
+  let sweeping: Promise<void> = Promise.resolve();
   const steady = options.steady ?? now;
   const clock = watchClock({ db, wall: now, steady, log });
   let since = now();
   let adopted: number | null = null;
 
-  const store = openFileStore(join(home, 'objects'));
   const events = createEventStore({ db, now });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
@@ -106,7 +111,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
   const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
-  const checkpoints = createCheckpointService({ db, store, attempts, events, now, log });
+  const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
@@ -174,6 +179,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     now,
   });
 
+  const sweepOften = async () => {
+    for (; !closing.signal.aborted; await pause(SWEEP_MS, closing.signal)) await checkpoints.sweep();
+  };
+
   return {
     publicApp,
     agentApp,
@@ -196,11 +205,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       checking = records.recover(undefined, closing.signal).catch((error: unknown) => {
         log.error('The record files of runs at rest could not be checked; the next start does it.', { error });
       });
+      sweeping = sweepOften();
     },
     endStreams: () => streams.close(),
     close: async () => {
       closing.abort();
       await checking;
+      await sweeping;
       await sinks.close();
       await runFiles.close();
     },
