@@ -10,16 +10,17 @@ export interface ArchiveEntry {
 }
 
 /**
- * Writes entries as one tar.gz, each taken only when the one before has gone out, so memory does not grow with the archive. When `to` ends
+ * Writes entries as one tar, each taken only when the one before has gone out, so memory does not grow with the archive. When `to` ends
  * early, the entries are closed. Rejects with what went wrong; `to` is destroyed then, so nobody takes half an archive for a whole one.
  */
-export async function writeTarGzip(
+export async function writeTar(
   entries: AsyncIterable<ArchiveEntry>,
   to: Writable,
-  { mtime, signal }: { mtime: Date; signal: AbortSignal },
+  { mtime, signal, gzip }: { mtime: Date; signal: AbortSignal; gzip: boolean },
 ): Promise<void> {
   const tar = pack();
-  const sent = pipeline(tar as unknown as Readable, createGzip(), to, { signal });
+  const source = tar as unknown as Readable;
+  const sent = gzip ? pipeline(source, createGzip(), to, { signal }) : pipeline(source, to, { signal });
   const filled = fill(tar, entries, mtime).catch((error: unknown) => {
     tar.destroy(error as Error);
     throw error;
