@@ -32,8 +32,6 @@ export function createArchiveHandlers(options: ArchiveHandlerOptions): Pick<Hand
       underWay += 1;
       try {
         await writeTar(entries, response, { mtime: new Date(now), signal, gzip: true });
-      } catch (error) {
-        if (!signal.aborted) throw error;
       } finally {
         underWay -= 1;
       }

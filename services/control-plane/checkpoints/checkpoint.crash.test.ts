@@ -65,7 +65,7 @@ async function killEverywhere(
 /** Index and store agree, and every checkpoint there is has all its files. */
 async function expectSound({ checkpoints, store }: CheckpointFixture): Promise<void> {
   const listed = checkpoints.list(RUN);
-  const stored = await findCommitted(store, RUN);
+  const { committed: stored } = await findCommitted(store, RUN);
   expect(listed.map(({ attempt, step }) => `${attempt}/${step}`).sort()).toEqual(
     stored.map(({ attempt, step }) => `${attempt}/${step}`).sort(),
   );

@@ -12,8 +12,9 @@ import type { LineageLink } from '../attempts/attempt.store.ts';
 import type { NewEvent } from '../events/event.store.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoint.service.ts';
 import { checkpointTables } from './checkpoint.tables.ts';
-import { checkpointPrefix } from './checkpoint-keys.ts';
+import { checkpointLabel, checkpointPrefix } from './checkpoint-keys.ts';
 import { lineageOf, type ResumedAttempt } from './lineage.ts';
+import { pinTables } from './pin.tables.ts';
 
 /** For tests: manifests by hand, and a service over a store and a database of its own. */
 export const RUN = 'run-aaaaaaaa';
@@ -65,7 +66,7 @@ export function manifestOf(
 
 /** The attempts of runs, as far as checkpoints need them. */
 export function fakeAttempts() {
-  const rows: (ResumedAttempt & { run: string; number: number; open: boolean })[] = [];
+  const rows: (ResumedAttempt & { run: string; number: number; open: boolean; resumed_from: string | null })[] = [];
   const get = (run: string, number: number) => rows.find((row) => row.run === run && row.number === number);
   return {
     get,
@@ -84,6 +85,7 @@ export function fakeAttempts() {
         run,
         number,
         open: true,
+        resumed_from: from && checkpointLabel(from),
         resumed_run: from?.run ?? null,
         resumed_attempt: from?.attempt ?? null,
         resumed_step: from?.step ?? null,
@@ -113,7 +115,7 @@ export interface CheckpointFixture {
 
 export function openCheckpoints(run = RUN): CheckpointFixture {
   const home = mkdtempSync(join(tmpdir(), 'tandem-checkpoints-'));
-  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables] });
+  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables, pinTables] });
   const store = openFileStore(join(home, 'objects'));
   const attempts = fakeAttempts();
   const events: NewEvent[] = [];

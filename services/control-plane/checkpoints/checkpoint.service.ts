@@ -1,6 +1,8 @@
 import type { Readable } from 'node:stream';
 import type { ResumeCandidate, UploadReply } from '../../contracts/agent-operations.ts';
 import type { Checkpoint, CheckpointCommit, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
+import type { RetentionReport } from '../../contracts/checkpoint-requests.ts';
+import type { RunEvent } from '../../contracts/event.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
@@ -11,11 +13,14 @@ import type { LineageLink } from '../attempts/attempt.store.ts';
 import type { EventStore } from '../events/event.store.ts';
 import { createCheckpointIndex } from './checkpoint-index.ts';
 import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint } from './checkpoint-keys.ts';
-import { viewCheckpoints } from './checkpoint-view.ts';
+import { sizeOf, viewCheckpoint, viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
-import { deleteCheckpoint, findCommitted, sweepFiles } from './delete-checkpoint.ts';
+import { deleteCheckpoint, findCommitted, planSweep, sweepFiles } from './delete-checkpoint.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
-import { planRetention, type RetentionPlan, shownCheckpoints } from './retention.ts';
+import { createPinIndex } from './pin-index.ts';
+import { planRetention, shownCheckpoints } from './retention.ts';
+import { reportRetention } from './retention-report.ts';
+import { createUserChanges, type UserChanges } from './user-changes.ts';
 
 /** An attempt that talks to the control plane. */
 export interface AttemptRef {
@@ -23,7 +28,7 @@ export interface AttemptRef {
   attempt: number;
 }
 
-export interface CheckpointService {
+export interface CheckpointService extends UserChanges {
   /** Where the files of a checkpoint go. Throws attempt-closed, or conflict when that step is committed already. */
   requestUpload(
     by: AttemptRef,
@@ -35,6 +40,8 @@ export interface CheckpointService {
   list(run: string): Checkpoint[];
   /** What a name means: `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, `a<attempt>/checkpoint-<step>` any of the run. */
   resolve(run: string, name: string): Manifest | undefined;
+  /** The checkpoint that a name means as the API shows it, inherited ones too. */
+  show(run: string, name: string): Checkpoint | undefined;
   /**
    * Checkpoints to start from, best choice first: what `from` means, then older ones on its lineage for the case that it does not verify.
    * Empty when `latest` means none; throws checkpoint-unusable when another name means none.
@@ -46,9 +53,12 @@ export interface CheckpointService {
   directory(checkpoint: CheckpointId): string | null;
   /** Bytes of one of its files. */
   read(checkpoint: CheckpointId, path: string, range?: ByteRange): Readable;
-  /** Deletes what `save_total_limit` and `protect` do not keep, and files that no manifest makes a checkpoint. */
-  prune(run: string, options: { limit: number; protect?: readonly CheckpointId[] }): Promise<RetentionPlan>;
-  /** Brings the index in line with the manifests in the store; to be called at start for every run that is not ended. */
+  /** Deletes what `save_total_limit`, `protect` and pins do not keep, and files that no manifest makes a checkpoint. With `dryRun` it only tells. */
+  prune(
+    run: string,
+    options: { limit: number; protect?: readonly CheckpointId[]; dryRun?: boolean },
+  ): Promise<RetentionReport>;
+  /** Brings the index in line with the manifests and pins in the store; to be called at start for every run that is not ended. */
   rebuild(run: string): Promise<void>;
   /** Deletes every checkpoint of a run. */
   remove(run: string): Promise<void>;
@@ -61,7 +71,7 @@ export interface CheckpointServiceOptions {
   store: ObjectStore;
   attempts: {
     open(run: string): { number: number } | undefined;
-    get(run: string, attempt: number): ResumedAttempt | undefined;
+    get(run: string, attempt: number): (ResumedAttempt & { resumed_from: string | null }) | undefined;
     lineage(run: string): LineageLink[];
   };
   events: Pick<EventStore, 'append'>;
@@ -78,16 +88,25 @@ export function createCheckpointService({
   log,
 }: CheckpointServiceOptions): CheckpointService {
   const index = createCheckpointIndex({ db });
+  const pins = createPinIndex({ db });
   const serial = serialByKey();
   const listeners = new Map<string, Set<() => void>>();
   const changed = (run: string) => {
     for (const listener of listeners.get(run) ?? []) listener();
   };
+  /** Checkpoints whose deletion has begun: nothing may choose them any more, although their manifests may still be there. */
+  const leaving = new Set<string>();
   const view = (run: string) => {
     const lineage = attempts.lineage(run);
     const runs = new Set([run, ...lineage.map((link) => link.run)]);
-    return { run, lineage, manifests: [...runs].flatMap(index.list) };
+    const manifests = [...runs].flatMap(index.list).filter((manifest) => !leaving.has(checkpointLabel(manifest)));
+    return { run, lineage, manifests };
   };
+  const facts = {
+    isPinned: pins.has,
+    parentOf: ({ run, attempt }: CheckpointId) => attempts.get(run, attempt)?.resumed_from ?? null,
+  };
+  const resolve = (run: string, name: string) => resolveName(name, view(run));
   const requireOpen = ({ run, attempt }: AttemptRef) => {
     if (attempts.open(run)?.number === attempt) return;
     throw new ProblemError('attempt-closed', `Attempt a${attempt} of ${run} is over; stop without saving.`);
@@ -98,7 +117,7 @@ export function createCheckpointService({
       if (index.has(manifest)) return;
       index.put(manifest);
       const { run, attempt, step, name, purposes, policy_version, files } = manifest;
-      const size = files.reduce((sum, file) => sum + file.size, 0);
+      const size = sizeOf({ files });
       events.append({
         run,
         attempt,
@@ -110,20 +129,29 @@ export function createCheckpointService({
     });
     changed(manifest.run);
   };
-  const leave = (id: CheckpointId, why: string) => {
+  const leave = (id: CheckpointId, why: string, actor: RunEvent['actor'] = 'control_plane') => {
     db.transaction(() => {
       if (!index.has(id)) return;
       index.delete(id);
+      pins.delete(id);
       events.append({
         run: id.run,
         attempt: id.attempt,
         name: 'checkpoint_deleted',
-        actor: 'control_plane',
+        actor,
         message: `Checkpoint deleted: a${id.attempt}/checkpoint-${id.step} (${why})`,
         data: { checkpoint: `a${id.attempt}/checkpoint-${id.step}`, step: id.step },
       });
     });
     changed(id.run);
+  };
+  const erase = async (id: CheckpointId, why: string, actor: RunEvent['actor'] = 'control_plane') => {
+    leaving.add(checkpointLabel(id));
+    try {
+      await deleteCheckpoint(store, id, () => leave(id, why, actor));
+    } finally {
+      leaving.delete(checkpointLabel(id));
+    }
   };
   const toCandidate = (manifest: Manifest): ResumeCandidate => ({
     label: checkpointLabel(manifest),
@@ -160,8 +188,14 @@ export function createCheckpointService({
         return manifest;
       }),
 
-    list: (run) => viewCheckpoints(view(run)),
-    resolve: (run, name) => resolveName(name, view(run)),
+    list: (run) => viewCheckpoints(view(run), facts),
+    resolve,
+    show: (run, name) => {
+      const scope = view(run);
+      const manifest = resolveName(name, scope);
+      return manifest && viewCheckpoint(manifest, scope, facts);
+    },
+    ...createUserChanges({ db, store, pins, events, now, serial, resolve, erase }),
 
     candidates: (run, from) => {
       const { manifests, lineage } = view(run);
@@ -170,7 +204,7 @@ export function createCheckpointService({
         if (from === 'latest') return [];
         throw new ProblemError(
           'checkpoint-unusable',
-          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints(view(run)))}.`,
+          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints(view(run), facts))}.`,
         );
       }
       const older = onLineage(manifests, lineageOf(first, attempts.get)).filter((each) => each !== first);
@@ -188,21 +222,24 @@ export function createCheckpointService({
     directory: (id) => store.localDirectory(checkpointPrefix(id)),
     read: (id, path, range) => store.read(checkpointPrefix(id) + path, range),
 
-    prune: (run, { limit, protect = [] }) =>
+    prune: (run, { limit, protect = [], dryRun = false }) =>
       serial(run, async () => {
-        const plan = planRetention({ ...view(run), limit, protect });
-        for (const manifest of plan.remove) {
-          await deleteCheckpoint(store, manifest, () => leave(manifest, `save_total_limit ${limit}`));
+        const scope = view(run);
+        const pinned = pins.list(run);
+        const plan = planRetention({ ...scope, limit, protect: [...protect, ...pinned] });
+        const openAttempt = attempts.open(run)?.number ?? null;
+        if (!dryRun) for (const manifest of plan.remove) await erase(manifest, `save_total_limit ${limit}`);
+        const swept = await (dryRun ? planSweep : sweepFiles)(store, run, openAttempt);
+        if (!dryRun) {
+          for (const id of swept)
+            log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id) });
         }
-        const swept = await sweepFiles(store, run, attempts.open(run)?.number ?? null);
-        for (const id of swept)
-          log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id) });
-        return plan;
+        return reportRetention(plan, swept, { scope, limit, pinned, inUse: protect }, dryRun);
       }),
 
     rebuild: (run) =>
       serial(run, async () => {
-        const stored = await findCommitted(store, run);
+        const { committed: stored, pinned } = await findCommitted(store, run);
         for (const id of stored) {
           if (index.has(id)) continue;
           try {
@@ -215,15 +252,20 @@ export function createCheckpointService({
         for (const known of index.list(run)) {
           if (!stored.some((id) => isSameCheckpoint(id, known))) leave(known, 'its manifest is gone');
         }
+        db.transaction(() => {
+          pins.deleteRun(run);
+          for (const id of pinned.filter(index.has)) pins.put(id);
+        });
       }),
 
     remove: (run) =>
       serial(run, async () => {
-        for (const id of await findCommitted(store, run)) {
+        for (const id of (await findCommitted(store, run)).committed) {
           await deleteCheckpoint(store, id, () => index.delete(id));
         }
         await sweepFiles(store, run, null);
         index.deleteRun(run);
+        pins.deleteRun(run);
         changed(run);
       }),
 

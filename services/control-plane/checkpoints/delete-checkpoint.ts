@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { MANIFEST_FILE } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointOfKey, checkpointPrefix, manifestKey, runPrefix } from './checkpoint-keys.ts';
+import { type CheckpointId, checkpointOfKey, checkpointPrefix, manifestKey, pinKey, runPrefix } from './checkpoint-keys.ts';
 
 /**
  * Deletes a checkpoint: the manifest first, so that from then on it does not exist, whatever becomes of the rest. `forget` runs between the two.
@@ -13,25 +13,32 @@ export async function deleteCheckpoint(store: ObjectStore, id: CheckpointId, for
   await deleteFiles(store, id);
 }
 
-/** Deletes files that no manifest makes a checkpoint: of uploads and deletions that were cut short. Skips the open attempt, which may be uploading. */
+/** Deletes what `planSweep` names. */
 export async function sweepFiles(store: ObjectStore, run: string, openAttempt: number | null): Promise<CheckpointId[]> {
-  const swept: CheckpointId[] = [];
-  for (const id of await findUncommitted(store, run)) {
-    if (id.attempt === openAttempt) continue;
-    await deleteFiles(store, id);
-    swept.push(id);
-  }
+  const swept = await planSweep(store, run, openAttempt);
+  for (const id of swept) await deleteFiles(store, id);
   return swept;
 }
 
-/** Every checkpoint of a run that has a manifest in the store. */
-export async function findCommitted(store: ObjectStore, run: string): Promise<CheckpointId[]> {
-  const found: CheckpointId[] = [];
+/** Files that no manifest makes a checkpoint: of uploads and deletions that were cut short. Skips the open attempt, which may be uploading. */
+export async function planSweep(store: ObjectStore, run: string, openAttempt: number | null): Promise<CheckpointId[]> {
+  return (await findUncommitted(store, run)).filter(({ attempt }) => attempt !== openAttempt);
+}
+
+/** Every checkpoint of a run that has a manifest in the store, and every pin. Lists all its objects, once. */
+export async function findCommitted(
+  store: ObjectStore,
+  run: string,
+): Promise<{ committed: CheckpointId[]; pinned: CheckpointId[] }> {
+  const committed: CheckpointId[] = [];
+  const pinned: CheckpointId[] = [];
   for await (const { key } of store.list(runPrefix(run))) {
     const id = checkpointOfKey(key);
-    if (id !== null && key === manifestKey(id)) found.push(id);
+    if (id === null) continue;
+    if (key === manifestKey(id)) committed.push(id);
+    if (key === pinKey(id)) pinned.push(id);
   }
-  return found;
+  return { committed, pinned };
 }
 
 async function findUncommitted(store: ObjectStore, run: string): Promise<CheckpointId[]> {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointLabel, checkpointOfKey, manifestKey } from '../checkpoints/checkpoint-keys.ts';
+import { type CheckpointId, checkpointLabel, checkpointOfKey, manifestKey, pinKey } from '../checkpoints/checkpoint-keys.ts';
 import { readManifest } from '../checkpoints/commit-checkpoint.ts';
 import { type RunFile, runFileKey, runFileSchema } from '../runs/run-file.ts';
 
@@ -11,6 +11,8 @@ export interface StoredRuns {
   /** Oldest first. */
   runs: RunFile[];
   manifests: Map<string, Manifest[]>;
+  /** Checkpoints that users have pinned. */
+  pinned: CheckpointId[];
   /** What could not be used, each with where it is and what to do. */
   problems: string[];
 }
@@ -20,13 +22,16 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
   const ids = new Set<string>();
   const described = new Set<string>();
   const committed: CheckpointId[] = [];
+  const pinned: CheckpointId[] = [];
   for await (const { key } of store.list('runs/')) {
     const id = /^runs\/(run-[a-z0-9]{8})\//.exec(key)?.[1];
     if (id === undefined) continue;
     ids.add(id);
     if (key === runFileKey(id)) described.add(id);
     const checkpoint = checkpointOfKey(key);
-    if (checkpoint !== null && key === manifestKey(checkpoint)) committed.push(checkpoint);
+    if (checkpoint === null) continue;
+    if (key === manifestKey(checkpoint)) committed.push(checkpoint);
+    if (key === pinKey(checkpoint)) pinned.push(checkpoint);
   }
 
   const problems: string[] = [];
@@ -50,7 +55,7 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
       problems.push(`${checkpointLabel(id)}: ${(error as Error).message}`);
     }
   }
-  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, problems };
+  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, pinned, problems };
 }
 
 /** Numbers of the attempts that have left files: records, or workspaces. */

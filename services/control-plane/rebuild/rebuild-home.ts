@@ -7,6 +7,7 @@ import { openFileStore } from '../../platform/file-store.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createAttemptStore } from '../attempts/attempt.store.ts';
 import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
+import { createPinIndex } from '../checkpoints/pin-index.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { openHomeFile } from '../home/home-file.ts';
 import { lockHome } from '../home/home-lock.ts';
@@ -105,6 +106,7 @@ async function fill({
     const events = createEventStore({ db, now });
     const attempts = createAttemptStore({ db });
     const checkpoints = createCheckpointIndex({ db });
+    const pins = createPinIndex({ db });
     const ended: string[] = [];
     for (const file of found.runs) {
       const restored = await restoreRun(
@@ -112,9 +114,10 @@ async function fill({
           file,
           tree: await findTree(file, { runs, trees }),
           manifests: found.manifests.get(file.id) ?? [],
+          pinned: found.pinned.filter(({ run }) => run === file.id),
           attempts: await attemptNumbers(home, file.id),
         },
-        { db, home, runs, attempts, events, records, checkpoints, now },
+        { db, home, runs, attempts, events, records, checkpoints, pins, now },
       );
       if (restored.ended) ended.push(file.id);
     }
