@@ -111,7 +111,11 @@ describe('the archive of a checkpoint', () => {
       () => fixture.store.put(`${PREFIX}/manifest.json`, Buffer.from('{}')),
       /is not the manifest that was committed/,
     ],
-    ['is no manifest', () => fixture.store.delete(`${PREFIX}/manifest.json`), /manifest\.json is not in the object store/],
+    [
+      'is no manifest',
+      () => fixture.store.delete(`${PREFIX}/manifest.json`),
+      /manifest\.json is not in the object store/,
+    ],
   ])('of which a file %s is a problem, not a tar', async (_what, damage, detail) => {
     await damage();
     expect(await problemOf(await ask())).toMatchObject({
@@ -145,7 +149,9 @@ describe('the archive of a checkpoint', () => {
 
   test('breaks off when the store fails in the middle', async () => {
     await serveOver((key, range) =>
-      range === undefined && key.endsWith('optimizer.pt') ? Readable.from(fail(Buffer.alloc(1000))) : fixture.store.read(key, range),
+      range === undefined && key.endsWith('optimizer.pt')
+        ? Readable.from(fail(Buffer.alloc(1000)))
+        : fixture.store.read(key, range),
     );
     expect(await whole(await ask())).toBe(false);
     expect(server.log).toMatchObject(expect.arrayContaining([expect.objectContaining({ level: 'warn' })]));
@@ -215,7 +221,12 @@ describe('a checkpoint with a file of 9 GiB', () => {
     let closed = false;
     await serveOver((key, range) => {
       if (range !== undefined) return fixture.store.read(key, range);
-      return Readable.from(endless(() => (closed = true), () => (pieces += 1)));
+      return Readable.from(
+        endless(
+          () => (closed = true),
+          () => (pieces += 1),
+        ),
+      );
     }, 300);
     const request = get(`${server.url}/runs/${RUN}/checkpoints/latest/archive`, { agent: false });
     request.on('response', (response) => response.pause().on('error', () => undefined));

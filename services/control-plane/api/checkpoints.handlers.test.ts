@@ -190,7 +190,10 @@ describe('a file', () => {
 
   describe('with redirect', () => {
     const follow = (path: string, init: RequestInit = {}) =>
-      fetch(`${server.url}/runs/${RUN}/checkpoints/latest/files/${path}?redirect=true`, { redirect: 'manual', ...init });
+      fetch(`${server.url}/runs/${RUN}/checkpoints/latest/files/${path}?redirect=true`, {
+        redirect: 'manual',
+        ...init,
+      });
 
     test('is answered with a link, for an hour, that nobody keeps', async () => {
       const asked: unknown[] = [];

@@ -3,6 +3,8 @@ import type { Operations } from '../../contracts/operations.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { checkpointPrefix } from '../checkpoints/checkpoint-keys.ts';
+import { retentionRules } from '../checkpoints/retention.ts';
+import { reportRetention } from '../checkpoints/retention-report.ts';
 import { noCheckpoint } from '../checkpoints/user-changes.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import { type Handlers, STREAMED } from './handlers.ts';
@@ -11,7 +13,10 @@ import { sendFile } from './send-file.ts';
 
 export interface CheckpointHandlerOptions {
   runs: Pick<RunStore, 'get' | 'startsFrom'>;
-  checkpoints: Pick<CheckpointService, 'list' | 'show' | 'resolve' | 'pin' | 'unpin' | 'discard' | 'prune'>;
+  checkpoints: Pick<
+    CheckpointService,
+    'list' | 'show' | 'resolve' | 'pin' | 'unpin' | 'discard' | 'prune' | 'planPrune'
+  >;
   store: Pick<ObjectStore, 'head' | 'read' | 'transfers'>;
   /** Throws conflict while a run that has not ended needs the checkpoint. */
   requireUnused: (manifest: Manifest) => void;
@@ -88,12 +93,9 @@ export function createCheckpointHandlers(options: CheckpointHandlerOptions): Che
 
     pruneCheckpoints: async ({ params: { id }, query: { dry_run: dryRun } }) => {
       const { spec } = requireRun(id);
-      const report = await checkpoints.prune(id, {
-        limit: spec.training.save_total_limit,
-        protect: runs.startsFrom(id),
-        dryRun,
-      });
-      return { status: 200, body: report };
+      const options = { rules: retentionRules(spec), protect: runs.startsFrom(id) };
+      const report = await (dryRun ? checkpoints.planPrune(id, options) : checkpoints.prune(id, options));
+      return { status: 200, body: reportRetention(report, dryRun) };
     },
   };
 }

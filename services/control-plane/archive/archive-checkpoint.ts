@@ -100,7 +100,8 @@ async function* readVerified(store: Store, key: string, { size, sha256 }: Checkp
     held = chunk;
   }
   if (length !== size || hash.digest('hex') !== sha256) {
-    const what = length === size ? 'has another sha256 than was committed' : `has not the ${size} bytes that were committed`;
+    const what =
+      length === size ? 'has another sha256 than was committed' : `has not the ${size} bytes that were committed`;
     throw new DamagedFileError(`${key} ${what}: use another checkpoint, or restore a copy of the file.`);
   }
   if (held !== null) yield held;

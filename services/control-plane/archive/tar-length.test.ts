@@ -38,20 +38,19 @@ describe('the length of a tar', () => {
     }
   });
 
-  test.each([99, 100, 101, 154, 155, 156, 157, 255, 256, 257, 500, 539, 540])(
-    'is right for names of %i characters, with and without slashes',
-    async (length) => {
-      const names = [
-        'n'.repeat(length),
-        `d/${'n'.repeat(length - 2)}`,
-        `${'d'.repeat(length - 2)}/n`,
-        `${'d/'.repeat(length / 2).slice(0, length - 1)}n`,
-      ];
-      for (const name of names) {
-        expect(tarLength([{ name, size: 3 }]), name).toBe(await written([{ name, size: 3 }]));
-      }
-    },
-  );
+  test.each([
+    99, 100, 101, 154, 155, 156, 157, 255, 256, 257, 500, 539, 540,
+  ])('is right for names of %i characters, with and without slashes', async (length) => {
+    const names = [
+      'n'.repeat(length),
+      `d/${'n'.repeat(length - 2)}`,
+      `${'d'.repeat(length - 2)}/n`,
+      `${'d/'.repeat(length / 2).slice(0, length - 1)}n`,
+    ];
+    for (const name of names) {
+      expect(tarLength([{ name, size: 3 }]), name).toBe(await written([{ name, size: 3 }]));
+    }
+  });
 
   test('is right for random paths', async () => {
     const next = random(7);

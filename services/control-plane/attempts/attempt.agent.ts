@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { retentionRules } from '../checkpoints/retention.ts';
 import type { RecordService } from '../records/record.service.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
@@ -118,7 +119,7 @@ function parentBaseline(run: RunRow, { records }: AgentOptions) {
 /** The checkpoint is committed; that older ones stay for a while must not look like a failed commit. */
 async function pruneQuietly(run: RunRow, { runs, checkpoints, log }: AgentOptions): Promise<void> {
   try {
-    await checkpoints.prune(run.id, { limit: run.spec.training.save_total_limit, protect: runs.startsFrom(run.id) });
+    await checkpoints.prune(run.id, { rules: retentionRules(run.spec), protect: runs.startsFrom(run.id) });
   } catch (error) {
     log.error('Old checkpoints could not be deleted.', { run: run.id, error });
   }

@@ -15,10 +15,16 @@ import { checkpointTables } from './checkpoint.tables.ts';
 import { checkpointLabel, checkpointPrefix } from './checkpoint-keys.ts';
 import { lineageOf, type ResumedAttempt } from './lineage.ts';
 import { pinTables } from './pin.tables.ts';
+import type { RetentionRules } from './retention.ts';
 
 /** For tests: manifests by hand, and a service over a store and a database of its own. */
 export const RUN = 'run-aaaaaaaa';
 export const quietLog = createLogger({ level: 'error', terminal: null });
+
+/** The newest so many, and the best. */
+export const newest = (limit: number): { rules: RetentionRules } => ({
+  rules: { limit, keepBest: 1, keepEvery: null },
+});
 
 export const contentOf = (step: number, path: string) => Buffer.from(`${path} of step ${step}`.repeat(3));
 

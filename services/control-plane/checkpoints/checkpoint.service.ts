@@ -1,7 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { ResumeCandidate, UploadReply } from '../../contracts/agent-operations.ts';
 import type { Checkpoint, CheckpointCommit, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
-import type { RetentionReport } from '../../contracts/checkpoint-requests.ts';
 import type { RunEvent } from '../../contracts/event.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { Database } from '../../platform/database.ts';
@@ -15,11 +14,11 @@ import { createCheckpointIndex } from './checkpoint-index.ts';
 import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint } from './checkpoint-keys.ts';
 import { sizeOf, viewCheckpoint, viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
-import { deleteCheckpoint, findCommitted, planSweep, sweepFiles } from './delete-checkpoint.ts';
+import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
 import { createPinIndex } from './pin-index.ts';
-import { planRetention, shownCheckpoints } from './retention.ts';
-import { reportRetention } from './retention-report.ts';
+import { planRetention, type RetentionPlan, type RetentionRules, shownCheckpoints } from './retention.ts';
+import { surveyCheckpoints } from './survey.ts';
 import { createUserChanges, type UserChanges } from './user-changes.ts';
 
 /** An attempt that talks to the control plane. */
@@ -53,17 +52,27 @@ export interface CheckpointService extends UserChanges {
   directory(checkpoint: CheckpointId): string | null;
   /** Bytes of one of its files. */
   read(checkpoint: CheckpointId, path: string, range?: ByteRange): Readable;
-  /** Deletes what `save_total_limit`, `protect` and pins do not keep, and files that no manifest makes a checkpoint. With `dryRun` it only tells. */
-  prune(
-    run: string,
-    options: { limit: number; protect?: readonly CheckpointId[]; dryRun?: boolean },
-  ): Promise<RetentionReport>;
+  /** Deletes what no rule keeps, and files that no manifest makes a checkpoint. */
+  prune(run: string, options: PruneOptions): Promise<PruneReport>;
+  /** What `prune` would do now. */
+  planPrune(run: string, options: PruneOptions): Promise<PruneReport>;
   /** Brings the index in line with the manifests and pins in the store; to be called at start for every run that is not ended. */
   rebuild(run: string): Promise<void>;
   /** Deletes every checkpoint of a run. */
   remove(run: string): Promise<void>;
   /** Calls `listener` after each commit and deletion. */
   subscribe(run: string, listener: () => void): () => void;
+}
+
+export interface PruneOptions {
+  rules: RetentionRules;
+  /** What runs start or resume from. */
+  protect?: readonly CheckpointId[];
+}
+
+export interface PruneReport extends RetentionPlan {
+  /** Files that no manifest makes a checkpoint, and why they go. */
+  sweep: { id: CheckpointId; why: string }[];
 }
 
 export interface CheckpointServiceOptions {
@@ -153,6 +162,16 @@ export function createCheckpointService({
       leaving.delete(checkpointLabel(id));
     }
   };
+  const planPrune = async (run: string, { rules, protect = [] }: PruneOptions): Promise<PruneReport> => {
+    const { loose } = await surveyCheckpoints(store, run);
+    const openAttempt = attempts.open(run)?.number;
+    return {
+      ...planRetention({ ...view(run), rules, protect, pinned: pins.list(run) }),
+      sweep: loose
+        .filter(({ attempt }) => attempt !== openAttempt)
+        .map((id) => ({ id, why: 'it never became a checkpoint, and its attempt is over' })),
+    };
+  };
   const toCandidate = (manifest: Manifest): ResumeCandidate => ({
     label: checkpointLabel(manifest),
     manifest,
@@ -222,24 +241,21 @@ export function createCheckpointService({
     directory: (id) => store.localDirectory(checkpointPrefix(id)),
     read: (id, path, range) => store.read(checkpointPrefix(id) + path, range),
 
-    prune: (run, { limit, protect = [], dryRun = false }) =>
+    planPrune: (run, options) => serial(run, () => planPrune(run, options)),
+    prune: (run, options) =>
       serial(run, async () => {
-        const scope = view(run);
-        const pinned = pins.list(run);
-        const plan = planRetention({ ...scope, limit, protect: [...protect, ...pinned] });
-        const openAttempt = attempts.open(run)?.number ?? null;
-        if (!dryRun) for (const manifest of plan.remove) await erase(manifest, `save_total_limit ${limit}`);
-        const swept = await (dryRun ? planSweep : sweepFiles)(store, run, openAttempt);
-        if (!dryRun) {
-          for (const id of swept)
-            log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id) });
+        const report = await planPrune(run, options);
+        for (const { manifest, why } of report.remove) await erase(manifest, why);
+        for (const { id, why } of report.sweep) {
+          await deleteFiles(store, id);
+          log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id), why });
         }
-        return reportRetention(plan, swept, { scope, limit, pinned, inUse: protect }, dryRun);
+        return report;
       }),
 
     rebuild: (run) =>
       serial(run, async () => {
-        const { committed: stored, pinned } = await findCommitted(store, run);
+        const { committed: stored, pinned } = await surveyCheckpoints(store, run);
         for (const id of stored) {
           if (index.has(id)) continue;
           try {
@@ -260,10 +276,9 @@ export function createCheckpointService({
 
     remove: (run) =>
       serial(run, async () => {
-        for (const id of (await findCommitted(store, run)).committed) {
-          await deleteCheckpoint(store, id, () => index.delete(id));
-        }
-        await sweepFiles(store, run, null);
+        const { committed, loose } = await surveyCheckpoints(store, run);
+        for (const id of committed) await deleteCheckpoint(store, id, () => index.delete(id));
+        for (const id of loose) await deleteFiles(store, id);
         index.deleteRun(run);
         pins.deleteRun(run);
         changed(run);

@@ -1,44 +1,21 @@
-import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { RetentionReport } from '../../contracts/checkpoint-requests.ts';
-import { type CheckpointId, isSameCheckpoint } from './checkpoint-keys.ts';
-import { type CheckpointScope, sizeOf } from './checkpoint-view.ts';
-import { resolveName } from './lineage.ts';
-import type { RetentionPlan } from './retention.ts';
+import type { PruneReport } from './checkpoint.service.ts';
+import type { CheckpointId } from './checkpoint-keys.ts';
+import { sizeOf } from './checkpoint-view.ts';
+import type { RetentionVerdict } from './retention.ts';
 
-const NAMED = [
-  ['latest', 'the latest one: a resume starts from it'],
-  ['best', 'the best one'],
-  ['final', 'the final one'],
-] as const;
-
-/** A retention plan as the API tells it, each verdict with the first rule that decides it (pure). */
-export function reportRetention(
-  { keep, remove }: RetentionPlan,
-  sweep: readonly CheckpointId[],
-  options: { scope: CheckpointScope; limit: number; pinned: readonly CheckpointId[]; inUse: readonly CheckpointId[] },
-  dryRun: boolean,
-): RetentionReport {
-  const verdict = (why: (manifest: Manifest) => string) => (manifest: Manifest) => ({
-    name: nameOf(manifest),
-    size: sizeOf(manifest),
-    why: why(manifest),
-  });
-  const { scope, limit, pinned, inUse } = options;
-  const isIn = (ids: readonly CheckpointId[], manifest: Manifest) => ids.some((id) => isSameCheckpoint(id, manifest));
+/** What retention does, or would do, as the API tells it (pure). */
+export function reportRetention({ keep, remove, sweep }: PruneReport, dryRun: boolean): RetentionReport {
   return {
     dry_run: dryRun,
-    keep: keep.map(
-      verdict((manifest) => {
-        if (isIn(pinned, manifest)) return 'pinned';
-        const named = NAMED.find(([alias]) => resolveName(alias, scope) === manifest);
-        if (named !== undefined) return named[1];
-        if (isIn(inUse, manifest)) return 'a run starts from it';
-        return `among the newest ${limit} (training.save_total_limit)`;
-      }),
-    ),
-    remove: remove.map(verdict(() => `older than the newest ${limit} (training.save_total_limit)`)),
-    sweep: sweep.map((id) => ({ name: nameOf(id), why: 'never became a checkpoint, and its attempt is over' })),
+    keep: keep.map(toVerdict),
+    remove: remove.map(toVerdict),
+    sweep: sweep.map(({ id, why }) => ({ name: nameOf(id), why })),
   };
+}
+
+function toVerdict({ manifest, why }: RetentionVerdict): RetentionReport['keep'][number] {
+  return { name: nameOf(manifest), size: sizeOf(manifest), why };
 }
 
 function nameOf({ attempt, step }: Pick<CheckpointId, 'attempt' | 'step'>): string {

@@ -41,7 +41,11 @@ export function createUserChanges(options: UserChangeOptions): UserChanges {
   const { db, store, pins, events, now, serial, resolve, erase } = options;
 
   /** Runs `work` with what the name means once everything that was asked of its run before is done. */
-  const withCheckpoint = async (run: string, name: string, work: (manifest: Manifest) => Promise<void>): Promise<Manifest> => {
+  const withCheckpoint = async (
+    run: string,
+    name: string,
+    work: (manifest: Manifest) => Promise<void>,
+  ): Promise<Manifest> => {
     const { run: owner, attempt, step } = requireNamed(run, name);
     const exact = `a${attempt}/checkpoint-${step}`;
     return await serial(owner, async () => {

@@ -2,7 +2,13 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointLabel, checkpointOfKey, manifestKey, pinKey } from '../checkpoints/checkpoint-keys.ts';
+import {
+  type CheckpointId,
+  checkpointLabel,
+  checkpointOfKey,
+  manifestKey,
+  pinKey,
+} from '../checkpoints/checkpoint-keys.ts';
 import { readManifest } from '../checkpoints/commit-checkpoint.ts';
 import { type RunFile, runFileKey, runFileSchema } from '../runs/run-file.ts';
 

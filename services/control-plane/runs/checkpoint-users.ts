@@ -47,11 +47,7 @@ function* family(id: string, runs: CheckpointUserOptions['runs']): Generator<Run
   for (const { id: fork, kind } of runs.dependants(id)) if (kind === 'fork') yield* family(fork, runs);
 }
 
-function whyStarts(
-  run: RunRow,
-  manifest: Manifest,
-  { attempts, checkpoints }: CheckpointUserOptions,
-): string | null {
+function whyStarts(run: RunRow, manifest: Manifest, { attempts, checkpoints }: CheckpointUserOptions): string | null {
   const { start_from: from } = run;
   const is = (id: CheckpointId | undefined) => id !== undefined && isSameCheckpoint(id, manifest);
   if ((run.status === 'queued' || run.status === 'paused') && from.kind === 'checkpoint') {

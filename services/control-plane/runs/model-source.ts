@@ -81,10 +81,7 @@ function resolveTrained(
 }
 
 /** The checkpoint that a `model.name` such as `runs/<id>/best` means now; undefined where it means none. */
-export function trainedModel(
-  modelName: string,
-  checkpoints: Pick<CheckpointService, 'resolve'>,
-): Manifest | undefined {
+export function trainedModel(modelName: string, checkpoints: Pick<CheckpointService, 'resolve'>): Manifest | undefined {
   const named = RUN_MODEL.exec(modelName);
   return named === null ? undefined : resolveTrained(named[1] as string, named[2], checkpoints);
 }

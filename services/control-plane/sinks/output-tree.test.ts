@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { newest } from '../checkpoints/checkpoint.fixtures.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
 import { placedManifest } from './place-checkpoint.ts';
@@ -86,7 +87,7 @@ describe('the tree of a run', () => {
       for (const step of [10, 20, 30, 40, 50]) {
         await fixture.checkpoints.save(step, step % 20 ? ['step', 'best'] : ['step']);
         await writer.catchUp(false);
-        await fixture.checkpoints.checkpoints.prune(RUN, { limit: LIMIT });
+        await fixture.checkpoints.checkpoints.prune(RUN, newest(LIMIT));
         await writer.catchUp(false);
       }
       done = true;
