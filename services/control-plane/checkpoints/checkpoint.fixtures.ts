@@ -116,6 +116,8 @@ export interface CheckpointFixture {
   save(step: number, purposes?: CheckpointPurpose[], change?: Partial<CheckpointCommit>): Promise<Manifest>;
   /** Uploads alone. */
   upload(step: number): Promise<void>;
+  /** Loses what the database knows of checkpoints. */
+  forget(): void;
   close(): void;
 }
 
@@ -167,6 +169,9 @@ export function openCheckpoints(run = RUN): CheckpointFixture {
     save: async (step, purposes, change) => {
       await upload(step);
       return checkpoints.commit({ run, attempt: current() }, commitOf(step, purposes, change));
+    },
+    forget: () => {
+      for (const table of ['checkpoints', 'checkpoint_pins']) db.run(`DELETE FROM ${table}`);
     },
     close: () => {
       db.close();
