@@ -225,7 +225,7 @@ export interface paths {
         post?: never;
         /**
          * Delete a checkpoint
-         * @description Refused for what is pinned and for what a run under way, queued or paused starts from.
+         * @description Refused for what is pinned, for what a run under way, queued or paused starts from, resumes from or trains on, and for what a fork has inherited, which is deleted from the run that saved it.
          */
         delete: operations["deleteCheckpoint"];
         options?: never;
@@ -242,7 +242,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Keep a checkpoint, whatever retention says */
+        /**
+         * Keep a checkpoint, whatever retention says
+         * @description The pin lies beside the checkpoint in the object store, so it survives the database. What a fork has inherited is pinned in the run that saved it.
+         */
         post: operations["pinCheckpoint"];
         /** Leave a checkpoint to retention again */
         delete: operations["unpinCheckpoint"];
@@ -280,7 +283,7 @@ export interface paths {
         };
         /**
          * A checkpoint as one tar file
-         * @description Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it.
+         * @description Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it. A transfer that breaks off before its Content-Length met a damaged file or a store that failed; what was damaged never comes whole.
          */
         get: operations["getCheckpointArchive"];
         put?: never;

@@ -433,7 +433,9 @@ export const operations = {
     path: '/runs/{id}/checkpoints/{name}',
     tag: 'checkpoints',
     summary: 'Delete a checkpoint',
-    description: 'Refused for what is pinned and for what a run under way, queued or paused starts from.',
+    description:
+      'Refused for what is pinned, for what a run under way, queued or paused starts from, resumes from or trains on, and for what a fork has ' +
+      'inherited, which is deleted from the run that saved it.',
     params: runParams.extend({ name: checkpointName }),
     responses: [{ status: 204, description: 'It is gone.', media: [] }],
     problems: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
@@ -443,6 +445,8 @@ export const operations = {
     path: '/runs/{id}/checkpoints/{name}/pin',
     tag: 'checkpoints',
     summary: 'Keep a checkpoint, whatever retention says',
+    description:
+      'The pin lies beside the checkpoint in the object store, so it survives the database. What a fork has inherited is pinned in the run that saved it.',
     params: runParams.extend({ name: checkpointName }),
     responses: [{ status: 200, description: 'The checkpoint, pinned.', body: checkpointSchema }],
     problems: ['invalid-request', 'not-found', 'conflict', 'unavailable'],
@@ -474,7 +478,8 @@ export const operations = {
     tag: 'checkpoints',
     summary: 'A checkpoint as one tar file',
     description:
-      'Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it.',
+      'Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it. A transfer that breaks ' +
+      'off before its Content-Length met a damaged file or a store that failed; what was damaged never comes whole.',
     params: runParams.extend({ name: checkpointName }),
     responses: [
       { status: 200, description: 'A tar file with one folder, `<run>-<checkpoint>/`.', media: ['application/x-tar'] },
