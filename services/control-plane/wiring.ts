@@ -18,6 +18,8 @@ import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
 import { createEventStore } from './events/event.store.ts';
+import { createImportHandlers } from './imports/import.handlers.ts';
+import { createImportService, type ImportService } from './imports/import.service.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -66,6 +68,7 @@ export interface Wiring {
   publicApp: Express;
   agentApp: Express;
   service: RunService;
+  imports: ImportService;
   reconciler: Reconciler;
   records: RecordService;
   /** What archives are made of. */
@@ -148,7 +151,9 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const changed = () => reconciler.trigger();
   const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
-  const service = createRunService({ ...shared, paths, host, slots, work, stopDeadlineMs, changed });
+  const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, changed };
+  const service = createRunService(forRuns);
+  const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
 
@@ -157,6 +162,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createRunHandlers(service),
       ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
       ...createCheckpointHandlers({ hasRun: (run) => runs.get(run) !== undefined, checkpoints, store }),
+      ...createImportHandlers(imports),
       ...missingHandlers,
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
@@ -178,10 +184,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     publicApp,
     agentApp,
     service,
+    imports,
     reconciler,
     records,
     archive,
     recover: async () => {
+      await imports.sweep();
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);
       for (const id of live) await checkpoints.rebuild(id);

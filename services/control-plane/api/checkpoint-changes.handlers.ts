@@ -4,12 +4,7 @@ import { ProblemError } from './problem-error.ts';
 
 type Missing = Pick<
   Handlers<Operations>,
-  | 'deleteCheckpoint'
-  | 'pinCheckpoint'
-  | 'unpinCheckpoint'
-  | 'pruneCheckpoints'
-  | 'getCheckpointArchive'
-  | 'importCheckpoints'
+  'deleteCheckpoint' | 'pinCheckpoint' | 'unpinCheckpoint' | 'pruneCheckpoints' | 'getCheckpointArchive'
 >;
 
 const missing = async (): Promise<never> => {
@@ -23,5 +18,4 @@ export const missingHandlers: Missing = {
   unpinCheckpoint: missing,
   pruneCheckpoints: missing,
   getCheckpointArchive: missing,
-  importCheckpoints: missing,
 };
