@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { ImportReport, ImportRequest } from '../../contracts/checkpoint-requests.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
@@ -55,8 +57,11 @@ export function createImportService(options: ImportServiceOptions): ImportServic
   const takeAway = async ({ run, tree }: { run: string; tree: string }) => {
     await checkpoints.remove(run);
     await runFiles.remove(run);
+    const directory = store.localDirectory(`runs/${run}/`);
+    if (directory !== null) await rm(directory, { recursive: true, force: true });
     await records.remove(run);
     await trees.remove(tree, run);
+    await rm(join(options.work, run), { recursive: true, force: true });
     await journal.end(run);
   };
 
