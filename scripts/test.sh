@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_torch; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -84,6 +84,21 @@ find_go_program() {
 }
 
 is_of_version() { [[ -x "$1" && "$(go version -m "$1" 2>/dev/null)" == *"$2"* ]]; }
+
+# Several gigabytes on Linux x64, where PyPI's torch brings CUDA: only --full fetches them, afterwards they are used from the cache.
+find_torch() {
+  local home="$cache/torch"
+  if [[ -z "${TANDEM_TORCH_PYTHON:-}" && ! -x "$home/bin/python" && -n "${TANDEM_TEST_FULL:-}" ]] && command -v python3 >/dev/null; then
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet torch transformers peft safetensors accelerate) >"$results/torch.log" 2>&1 || rm -rf "$home"
+  fi
+  local python="${TANDEM_TORCH_PYTHON:-$home/bin/python}"
+  if "$python" -c 'import accelerate, peft, torch, transformers' >/dev/null 2>&1; then
+    TANDEM_TORCH_PYTHON="$python"; export TANDEM_TORCH_PYTHON; echo "torch: $TANDEM_TORCH_PYTHON"
+  else
+    unset TANDEM_TORCH_PYTHON
+    missing+=('torch: no Python with torch, transformers, peft and accelerate in the cache (--full makes one); the interop tests are skipped')
+  fi
+}
 
 require_tools() {
   local line name failed=0

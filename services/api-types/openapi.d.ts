@@ -5796,7 +5796,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `invalid-spec`: The run spec is not valid. `checkpoint-unusable`: The checkpoint cannot be used. */
+            /** @description `invalid-spec`: The run spec is not valid. `cannot-place`: This host cannot run it. `checkpoint-unusable`: The checkpoint cannot be used. */
             422: {
                 headers: {
                     [name: string]: unknown;

@@ -504,6 +504,7 @@ export const operations = {
     problems: [
       'invalid-request',
       'invalid-spec',
+      'cannot-place',
       'checkpoint-unusable',
       'conflict',
       'idempotency-mismatch',

@@ -7,7 +7,6 @@ import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
-import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
 import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
@@ -20,6 +19,8 @@ import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
 import { createEventStore } from './events/event.store.ts';
+import { createImportHandlers } from './imports/import.handlers.ts';
+import { createImportService, type ImportService } from './imports/import.service.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -72,6 +73,7 @@ export interface Wiring {
   publicApp: Express;
   agentApp: Express;
   service: RunService;
+  imports: ImportService;
   reconciler: Reconciler;
   records: RecordService;
   /** What archives are made of. */
@@ -155,7 +157,9 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const changed = () => reconciler.trigger();
   const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
-  const service = createRunService({ ...shared, paths, host, slots, work, stopDeadlineMs, changed });
+  const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, changed };
+  const service = createRunService(forRuns);
+  const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
 
@@ -170,7 +174,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
         requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
-      ...missingHandlers,
+      ...createImportHandlers(imports),
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
     },
@@ -195,10 +199,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     publicApp,
     agentApp,
     service,
+    imports,
     reconciler,
     records,
     archive,
     recover: async () => {
+      await imports.sweep();
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);
       for (const id of live) await checkpoints.rebuild(id);

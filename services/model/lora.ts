@@ -17,6 +17,11 @@ export interface LoraConfig {
   readonly rslora?: boolean;
 }
 
+/** What the product of the two matrices is multiplied by. */
+export function loraScale({ alpha, r, rslora }: LoraConfig): number {
+  return alpha / (rslora === true ? Math.sqrt(r) : r);
+}
+
 /** Adapter weights under their PEFT names, in the layout of the disk: A is [r, in], B is [out, r]. */
 export type LoraWeights = ReadonlyMap<string, TensorData>;
 
@@ -77,7 +82,7 @@ export function createLora(
   );
   return {
     config,
-    scale: config.alpha / (config.rslora === true ? Math.sqrt(config.r) : config.r),
+    scale: loraScale(config),
     modules,
     variables,
     export: () => exportWeights(modules, variables),

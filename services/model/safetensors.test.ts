@@ -110,6 +110,16 @@ describe('a hostile file is refused:', () => {
     await expectRefused(Buffer.alloc(3), /too short/);
   });
 
+  test('a header with a tensor twice, which two readers would take differently', async () => {
+    const entry = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
+    const json = Buffer.from(
+      `{"a":${entry},"b:\\"":${entry.replace('[0,4]', '[4,8]')}, "a" : ${entry.replace('F32', 'I32')}}`,
+    );
+    const length = Buffer.alloc(8);
+    length.writeBigUInt64LE(BigInt(json.length));
+    await expectRefused(Buffer.concat([length, json, Buffer.alloc(8)]), /it has "a" twice/);
+  });
+
   test('a header that is not JSON or not UTF-8', async () => {
     await expectRefused(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0x7b, 0x22]), /not JSON/);
     await expectRefused(Buffer.from([2, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe]), /not JSON/);

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { duplicateKey } from './duplicate-key.ts';
 import { ModelError } from './errors.ts';
 import { decodeFloats, encodeFloats, type FloatType } from './float-formats.ts';
 
@@ -114,10 +115,13 @@ function parseHeader(header: Uint8Array, dataBytes: number, path: string) {
 
 function parseJson(header: Uint8Array, path: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(header));
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(header);
+    const value: unknown = JSON.parse(text);
+    const duplicate = duplicateKey(text);
+    if (duplicate !== undefined) throw new Error(`it has ${duplicate} twice`);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
   } catch (cause) {
-    throw invalid(path, 'has a header that is not JSON', cause);
+    throw invalid(path, `has a header that is not JSON: ${(cause as Error).message.slice(0, 200)}`, cause);
   }
   throw invalid(path, 'has a header that is not a JSON object');
 }

@@ -92,6 +92,10 @@ test('a checkpoint of full weights, of another model or of another rank is not l
   const [full, rank] = [await other({ use_lora: false }), await other({ use_lora: true, lora: { r: 2 } })];
   expect(event(full, 'failed')).toMatchObject({ message: expect.stringContaining('holds a LoRA adapter') });
   expect(event(rank, 'failed')).toMatchObject({ message: expect.stringContaining('this run trains [2,') });
+  const scaled = await other({ use_lora: true, lora: { r: 4, alpha: 2 } });
+  expect(event(scaled, 'failed')).toMatchObject({
+    message: expect.stringMatching(/multiplied by [\d.]+, and this run by 0\.5; set model\.lora\.alpha/),
+  });
   const [candidate] = at(4);
   const manifest = { ...candidate!.manifest!, inputs: { ...candidate!.manifest!.inputs, model: '0'.repeat(64) } };
   const foreign = await run([{ ...candidate!, manifest }]);

@@ -3,6 +3,7 @@ import path from 'node:path';
 import type { ResumeCandidate } from '../contracts/agent-operations.ts';
 import { type TrainingState, trainingStateSchema } from '../contracts/checkpoint.ts';
 import { ModelError } from '../model/errors.ts';
+import { type LoraConfig, loraScale } from '../model/lora.ts';
 import { downloadFiles } from '../platform/transfer/download-file.ts';
 import { TransferError, type TransferErrorKind } from '../platform/transfer/transfer-error.ts';
 import { CheckpointError, type CheckpointErrorCode } from './checkpoint/checkpoint-error.ts';
@@ -95,7 +96,19 @@ async function trainedWeights(loaded: LoadedCheckpoint, policy: Policy) {
       `holds ${found}; set model.use_lora as it was trained`,
     );
   }
-  return weights.kind === 'lora' ? weights.adapter.weights : weights.weights;
+  if (weights.kind === 'full') return weights.weights;
+  if (policy.lora !== null) requireSameScale(loaded.directory, weights.adapter.config, policy.lora);
+  return weights.adapter.weights;
+}
+
+/** Under another scale the same matrices are another model, and nothing else would notice. */
+function requireSameScale(directory: string, found: LoraConfig, wanted: LoraConfig): void {
+  if (found.r !== wanted.r || Math.abs(loraScale(found) - loraScale(wanted)) <= 1e-9 * loraScale(wanted)) return;
+  throw new CheckpointError(
+    'state_mismatch',
+    directory,
+    `has an adapter that is multiplied by ${loraScale(found)}, and this run by ${loraScale(wanted)}; set model.lora.alpha: ${loraScale(found) * wanted.r}`,
+  );
 }
 
 function stateOf(

@@ -65,17 +65,12 @@ export async function submitRun(
   if (occupant?.run != null && occupant.action === 'continue') {
     return await continueRun(occupant.run, plan, options, { view, remember });
   }
-  const { db, runs, events, trees, checkpoints, work } = options;
+  const { db, runs, events, trees } = options;
   const aside =
     occupant === null
       ? null
       : await trees.moveAside(plan.tree, occupant.run?.id ?? (occupant as { marker: string }).marker);
-  const modelDirectory = join(work, plan.id, 'model');
-  if (plan.model.kind === 'checkpoint') {
-    const { manifest } = plan.model;
-    await refuseIn('model.name', () => prepareModel(manifest, modelDirectory, checkpoints));
-  }
-  const row = newRun(plan, modelOf(plan, modelDirectory), options);
+  const row = newRunRow(plan, await prepareModelFor(plan, options), options);
   if (aside === null) await trees.claim(plan.tree, plan.id);
   const reply = db.transaction((): Reply => {
     requireStill(row.start_from, options);
@@ -102,7 +97,21 @@ export async function submitRun(
   return reply;
 }
 
-function newRun(plan: SubmissionPlan, model: ModelColumns, { now }: RunServiceOptions): RunRow {
+/** Puts what another run trained in place, where that is the model. */
+export async function prepareModelFor(
+  plan: SubmissionPlan,
+  { work, checkpoints }: Pick<RunServiceOptions, 'work' | 'checkpoints'>,
+): Promise<ModelColumns> {
+  const directory = join(work, plan.id, 'model');
+  if (plan.model.kind === 'checkpoint') {
+    const { manifest } = plan.model;
+    await refuseIn('model.name', () => prepareModel(manifest, directory, checkpoints));
+  }
+  return modelOf(plan, directory);
+}
+
+/** A run that was just submitted. */
+export function newRunRow(plan: SubmissionPlan, model: ModelColumns, { now }: RunServiceOptions): RunRow {
   const { spec, start } = plan;
   return {
     id: plan.id,

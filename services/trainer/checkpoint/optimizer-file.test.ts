@@ -44,6 +44,7 @@ describe('optimizer.pt', () => {
     expect(saved).toEqual(
       Object.keys(reference.start).map((parameter) => ({
         name: parameter,
+        group: 0,
         step: reference.saved_at,
         moments: {
           shape: shapeOf(expAvg[parameter]!),

@@ -4,11 +4,14 @@ import { CheckpointError } from './checkpoint-error.ts';
 import { type FloatTensor, type PyDict, type PyValue, pyDict, pyFloat, pyTuple } from './pickle-value.ts';
 import { openTorchFile, type TorchFile, writeTorchFile } from './torch-file.ts';
 import type { StoredTensor } from './torch-globals.ts';
+import { decays, torchOrder } from './torch-order.ts';
 import { asDict, asNumber, asText, isStoredTensor, listOf } from './torch-value.ts';
 
 /** What AdamW remembers of one parameter, as a file has it: `name` is null where the file has no names, `moments` before an update. */
 export interface SavedParameter {
   readonly name: string | null;
+  /** Index of its parameter group. */
+  readonly group: number;
   readonly step: number;
   readonly moments: {
     readonly shape: readonly number[];
@@ -68,10 +71,12 @@ export async function readOptimizerFile(file: string): Promise<SavedParameter[]>
     const [states, groups] = [asDict(root?.get('state')), listOf(root?.get('param_groups'), asDict)];
     if (!states || !groups) throw otherOptimizer(file, 'it has no `state` and `param_groups`');
     const parameters: SavedParameter[] = [];
-    for (const group of groups) {
+    for (const [at, group] of groups.entries()) {
       const names = listOf(group.get('param_names'), asText);
       for (const [i, id] of (listOf(group.get('params'), asNumber) ?? []).entries()) {
-        parameters.push(await readParameter(torchFile, { file, id, name: names?.[i] ?? null, state: states.get(id) }));
+        parameters.push(
+          await readParameter(torchFile, { file, id, group: at, name: names?.[i] ?? null, state: states.get(id) }),
+        );
       }
     }
     return parameters;
@@ -81,7 +86,8 @@ export async function readOptimizerFile(file: string): Promise<SavedParameter[]>
 }
 
 /**
- * Puts what a file has into the order of the optimizer: by name, or by position where the file has none and all shapes agree.
+ * Puts what a file has into the order of the optimizer: by name, or where the file has none by the place that torch gives each parameter, if all shapes
+ * agree. The Hugging Face Trainer's files have two groups: what decays, then biases and norms.
  * @throws CheckpointError `state_mismatch` saying which parameter does not fit.
  */
 export function matchOptimizerState(
@@ -97,9 +103,9 @@ export function matchOptimizerState(
     );
   }
   const byName = new Map(saved.map((entry) => [entry.name, entry]));
-  const named = !byName.has(null);
+  const byPlace = byName.has(null) ? placeByTorch(file, saved, parameters) : null;
   return parameters.map(({ name, shape, data }, i) => {
-    const entry = named ? byName.get(name) : saved[i];
+    const entry = (byPlace ?? byName).get(name);
     if (entry === undefined) throw new CheckpointError('state_mismatch', file, `has no parameter ${name}`);
     const { step, moments } = entry;
     if (moments === null)
@@ -115,6 +121,27 @@ export function matchOptimizerState(
   });
 }
 
+function placeByTorch(
+  file: string,
+  saved: readonly SavedParameter[],
+  parameters: readonly Parameter[],
+): Map<string, SavedParameter> {
+  const ordered = torchOrder(parameters);
+  const groups = new Set(saved.map(({ group }) => group)).size;
+  if (groups > 2) throw new CheckpointError('state_mismatch', file, `has ${groups} parameter groups without names`);
+  const first = groups < 2 ? ordered : ordered.filter(({ name }) => decays(name));
+  const places = [...first, ...ordered.filter((each) => !first.includes(each))];
+  const split = saved.filter(({ group }) => group === saved[0]?.group).length;
+  if (split !== first.length) {
+    throw new CheckpointError(
+      'state_mismatch',
+      file,
+      `has ${split} parameters in its first group; this run has ${first.length} that decay`,
+    );
+  }
+  return new Map(places.map(({ name }, i) => [name, saved[i] as SavedParameter]));
+}
+
 function encodeParameter({ step, shape, expAvg, expAvgSq }: ParameterState): PyDict<FloatTensor> {
   return pyDict<FloatTensor>([
     ['step', { kind: 'tensor', shape: [], data: Float32Array.of(step) }],
@@ -125,11 +152,11 @@ function encodeParameter({ step, shape, expAvg, expAvgSq }: ParameterState): PyD
 
 async function readParameter(
   torchFile: TorchFile,
-  from: { file: string; id: number; name: string | null; state: PyValue<StoredTensor> | undefined },
+  from: { file: string; id: number; group: number; name: string | null; state: PyValue<StoredTensor> | undefined },
 ): Promise<SavedParameter> {
-  const { file, id, name, state } = from;
+  const { file, id, group, name, state } = from;
   const fields = asDict(state);
-  if (!fields) return { name, step: 0, moments: null };
+  if (!fields) return { name, group, step: 0, moments: null };
   const [expAvg, expAvgSq, step] = ['exp_avg', 'exp_avg_sq', 'step'].map((key) => fields.get(key));
   if (!isStoredTensor(expAvg) || !isStoredTensor(expAvgSq) || fields.has('max_exp_avg_sq')) {
     throw otherOptimizer(
@@ -151,7 +178,7 @@ async function readParameter(
     expAvg: await torchFile.readFloats(expAvg),
     expAvgSq: await torchFile.readFloats(expAvgSq),
   };
-  return { name, step: steps, moments };
+  return { name, group, step: steps, moments };
 }
 
 function otherOptimizer(file: string, problem: string): CheckpointError {

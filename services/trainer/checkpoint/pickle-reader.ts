@@ -19,6 +19,9 @@ interface Machine {
   at: number;
 }
 
+/** A state dict takes about 60 for each parameter; every one may make a value, which costs many times its byte. */
+const MAX_OPERATIONS = 4_000_000;
+
 /**
  * Decodes the pickle of a torch file (protocol 2), the opcodes and names that tensors and plain values need and no others. A pickle is a
  * program; this reads data only, so any other opcode or name is refused.
@@ -28,7 +31,8 @@ interface Machine {
 export function decodePickle(bytes: Buffer): PyValue<StoredTensor> {
   const machine: Machine = { stack: [], memo: new Map(), input: bytes, at: 0 };
   try {
-    for (;;) {
+    for (let operations = 0; ; operations++) {
+      if (operations > MAX_OPERATIONS) throw new Error(`has a pickle of more than ${MAX_OPERATIONS} operations`);
       const opcode = String.fromCharCode(take(machine, 1)[0]!);
       if (opcode === '.') return onlyValue(machine);
       const run = OPCODES[opcode];

@@ -8,12 +8,13 @@ import {
   trainingMetadataSchema,
   trainingStateSchema,
 } from '../../contracts/checkpoint.ts';
+import { type CheckpointLayout, detectLayout, newestCheckpoint } from '../../contracts/checkpoint-layout.ts';
 import type { SchedulerState } from '../optimizer/schedule.ts';
 import { CheckpointError } from './checkpoint-error.ts';
-import { type CheckpointLayout, detectLayout, newestCheckpoint } from './layout.ts';
 import { readOptimizerFile, type SavedParameter } from './optimizer-file.ts';
 import { readCheckpointJson } from './read-json.ts';
 import { readSchedulerFile } from './scheduler-file.ts';
+import { readTrainerState } from './trainer-state.ts';
 import { verifyFiles } from './verify-files.ts';
 
 /** A checkpoint that was verified and parsed; nothing of it is in use yet. */
@@ -31,6 +32,10 @@ export interface LoadedCheckpoint {
   /** Absent keys, or all of it when there was no file, read as 0, 0.0 and null. */
   readonly trainingState: TrainingState;
   readonly trainingStateFound: boolean;
+  /** Whether it is known where in the data the state stands; else the data starts at the beginning of its epoch. */
+  readonly dataPositionFound: boolean;
+  /** Files with a state that this trainer cannot use, each with why. */
+  readonly unused: readonly string[];
   readonly trainingMetadata: TrainingMetadata | null;
   readonly policyVersion: number;
 }
@@ -49,11 +54,12 @@ export async function readCheckpoint(from: {
 }): Promise<LoadedCheckpoint> {
   const manifest = from.manifest ?? null;
   if (manifest !== null && from.verified !== true) await verifyFiles(from.directory, manifest.files);
-  const { directory, layout } = await locate(from.directory, manifest);
+  const { directory, layout, unused } = await locate(from.directory, manifest);
   const whenPresent = async <T>(file: string | null, read: (at: string) => Promise<T>): Promise<T | null> =>
     file === null ? null : read(path.join(directory, file));
 
-  const trainingState = await whenPresent(layout.trainingState, (at) => readCheckpointJson(at, tolerantStateSchema));
+  const ours = await whenPresent(layout.trainingState, (at) => readCheckpointJson(at, tolerantStateSchema));
+  const trainingState = ours ?? (await whenPresent(layout.trainerState, readTrainerState));
   const version = await whenPresent(layout.policyVersion, readPolicyVersion);
   return {
     directory,
@@ -64,6 +70,8 @@ export async function readCheckpoint(from: {
     rng: await whenPresent(layout.rng, (at) => readCheckpointJson(at, z.record(z.string(), z.unknown()))),
     trainingState: trainingState ?? trainingStateSchema.parse({}),
     trainingStateFound: trainingState !== null,
+    dataPositionFound: ours !== null || trainingState === null,
+    unused,
     trainingMetadata: await whenPresent(layout.trainingMetadata, readMetadata),
     policyVersion: version ?? manifest?.policy_version ?? trainingState?.policy_version ?? 0,
   };
@@ -85,10 +93,10 @@ async function orMismatch<T>(reading: Promise<T>): Promise<T | CheckpointError> 
 async function locate(
   directory: string,
   manifest: Pick<Manifest, 'files'> | null,
-): Promise<{ directory: string; layout: CheckpointLayout }> {
+): Promise<{ directory: string; layout: CheckpointLayout; unused: string[] }> {
   const paths = manifest?.files.map((file) => file.path) ?? (await listFiles(directory));
   const layout = detectLayout(paths);
-  if (layout !== undefined) return { directory, layout };
+  if (layout !== undefined) return { directory, layout, unused: unusedStates(paths) };
   const newest = newestCheckpoint(paths);
   if (newest === undefined) {
     throw new CheckpointError(
@@ -98,6 +106,17 @@ async function locate(
     );
   }
   return locate(path.join(directory, newest), null);
+}
+
+/** What other trainers save and this one has no use for; each is a pickle of Python objects, so none is even opened. */
+function unusedStates(paths: readonly string[]): string[] {
+  const reasons: readonly (readonly [name: RegExp, why: string])[] = [
+    [/^rng_state(_\d+)?\.pth$/, 'the state of generators of Python, NumPy and torch, which this trainer does not have'],
+    [/^scaler\.pt$/, 'the state of a loss scaler, which float32 needs none of'],
+  ];
+  return paths.flatMap((path) =>
+    reasons.filter(([name]) => name.test(path)).map(([, why]) => `${path} is not used: ${why}`),
+  );
 }
 
 async function listFiles(directory: string): Promise<string[]> {
@@ -114,7 +133,7 @@ async function listFiles(directory: string): Promise<string[]> {
 }
 
 async function readPolicyVersion(file: string): Promise<number> {
-  const text = (await readFile(file, 'utf8')).trim();
+  const text = (await readFile(file, 'utf8')).slice(0, 1000).trim();
   if (/^\d{1,15}$/.test(text)) return Number(text);
   throw new CheckpointError(
     'invalid_file',

@@ -1,11 +1,11 @@
 import path from 'node:path';
+import type { WeightsLocation } from '../../contracts/checkpoint-layout.ts';
 import type { ModelConfig } from '../../model/config.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
 import type { TensorData } from '../../model/safetensors.ts';
 import { loadWeights, type Weights } from '../../model/weights.ts';
 import { CheckpointError } from './checkpoint-error.ts';
-import type { WeightsLocation } from './layout.ts';
 import type { PyDict } from './pickle-value.ts';
 import { openTorchFile } from './torch-file.ts';
 import type { StoredTensor } from './torch-globals.ts';

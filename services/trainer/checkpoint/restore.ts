@@ -29,8 +29,22 @@ export function describeRestored({
   rng,
   trainingState,
   trainingStateFound,
+  dataPositionFound,
+  unused,
 }: LoadedCheckpoint): RestoreMessage[] {
-  return [describeScheduler(scheduler), describeRng(rng), ...describeTrainingState(trainingState, trainingStateFound)];
+  return [
+    describeScheduler(scheduler),
+    describeRng(rng),
+    ...unused.map((text) => warning(`⚠ ${text}`)),
+    ...describeTrainingState(trainingState, trainingStateFound),
+    ...(dataPositionFound
+      ? []
+      : [
+          warning(
+            `⚠ Data position not found, the data starts at the beginning of epoch ${trainingState.data_position.epoch}`,
+          ),
+        ]),
+  ];
 }
 
 function describeScheduler(scheduler: LoadedCheckpoint['scheduler']): RestoreMessage {

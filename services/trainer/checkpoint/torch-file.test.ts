@@ -160,6 +160,35 @@ describe('a hostile pickle', () => {
     });
   });
 
+  test.each([
+    ['lists', ']'],
+    ['references to one value', `]q\x00${'h\x00'.repeat(8)}`],
+  ])('of millions of %s is refused before it fills the memory', (_, operations) => {
+    expect(() => decodePickle(Buffer.from(operations.repeat(4_000_001), 'latin1'))).toThrow(
+      'has a pickle of more than',
+    );
+  });
+
+  test('whose list holds itself, and lists that double a thousand times over, are read without walking them', () => {
+    const doubled = `](]q\x00${']q\x01h\x00ah\x00aq\x00'.repeat(1000)}e.`;
+    expect(decodePickle(Buffer.from(doubled, 'latin1'))).toHaveLength(1001);
+    const nested = `]q\x00h\x00a.`;
+    const list = decodePickle(Buffer.from(nested, 'latin1')) as unknown[];
+    expect(list[0]).toBe(list);
+  });
+
+  test('with a thousand tensors over one storage is not read a thousand times', async () => {
+    const { bytes } = encodePickle({ kind: 'tensor', shape: [4096], data: new Float32Array(4096) });
+    const file = await openTorchFile(await torchFile('shared.pt', bytes, Buffer.alloc(16_384)));
+    if (!isStoredTensor(file.value)) throw new Error('no tensor');
+    const tensor = file.value;
+    const all = (async () => {
+      for (let i = 0; i < 1000; i++) await file.readFloats(tensor);
+    })();
+    await expect(all).rejects.toThrow('share their values many times over');
+    await file.close();
+  });
+
   test('a real torch pickle with any byte changed is read or refused, never a crash of another kind', async () => {
     const { bytes } = encodePickle(
       pyDict<FloatTensor>([

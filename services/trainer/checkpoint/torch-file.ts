@@ -16,6 +16,8 @@ export interface TorchFile {
 }
 
 const MAX_PICKLE_BYTES = 64 * 2 ** 20;
+/** Views of one storage are read one by one; tied weights share theirs, and a million tensors over one storage are a bomb. */
+const MAX_SHARING = 8;
 const ITEM_BYTES = Object.fromEntries(Object.values(storageTypes).map(({ dtype, bytes }) => [dtype, bytes])) as Record<
   TorchType,
   number
@@ -53,9 +55,15 @@ export async function openTorchFile(file: string): Promise<TorchFile> {
     const folder = zip.names.find((name) => /^[^/]+\/data\.pkl$/.test(name))?.replace('/data.pkl', '');
     if (folder === undefined) throw invalid(file, 'is a ZIP file but not one of torch.save: it has no data.pkl');
     await checkByteOrder(zip, folder, file);
+    const limit = MAX_SHARING * zip.names.reduce((sum, name) => sum + (zip.size(name) ?? 0), 0);
+    let read = 0;
     return {
       value: await readValue(zip, `${folder}/data.pkl`, file),
-      readFloats: (tensor) => readFloats(zip, folder, tensor, file),
+      readFloats: async (tensor) => {
+        read += tensor.elements * ITEM_BYTES[tensor.dtype];
+        if (read > limit) throw invalid(file, 'has tensors that share their values many times over');
+        return readFloats(zip, folder, tensor, file);
+      },
       close: () => zip.close(),
     };
   } catch (error) {

@@ -1,5 +1,8 @@
 import type { ZipEntry } from './zip-format.ts';
-import { END_BYTES, LOCAL_HEADER_BYTES } from './zip-format.ts';
+import { DEFLATED, END_BYTES, LOCAL_HEADER_BYTES } from './zip-format.ts';
+
+/** torch.save does not compress; compressed entries larger than this are more likely a bomb than a checkpoint. */
+const MAX_INFLATED_BYTES = 2 ** 30;
 
 /** Where the central directory lies, from the end of the file. */
 export interface DirectoryLocation {
@@ -54,7 +57,18 @@ export function parseDirectory(directory: Buffer, location: DirectoryLocation): 
     entries.set(entry.name, entry);
     at = next;
   }
+  refuseBomb([...entries.values()], location);
   return entries;
+}
+
+/** Entries that share their bytes, or inflate to more than any checkpoint's, make gigabytes of a small file. */
+function refuseBomb(entries: readonly ZipEntry[], location: DirectoryLocation): void {
+  const held = entries.reduce((sum, { compressedSize }) => sum + compressedSize, 0);
+  if (held > location.offset) throw new Error('is damaged: its entries overlap');
+  const inflated = entries.filter(({ method }) => method === DEFLATED).reduce((sum, { size }) => sum + size, 0);
+  if (inflated > MAX_INFLATED_BYTES) {
+    throw new Error(`has compressed entries of ${inflated} bytes in all; the limit is ${MAX_INFLATED_BYTES}`);
+  }
 }
 
 function parseCentral(directory: Buffer, at: number): { entry: ZipEntry; next: number } {
@@ -68,6 +82,7 @@ function parseCentral(directory: Buffer, at: number): { entry: ZipEntry; next: n
   const next = at + 46 + nameBytes + extraBytes + commentBytes;
   if (next > directory.length) throw new Error('has a damaged directory');
   const name = directory.toString('utf8', at + 46, at + 46 + nameBytes);
+  refuseOddEntry(name, directory.readUInt8(at + 5) === UNIX ? directory.readUInt32LE(at + 38) >>> 16 : 0);
   if (directory.readUInt16LE(at + 8) & 1) throw new Error(`has the encrypted entry ${JSON.stringify(name)}`);
 
   const wide = zip64Values(directory.subarray(at + 46 + nameBytes, at + 46 + nameBytes + extraBytes));
@@ -90,6 +105,18 @@ function parseCentral(directory: Buffer, at: number): { entry: ZipEntry; next: n
     },
     next,
   };
+}
+
+const UNIX = 3;
+const FILE_TYPE = 0o170000;
+const SYMBOLIC_LINK = 0o120000;
+
+/** Nothing is ever unpacked to disk; a name that would lead out of there is a sign of what the file was made for. */
+function refuseOddEntry(name: string, mode: number): void {
+  if ((mode & FILE_TYPE) === SYMBOLIC_LINK) throw new Error(`has the symbolic link ${JSON.stringify(name)}`);
+  if (/^[/\\]|^[A-Za-z]:|\\|\0|(^|\/)\.\.?(\/|$)/.test(name)) {
+    throw new Error(`has an entry with the name ${JSON.stringify(name)}, which leads elsewhere`);
+  }
 }
 
 function zip64Values(extra: Buffer): number[] {

@@ -14,8 +14,6 @@ export interface ZipFile {
 }
 
 const MAX_DIRECTORY_BYTES = 256 * 2 ** 20;
-/** torch.save does not compress; a compressed entry larger than this is more likely a bomb than a checkpoint. */
-const MAX_INFLATED_BYTES = 2 ** 30;
 
 /**
  * Opens a ZIP file, STORED or DEFLATE, with or without ZIP64. Sizes and offsets are checked against the file before they are used.
@@ -86,12 +84,6 @@ function checkSizes({ name, method, size, compressedSize }: ZipEntry, path: stri
   }
   if (method === STORED && size !== compressedSize)
     throw invalid(path, `is damaged: the entry ${JSON.stringify(name)} has two sizes`);
-  if (method === DEFLATED && size > MAX_INFLATED_BYTES) {
-    throw invalid(
-      path,
-      `has the compressed entry ${JSON.stringify(name)} of ${size} bytes; the limit is ${MAX_INFLATED_BYTES}`,
-    );
-  }
 }
 
 function inflate(stored: Buffer, entry: ZipEntry, path: string): Buffer {

@@ -74,7 +74,17 @@ describe('a ZIP file', () => {
     );
   });
 
-  test.each([
+  test('with a symbolic link in it is refused', async () => {
+    const data = Buffer.from('/etc/passwd');
+    const entry = { name: 'x', method: 0, crc: 0, compressedSize: data.length, size: data.length, offset: 0 };
+    const bytes = zipOf(entry, data);
+    const at = bytes.indexOf('PK\x01\x02', 0, 'latin1');
+    bytes.writeUInt8(3, at + 5);
+    bytes.writeUInt32LE((0o120777 << 16) >>> 0, at + 38);
+    await expect(readAll(await saved('link.zip', bytes))).rejects.toThrow('has the symbolic link "x"');
+  });
+
+  test.each<readonly [string, (entry: ZipEntry) => ZipEntry[], string]>([
     ['twice the same name', (e: ZipEntry) => [e, e], 'two entries named "x"'],
     [
       'an entry that reaches into the directory',
@@ -84,6 +94,19 @@ describe('a ZIP file', () => {
     ['another compression', (e: ZipEntry) => [{ ...e, method: 12 }], 'compression method 12'],
     ['a stored entry of two sizes', (e: ZipEntry) => [{ ...e, size: 2 }], 'has two sizes'],
     ['a huge compressed entry', (e: ZipEntry) => [{ ...e, method: 8, size: 2 ** 40 }], 'the limit is'],
+    [
+      'compressed entries that are huge together',
+      (e: ZipEntry) => [1, 2, 3].map((i) => ({ ...e, name: `x${i}`, method: 8, compressedSize: 1, size: 2 ** 29 })),
+      'bytes in all; the limit is',
+    ],
+    [
+      'entries that share their bytes',
+      (e: ZipEntry) => Array.from({ length: 50 }, (_, i) => ({ ...e, name: `x${i}` })),
+      'its entries overlap',
+    ],
+    ...['../x', '/etc/passwd', 'a/../../x', 'C:\\x', 'a\\b', 'a/./b', '..'].map(
+      (name) => [`the name ${name}`, (e: ZipEntry) => [{ ...e, name }], 'which leads elsewhere'] as const,
+    ),
   ])('with %s it is refused', async (_, change, message) => {
     const data = Buffer.from('data');
     const entry = { name: 'x', method: 0, crc: 0, compressedSize: data.length, size: data.length, offset: 0 };

@@ -5,6 +5,8 @@ export interface CheckpointLayout {
   readonly scheduler: string | null;
   readonly rng: string | null;
   readonly trainingState: string | null;
+  /** The Hugging Face Trainer's own, where there is no `training_state.json`. */
+  readonly trainerState: string | null;
   readonly trainingMetadata: string | null;
   readonly policyVersion: string | null;
   /** Directory of `tokenizer.json`, '' for the checkpoint itself. */
@@ -41,6 +43,7 @@ export function detectLayout(paths: Iterable<string>): CheckpointLayout | undefi
     scheduler: optional('scheduler.pt'),
     rng: optional('rng_state.json'),
     trainingState: optional('training_state.json'),
+    trainerState: optional('trainer_state.json'),
     trainingMetadata: optional('training_metadata.json'),
     policyVersion: optional('model_version.txt'),
     tokenizer: ['tokenizer', 'model', ''].find((folder) => present.has(within(folder, 'tokenizer.json'))) ?? null,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { detectLayout, newestCheckpoint } from './layout.ts';
+import { detectLayout, newestCheckpoint } from './checkpoint-layout.ts';
 
 const training = [
   'optimizer.pt',
@@ -24,6 +24,7 @@ describe('a checkpoint folder', () => {
       scheduler: 'scheduler.pt',
       rng: 'rng_state.json',
       trainingState: 'training_state.json',
+      trainerState: null,
       trainingMetadata: 'training_metadata.json',
       policyVersion: 'model_version.txt',
       tokenizer: 'tokenizer',
@@ -39,6 +40,7 @@ describe('a checkpoint folder', () => {
       scheduler: null,
       rng: null,
       trainingState: null,
+      trainerState: null,
       trainingMetadata: null,
       policyVersion: null,
       tokenizer: '',
