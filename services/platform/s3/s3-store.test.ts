@@ -36,6 +36,7 @@ describe('a request that fails', () => {
     ['500', refusal(500, 'InternalError')],
     ['503', refusal(503, 'SlowDown')],
     ['a proxy without XML', { status: 502, body: '<html>Bad Gateway</html>' }],
+    ['409 of a directory that is being removed', refusal(409, 'ExistingObjectIsDirectory')],
     ['409 of a concurrent write', refusal(409, 'ConditionalRequestConflict')],
   ])('is sent again after %s', async (_, failure) => {
     const { store, asked } = await storeThatAnswers((_asked, earlier) =>
