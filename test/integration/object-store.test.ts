@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { describeObjectStore } from '../../services/platform/object-store.contract.ts';
 import { UploadIncompleteError } from '../../services/platform/object-store.ts';
 import { cutFile, describeObjectTransfers, sendPart } from '../../services/platform/object-transfers.contract.ts';
@@ -69,6 +69,15 @@ describe.each([
       );
       expect(error.message).toMatch(remedy);
       expect(`${error.stack} ${JSON.stringify(error)} ${String(error.cause)}`).not.toContain(options.secretKey);
+    });
+
+    it('says what to do about a clock that is an hour off', async () => {
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+      try {
+        await expect(checkS3Store({ ...within(server), createBucket: false })).rejects.toThrow(/set both by NTP/);
+      } finally {
+        vi.useRealTimers();
+      }
     });
 
     it('takes an upload for complete only when the object has its bytes, not just its size', async () => {

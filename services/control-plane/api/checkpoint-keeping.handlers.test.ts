@@ -166,8 +166,12 @@ describe('retention on request', () => {
     await call('POST', '/checkpoint-10/pin');
     inUse = [{ run: RUN, attempt: 1, step: 20 }];
     await fixture.save(5);
+    fixture.attempts.close(RUN);
     fixture.attempts.start(RUN, { run: RUN, attempt: 1, step: 30 });
     await fixture.store.put(`runs/${RUN}/checkpoints/a1/checkpoint-35/optimizer.pt`, Buffer.from('half'));
+    // Files that nobody announced have their time from when they are first seen.
+    await call('POST', '/prune?dry_run=true');
+    fixture.pass(GRACE_MS);
     const asked = await call('POST', '/prune?dry_run=true');
     const { dry_run, keep, remove, sweep } = (await asked.json()) as RetentionReport;
     const said = (verdicts: { name: string; why: string }[]) => verdicts.map(({ name, why }) => `${name}: ${why}`);

@@ -52,6 +52,8 @@ const TRANSIENT_STATUS = new Set([408, 425, 429, 499, 500, 502, 503, 504, 520]);
 const TRANSIENT_CODES = new Set([
   // Answers.
   'ConditionalRequestConflict',
+  // versitygw, when a delete removes the empty directory that a write is about to use.
+  'ExistingObjectIsDirectory',
   'OperationAborted',
   'RequestTimeout',
   'SlowDown',

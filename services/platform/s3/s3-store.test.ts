@@ -36,6 +36,7 @@ describe('a request that fails', () => {
     ['500', refusal(500, 'InternalError')],
     ['503', refusal(503, 'SlowDown')],
     ['a proxy without XML', { status: 502, body: '<html>Bad Gateway</html>' }],
+    ['409 of a directory that is being removed', refusal(409, 'ExistingObjectIsDirectory')],
     ['409 of a concurrent write', refusal(409, 'ConditionalRequestConflict')],
   ])('is sent again after %s', async (_, failure) => {
     const { store, asked } = await storeThatAnswers((_asked, earlier) =>
@@ -219,10 +220,11 @@ describe('put of a stream', () => {
     ]);
   });
 
-  it('begins nothing for one that fails before its first byte is sent', async () => {
+  it('begins nothing for one that fails before its first byte is sent, and does not blame the store', async () => {
     const { store, asked } = await storeThatAnswers(() => ({ status: 200 }));
-    const broken = new Readable({ read: () => broken.destroy(new Error('the source is gone')) });
-    expect((await failed(store.put('k', { stream: broken, size: 5 }))).message).toBe('the source is gone');
+    const gone = Object.assign(new Error('the source is gone'), { code: 'ECONNRESET' });
+    const broken = new Readable({ read: () => broken.destroy(gone) });
+    expect(await failed(store.put('k', { stream: broken, size: 5 }))).toBe(gone);
     expect(asked).toEqual([]);
   });
 });

@@ -67,8 +67,19 @@ export function openS3Store(options: S3StoreOptions): ObjectStore & { transfers:
   return {
     async put(key, body) {
       const name = named(key);
-      const work = body instanceof Uint8Array ? put(name, asBuffer(body)) : putStream(name, body, { put, multipart });
-      await work.catch((error: unknown) => explain(error, key));
+      if (body instanceof Uint8Array) {
+        await put(name, asBuffer(body)).catch((error: unknown) => explain(error, key));
+        return;
+      }
+      // What the stream fails with is no fault of the store, though its code may be the same.
+      let ownError: unknown;
+      body.stream.once('error', (error) => {
+        ownError = error;
+      });
+      await putStream(name, body, { put, multipart }).catch((error: unknown) => {
+        if (error === ownError) throw error;
+        explain(error, key);
+      });
     },
     putIfAbsent: async (key, body) => putIfAbsent(key, asBuffer(body)).catch((error: unknown) => explain(error, key)),
     get: async (key) => get(key).catch((error: unknown) => explain(error, key)),
