@@ -165,6 +165,9 @@ describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', (
     await tandem.start();
     expect(await tandem.checkpoints(id)).toEqual(before);
     expect((await tandem.run(id)).status).toBe('succeeded');
-    expect(readFileSync(join(tandem.home, 'logs/control-plane.log'), 'utf8')).not.toContain(server.secretKey);
+    const logs = readdirSync(join(tandem.home, 'logs')).map((name) =>
+      readFileSync(join(tandem.home, 'logs', name), 'utf8'),
+    );
+    expect([tandem.serverLog(), ...logs].join('')).not.toContain(server.secretKey);
   });
 });

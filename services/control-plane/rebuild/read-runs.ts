@@ -8,6 +8,7 @@ import {
   checkpointOfKey,
   checkpointPrefix,
   manifestKey,
+  pinKey,
 } from '../checkpoints/checkpoint-keys.ts';
 import { readManifest } from '../checkpoints/commit-checkpoint.ts';
 import { type RunFile, runFileKey, runFileSchema } from '../runs/run-file.ts';
@@ -19,6 +20,8 @@ export interface StoredRuns {
   manifests: Map<string, Manifest[]>;
   /** Files without a manifest: of uploads and deletions that were cut short. */
   loose: CheckpointId[];
+  /** Checkpoints that users have pinned. */
+  pinned: CheckpointId[];
   /** What could not be used, each with where it is and what to do. */
   problems: string[];
 }
@@ -32,6 +35,7 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
   const described = new Set<string>();
   const committed = new Map<string, CheckpointId>();
   const seen = new Map<string, CheckpointId>();
+  const pinned: CheckpointId[] = [];
   for await (const { key } of store.list('runs/')) {
     const id = /^runs\/(run-[a-z0-9]{8})\//.exec(key)?.[1];
     if (id === undefined) continue;
@@ -41,6 +45,7 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
     if (checkpoint === null) continue;
     seen.set(checkpointPrefix(checkpoint), checkpoint);
     if (key === manifestKey(checkpoint)) committed.set(checkpointPrefix(checkpoint), checkpoint);
+    if (key === pinKey(checkpoint)) pinned.push(checkpoint);
   }
 
   const problems: string[] = [];
@@ -66,7 +71,7 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
   }
   const known = new Set(runs.map(({ id }) => id));
   const loose = [...seen].filter(([prefix, { run }]) => !committed.has(prefix) && known.has(run)).map(([, id]) => id);
-  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, loose, problems };
+  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, loose, pinned, problems };
 }
 
 /** Numbers of the attempts that have left files: records, or workspaces. */

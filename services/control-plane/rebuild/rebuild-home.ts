@@ -7,6 +7,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { createAttemptStore } from '../attempts/attempt.store.ts';
 import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
+import { createPinIndex } from '../checkpoints/pin-index.ts';
 import { createUploads } from '../checkpoints/uploads.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { openHomeFile } from '../home/home-file.ts';
@@ -119,6 +120,7 @@ async function fill({
     const events = createEventStore({ db, now });
     const attempts = createAttemptStore({ db });
     const checkpoints = createCheckpointIndex({ db });
+    const pins = createPinIndex({ db });
     const ended: string[] = [];
     const uploads = createUploads({ db });
     for (const file of found.runs) {
@@ -127,9 +129,10 @@ async function fill({
           file,
           tree: await findTree(file, { runs, trees }),
           manifests: found.manifests.get(file.id) ?? [],
+          pinned: found.pinned.filter(({ run }) => run === file.id),
           attempts: await attemptNumbers(home, file.id),
         },
-        { db, home, runs, attempts, events, records, checkpoints, now },
+        { db, home, runs, attempts, events, records, checkpoints, pins, now },
       );
       if (restored.ended) ended.push(file.id);
     }
