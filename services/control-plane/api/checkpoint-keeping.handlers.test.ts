@@ -3,7 +3,13 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Checkpoint, Manifest } from '../../contracts/checkpoint.ts';
 import type { RetentionReport } from '../../contracts/checkpoint-requests.ts';
-import { type CheckpointFixture, commitOf, openCheckpoints, RUN } from '../checkpoints/checkpoint.fixtures.ts';
+import {
+  type CheckpointFixture,
+  commitOf,
+  GRACE_MS,
+  openCheckpoints,
+  RUN,
+} from '../checkpoints/checkpoint.fixtures.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { createCheckpointHandlers } from './checkpoints.handlers.ts';
 import { ProblemError } from './problem-error.ts';
@@ -169,8 +175,6 @@ describe('retention on request', () => {
     fixture.attempts.close(RUN);
     fixture.attempts.start(RUN, { run: RUN, attempt: 1, step: 30 });
     await fixture.store.put(`runs/${RUN}/checkpoints/a1/checkpoint-35/optimizer.pt`, Buffer.from('half'));
-    // Files that nobody announced have their time from when they are first seen.
-    await call('POST', '/prune?dry_run=true');
     fixture.pass(GRACE_MS);
     const asked = await call('POST', '/prune?dry_run=true');
     const { dry_run, keep, remove, sweep } = (await asked.json()) as RetentionReport;

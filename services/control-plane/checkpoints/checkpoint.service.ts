@@ -361,8 +361,8 @@ export function createCheckpointService({
         for (const id of committed) await deleteCheckpoint({ store, uploads }, id, () => index.delete(id));
         for (const id of [...loose, ...uploads.list(run)]) await deleteFiles({ store, uploads }, id);
         index.deleteRun(run);
-        uploads.settleRun(run);
         pins.deleteRun(run);
+        uploads.settleRun(run);
         changed(run);
       }),
 
