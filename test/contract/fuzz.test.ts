@@ -60,6 +60,9 @@ beforeAll(async () => {
   const directory = join(bench.root, `.tandem/objects/runs/${live}/checkpoints/a1/checkpoint-5`);
   mkdirSync(directory, { recursive: true });
   writeFileSync(join(directory, 'optimizer.pt'), '0123456789');
+  mkdirSync(join(bench.root, 'old-run'));
+  writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), 'weights');
+  writeFileSync(join(bench.root, 'old-run/adapter_config.json'), '{"r": 4, "lora_alpha": 8}');
   const request = {
     operation: 'postCheckpoint',
     method: 'POST',
@@ -103,6 +106,7 @@ function known(parameter: string): readonly string[] {
 function sensible(operation: string): Record<string, unknown> | null {
   const common = { model: { name: 'model' }, data: { train_data: 'train.jsonl' } };
   if (operation === 'createRun') return common;
+  if (operation === 'importCheckpoints') return { path: 'old-run', spec: { method: 'sft', ...common } };
   if (operation === 'resumeRun') return { from: 'latest', overrides: {} };
   const files = [{ path: 'optimizer.pt', size: 10 }];
   if (operation === 'postUploads') return { step: 6, files };
