@@ -58,6 +58,9 @@ beforeAll(async () => {
   await reconcileUntil(wiring, () => wiring.service.get(live).attempts.at(-1)?.roles[0]?.pid != null);
   const identity = { run: live, attempt: 1, role: 'trainer', start: 1 } as const;
   token = ((await wiring.runtime.readFile(identity, TOKEN_FILE)) ?? '').trim();
+  mkdirSync(join(bench.root, 'old-run'));
+  writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), 'weights');
+  writeFileSync(join(bench.root, 'old-run/adapter_config.json'), '{"r": 4, "lora_alpha": 8}');
   // The newest one is needed by the run; the older ones can be deleted.
   for (const step of [3, 4, 5]) {
     const directory = join(bench.root, `.tandem/objects/runs/${live}/checkpoints/a1/checkpoint-${step}`);
@@ -118,6 +121,7 @@ function known(parameter: string): readonly string[] {
 function sensible(operation: string): Record<string, unknown> | null {
   const common = { model: { name: 'model' }, data: { train_data: 'train.jsonl' } };
   if (operation === 'createRun') return common;
+  if (operation === 'importCheckpoints') return { path: 'old-run', spec: { method: 'sft', ...common } };
   if (operation === 'resumeRun') return { from: 'latest', overrides: {} };
   const files = [{ path: 'optimizer.pt', size: 10 }];
   if (operation === 'postUploads') return { step: 6, files };
