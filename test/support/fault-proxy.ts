@@ -6,6 +6,8 @@ import {
   type ServerResponse,
 } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, type FaultRule, faultChooser } from './fault-rules.ts';
 import { requestName, type S3Operation, type S3Request, s3Request } from './s3-request.ts';
@@ -83,10 +85,8 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
       passed.once('response', resolve).on('error', reject);
     });
     answered.catch(() => undefined);
-    for await (const chunk of body) {
-      if (passed.destroyed) break;
-      if (!passed.write(chunk)) await Promise.race([drained(passed), answered.catch(() => undefined)]);
-    }
+    // A server that answers before it has read everything ends the pipe, not the request.
+    await pipeline(Readable.from(body), passed, { end: false }).catch(() => undefined);
     if (within) {
       passed.destroy();
       return cut(request);
@@ -117,11 +117,13 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (has('truncated')) body = firstBytes(body, Math.floor(length / 2));
     response.writeHead(reply.statusCode ?? 502, reply.rawHeaders);
     response.flushHeaders();
-    for await (const chunk of body) {
-      if (response.destroyed) break;
-      passage.down += chunk.length;
-      if (!response.write(chunk)) await drained(response);
-    }
+    const counted = async function* () {
+      for await (const chunk of body) {
+        passage.down += chunk.length;
+        yield chunk;
+      }
+    };
+    await pipeline(Readable.from(counted()), response, { end: false });
     if (has('truncated')) return void request.socket.end(() => request.socket.destroy());
     response.end();
   }
@@ -130,6 +132,8 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     const started = createServer((request, response) => {
       handle(request, response).catch(() => cut(request));
     });
+    // An idle connection that ends just as it is used again would be a fault that nobody asked for.
+    started.keepAliveTimeout = 600_000;
     started.on('connection', (socket: Socket) => {
       sockets.add(socket);
       socket.once('close', () => sockets.delete(socket)).on('error', () => undefined);
@@ -174,12 +178,6 @@ function cut(request: IncomingMessage): void {
 
 function s3Error(code: string): string {
   return `<?xml version="1.0" encoding="UTF-8"?><Error><Code>${code}</Code><Message>injected</Message></Error>`;
-}
-
-async function drained(stream: NodeJS.EventEmitter): Promise<void> {
-  await new Promise<void>((resolve) => {
-    for (const event of ['drain', 'close', 'error']) stream.once(event, resolve);
-  });
 }
 
 /** The body as the client sends it. Who stops reading leaves the connection as it is, to be reset. */
