@@ -60,6 +60,8 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
 
     const late = find('late');
     if (late) await sleep(late.milliseconds);
+    const act = find('act');
+    if (act?.when === 'before') await act.act();
     const reset = find('reset');
     if (reset?.when === 'before') return cut(request);
     const answer = find('answer');
@@ -93,6 +95,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     }
     passed.end();
     const reply = await answered;
+    if (act?.when === 'after') await act.act();
     if (find('lost reply')) {
       for await (const _ of reply);
       return cut(request);

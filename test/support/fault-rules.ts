@@ -15,7 +15,9 @@ export type Fault =
   | { kind: 'flipped'; of: 'request' | 'response' }
   | { kind: 'late'; milliseconds: number }
   /** Both bodies at so many bytes in a second. */
-  | { kind: 'slow'; bytesPerSecond: number };
+  | { kind: 'slow'; bytesPerSecond: number }
+  /** Something else is done first, a program killed for instance: before the server sees the request, or before its answer goes on. */
+  | { kind: 'act'; when: 'before' | 'after'; act: () => unknown };
 
 export interface FaultRule {
   fault: Fault;
