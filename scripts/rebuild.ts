@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { connectS3 } from '../services/control-plane/home/connect-s3.ts';
 import { HomeLockedError } from '../services/control-plane/home/home-lock.ts';
 import {
   RebuildRefusedError,
@@ -6,17 +8,29 @@ import {
   rebuildHome,
 } from '../services/control-plane/rebuild/rebuild-home.ts';
 import { readSettings } from '../services/control-plane/settings.ts';
+import { StartError } from '../services/control-plane/start-error.ts';
 import { createLogger } from '../services/platform/logger.ts';
-import { SettingsError } from '../services/platform/settings.ts';
+import { SettingsError, withEnvFile } from '../services/platform/settings.ts';
 
-/** `./scripts/rebuild.sh [--replace]`: a database from everything else in TANDEM_HOME. */
+/** `./scripts/rebuild.sh [--replace]`: a database from everything else in TANDEM_HOME, and the object store. */
 try {
   const { values } = parseArgs({ options: { replace: { type: 'boolean', default: false } } });
-  const { home } = readSettings(process.env, process.cwd());
+  const environment = withEnvFile(process.env, join(process.cwd(), '.env'));
+  const { home, s3 } = readSettings(environment, process.cwd());
   const log = createLogger({ level: 'warn' });
-  report(home, await rebuildHome({ home, replace: values.replace, now: Date.now, log }));
+  const rebuilt = await rebuildHome({
+    home,
+    s3,
+    connect: (store) => connectS3(store, log),
+    replace: values.replace,
+    now: Date.now,
+    log,
+  });
+  report(home, rebuilt);
 } catch (error) {
-  const known = [HomeLockedError, RebuildRefusedError, SettingsError, TypeError].some((kind) => error instanceof kind);
+  const known = [HomeLockedError, RebuildRefusedError, SettingsError, StartError, TypeError].some(
+    (kind) => error instanceof kind,
+  );
   process.stderr.write(`rebuild: ${known ? (error as Error).message : (error as Error).stack}\n`);
   process.exitCode = error instanceof TypeError || error instanceof SettingsError ? 64 : 69;
 }

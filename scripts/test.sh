@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -65,6 +65,25 @@ find_schemathesis() {
     missing+=('schemathesis: python3 with venv could not install it from PyPI; its tests are skipped')
   fi
 }
+
+# Two S3 servers, since what one of them does the standard need not say. MinIO's tags are no versions to Go: this is RELEASE.2025-09-07T16-13-09Z.
+find_minio() { find_go_program minio TANDEM_MINIO github.com/minio/minio@v0.0.0-20250907161309-07c3a429bfed; }
+find_versitygw() { find_go_program versitygw TANDEM_VERSITYGW github.com/versity/versitygw/cmd/versitygw@v1.8.0; }
+
+# Neither comes as a package. A binary in the cache that is of another version is built anew; one that is named by the variable is taken as it is.
+find_go_program() {
+  local name="$1" variable="$2" module="$3" binary="${!2:-$cache/$1/$1}"
+  if [[ -z "${!variable:-}" ]] && command -v go >/dev/null && ! is_of_version "$binary" "${module##*@}"; then
+    GOBIN="$cache/$name" CGO_ENABLED=0 go install "$module" >"$results/$name.log" 2>&1 || tail -n 5 "$results/$name.log"
+  fi
+  if [[ -x "$binary" ]]; then
+    export "$variable=$binary"; echo "$name: $binary"
+  else
+    missing+=("$name: $variable names no program, and \`go install $module\` gave none; the tests against it are skipped")
+  fi
+}
+
+is_of_version() { [[ -x "$1" ]] && go version -m "$1" 2>/dev/null | grep -qF "$2"; }
 
 require_tools() {
   local line name failed=0

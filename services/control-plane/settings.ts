@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
@@ -24,6 +25,24 @@ export interface Settings {
   stopDeadlineMs: number;
   /** An inference server of the user's own, for all runs. */
   vllmApiBase: string | null;
+  /** Where checkpoints lie; null: as files below the home. */
+  s3: S3Settings | null;
+  /** How long files that no manifest makes a checkpoint are left alone. */
+  sweepGraceMs: number;
+}
+
+/** An S3 store. The secret comes from its variable or from the file that `..._FILE` names, and goes nowhere else. */
+export interface S3Settings {
+  endpoint: string;
+  bucket: string;
+  accessKey: string;
+  secretKey: string;
+  region: string;
+  /** All keys begin with it; empty for the whole bucket. */
+  prefix: string;
+  /** Where people reach the store; null: they get the bytes from the API. */
+  publicUrl: string | null;
+  createBucket: boolean;
 }
 
 const flag = (text: string) => z.stringbool({ error: `must be true or false, as in ${text}` });
@@ -40,6 +59,31 @@ const list = (separator: string) =>
       .map((item) => item.trim())
       .filter((item) => item !== ''),
   );
+
+const storeUrl = z.url({
+  protocol: /^https?$/,
+  error: 'must be a URL such as http://127.0.0.1:9000, without a path',
+});
+const s3Environment = {
+  TANDEM_S3_ENDPOINT: storeUrl.optional(),
+  TANDEM_S3_BUCKET: z
+    .string()
+    .regex(
+      /^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$/,
+      'must be a bucket name: 3 to 63 lower-case letters, digits, dots and hyphens',
+    )
+    .default('tandem'),
+  TANDEM_S3_ACCESS_KEY: z.string().optional(),
+  TANDEM_S3_SECRET_KEY: z.string().optional(),
+  TANDEM_S3_SECRET_KEY_FILE: z.string().optional(),
+  TANDEM_S3_REGION: z.string().default('us-east-1'),
+  TANDEM_S3_PREFIX: z
+    .string()
+    .regex(/^([A-Za-z0-9_-][A-Za-z0-9._-]*\/)+$/, 'must be a path that ends with a slash, such as team-a/')
+    .default(''),
+  TANDEM_S3_PUBLIC_URL: storeUrl.optional(),
+  TANDEM_S3_CREATE_BUCKET: flag('TANDEM_S3_CREATE_BUCKET=true').default(false),
+};
 
 const environmentSchema = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
@@ -63,6 +107,8 @@ const environmentSchema = z.object({
   TANDEM_START_TIMEOUT: wholeNumber(1, 86_400).default(600),
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
+  TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
+  ...s3Environment,
 });
 
 /**
@@ -97,7 +143,45 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
+    s3: readS3(env, cwd),
+    sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
   };
+}
+
+function readS3(env: z.output<typeof environmentSchema>, cwd: string): S3Settings | null {
+  const endpoint = env.TANDEM_S3_ENDPOINT;
+  if (endpoint === undefined) return null;
+  const accessKey = env.TANDEM_S3_ACCESS_KEY;
+  const secretKey =
+    env.TANDEM_S3_SECRET_KEY ?? readSecret('TANDEM_S3_SECRET_KEY_FILE', env.TANDEM_S3_SECRET_KEY_FILE, cwd);
+  if (accessKey === undefined || secretKey === undefined) {
+    throw new SettingsError(
+      'TANDEM_S3_ENDPOINT: needs TANDEM_S3_ACCESS_KEY, and TANDEM_S3_SECRET_KEY or TANDEM_S3_SECRET_KEY_FILE; set them, or unset TANDEM_S3_ENDPOINT to keep checkpoints as files',
+    );
+  }
+  return {
+    endpoint,
+    bucket: env.TANDEM_S3_BUCKET,
+    accessKey,
+    secretKey,
+    region: env.TANDEM_S3_REGION,
+    prefix: env.TANDEM_S3_PREFIX,
+    publicUrl: env.TANDEM_S3_PUBLIC_URL ?? null,
+    createBucket: env.TANDEM_S3_CREATE_BUCKET,
+  };
+}
+
+function readSecret(variable: string, path: string | undefined, cwd: string): string | undefined {
+  if (path === undefined) return undefined;
+  let text: string;
+  try {
+    text = readFileSync(resolve(cwd, path), 'utf8').trim();
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    throw new SettingsError(`${variable}: ${path} cannot be read (${code}); name a file that holds the key alone`);
+  }
+  if (text === '') throw new SettingsError(`${variable}: ${path} is empty; name a file that holds the key alone`);
+  return text;
 }
 
 /** The agent API listens on this machine only: roles are its processes. */

@@ -2,8 +2,10 @@ import { join } from 'node:path';
 import { openDatabase } from '../platform/database.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createListener } from './api/listener.ts';
+import { connectS3 } from './home/connect-s3.ts';
 import { openHomeFile, saveHomeFile } from './home/home-file.ts';
 import { lockHome } from './home/home-lock.ts';
+import { openObjects } from './home/open-objects.ts';
 import { requireCreatable, requireWritable } from './home/require-writable.ts';
 import { closeServer, hostInUrl, listen } from './listen.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
@@ -66,10 +68,18 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const log = createLogger({
     level: 'info',
     file: { directory: join(home, 'logs'), name: 'control-plane' },
-    env: environment,
+    // A key that came from a file is none of the environment's.
+    env: { ...environment, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
   });
   closers.push(() => log.close());
-  const homeFile = await openHomeFile(home);
+  const { store, homeFile } = await openObjects({
+    home,
+    homeFile: await openHomeFile(home),
+    s3: settings.s3,
+    connect: (s3) => connectS3(s3, log),
+    steady: () => performance.now(),
+    log,
+  });
   const db = openDatabase({ path: join(home, 'tandem.db'), migrations });
   closers.push(() => db.close());
 
@@ -83,6 +93,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     programs,
     limits: { ...LIMITS, startTimeoutMs: settings.startTimeoutMs, stopDeadlineMs: settings.stopDeadlineMs },
     db,
+    store,
     runtime: createProcessRuntime({ work: join(home, 'work'), kept: join(home, 'output'), environment, now }),
     isHealthy,
     agentUrl: () => agentUrl,

@@ -4,7 +4,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type Database, openDatabase } from '../platform/database.ts';
+import { openFileStore } from '../platform/file-store.ts';
 import { createLogger } from '../platform/logger.ts';
+import type { ObjectStore } from '../platform/object-store.ts';
 import { removeTree } from '../platform/testing/remove-tree.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
 import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
@@ -30,6 +32,8 @@ export interface OpenOptions {
   steady?: () => number;
   wrapDatabase?: (db: Database) => Database;
   wrapRuntime?: (runtime: Runtime) => Runtime;
+  /** Files below the home by default. */
+  store?: ObjectStore;
 }
 
 /** Shell functions for scripts that play a trainer: `record <json after n and time>` appends to the spool. */
@@ -62,7 +66,7 @@ export async function createTestBench(): Promise<TestBench> {
     }),
     script: (role, text) => writeFileSync(path(`${role}.sh`), text),
     read: (name) => readFileSync(path(name), 'utf8'),
-    open: async ({ environment = {}, now = Date.now, steady, wrapDatabase, wrapRuntime } = {}) => {
+    open: async ({ environment = {}, now = Date.now, steady, wrapDatabase, wrapRuntime, store } = {}) => {
       const settings = readSettings(environment, root);
       mkdirSync(settings.home, { recursive: true });
       const db = openDatabase({ path: join(settings.home, 'tandem.db'), migrations });
@@ -90,6 +94,7 @@ export async function createTestBench(): Promise<TestBench> {
           inferenceWindowMs: 600_000,
         },
         db: usedDb,
+        store: store ?? openFileStore(join(settings.home, 'objects')),
         runtime: usedRuntime,
         isHealthy: async (url) => (await fetch(url)).ok,
         agentUrl: () => 'http://127.0.0.1:1',

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
-import { openFileStore } from '../platform/file-store.ts';
 import type { Logger } from '../platform/logger.ts';
+import type { ObjectStore } from '../platform/object-store.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
@@ -51,6 +51,7 @@ export interface WiringOptions {
   programs: Programs;
   limits: Limits;
   db: Database;
+  store: ObjectStore;
   runtime: Runtime;
   /** Whether a server answers its health check. */
   isHealthy: (url: string) => Promise<boolean>;
@@ -82,8 +83,9 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, runtime, agentUrl, now, log } = options;
-  const { home, outputs, dataRoots, slots, stopDeadlineMs } = settings;
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+    options;
+  const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
   let checking: Promise<void> = Promise.resolve();
@@ -92,7 +94,6 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   let since = now();
   let adopted: number | null = null;
 
-  const store = openFileStore(join(home, 'objects'));
   const events = createEventStore({ db, now });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
@@ -106,7 +107,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
   const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
-  const checkpoints = createCheckpointService({ db, store, attempts, events, now, log });
+  const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });

@@ -97,7 +97,8 @@ async function startServer(
   const port = await freePort();
   const place: Place = { port, data, directory, accessKey: `test-${name}`, secretKey: 'secret-of-the-tests' };
   const { command, env } = describe(place);
-  const client = new Client({ ...place, endPoint: '127.0.0.1', useSSL: false, region: REGION });
+  const retryOptions = { disableRetry: true };
+  const client = new Client({ ...place, endPoint: '127.0.0.1', useSSL: false, region: REGION, retryOptions });
   let child: ChildProcess | undefined;
 
   async function start(): Promise<void> {

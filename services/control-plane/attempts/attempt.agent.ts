@@ -8,6 +8,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { retentionRules } from '../checkpoints/retention.ts';
 import type { RecordService } from '../records/record.service.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
@@ -20,7 +21,7 @@ export interface AgentOptions {
   runs: Pick<RunStore, 'get' | 'startsFrom'>;
   attempts: Pick<AttemptStore, 'get'>;
   records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
-  checkpoints: Pick<CheckpointService, 'candidates' | 'requestUpload' | 'commit' | 'prune'>;
+  checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'prune'>;
   runtime: Pick<Runtime, 'sharedDirectory'>;
   runBaselineEval: boolean;
   verbose: boolean;
@@ -46,7 +47,7 @@ export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperat
   return {
     getAttemptSpec: async ({ params }) => {
       const { run, attempt } = requireOpen(params.id, options);
-      return { status: 200, body: specOf(run, attempt, options) };
+      return { status: 200, body: await specOf(run, attempt, options) };
     },
 
     postRecords: async ({ params, body }) => {
@@ -90,7 +91,7 @@ function wantOf(run: RunRow, attempt: AttemptRow): { want: Want; deadline: strin
   return { want: 'stop', deadline: deadlines.length === 0 ? null : new Date(Math.min(...deadlines)).toISOString() };
 }
 
-function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): AttemptSpec {
+async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): Promise<AttemptSpec> {
   const { spec } = run;
   return {
     run: run.id,
@@ -102,7 +103,7 @@ function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): Attemp
     val_data: run.val_data,
     adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
     inference_url: run.method === 'grpo' ? attempt.inference_url : null,
-    resume: attemptCandidates(attempt, options.checkpoints),
+    resume: await options.checkpoints.withLinks(attemptCandidates(attempt, options.checkpoints)),
     baseline: options.records.baseline(run.id) ?? parentBaseline(run, options),
     run_baseline_eval: spec.training.run_baseline_eval ?? options.runBaselineEval,
     verbose: spec.logging.verbose ?? options.verbose,
@@ -118,7 +119,7 @@ function parentBaseline(run: RunRow, { records }: AgentOptions) {
 /** The checkpoint is committed; that older ones stay for a while must not look like a failed commit. */
 async function pruneQuietly(run: RunRow, { runs, checkpoints, log }: AgentOptions): Promise<void> {
   try {
-    await checkpoints.prune(run.id, { limit: run.spec.training.save_total_limit, protect: runs.startsFrom(run.id) });
+    await checkpoints.prune(run.id, { rules: retentionRules(run.spec), protect: runs.startsFrom(run.id) });
   } catch (error) {
     log.error('Old checkpoints could not be deleted.', { run: run.id, error });
   }

@@ -9,10 +9,12 @@ export function viewCheckpoints({
   run,
   manifests,
   lineage,
+  attemptOf,
 }: {
   run: string;
   manifests: readonly Manifest[];
   lineage: readonly LineageLink[];
+  attemptOf: (run: string, attempt: number) => { resumed_from: string | null } | undefined;
 }): Checkpoint[] {
   const line = onLineage(manifests, lineage);
   const named = ALIASES.map((alias) => [alias, resolveName(alias, { run, manifests, lineage })] as const);
@@ -34,7 +36,7 @@ export function viewCheckpoints({
       created_at: manifest.created_at,
       metrics: manifest.metrics,
       pinned: false,
-      parent: null,
+      parent: attemptOf(run, manifest.attempt)?.resumed_from ?? null,
       files: manifest.files,
     }));
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointFixture, commitOf, openCheckpoints, RUN } from './checkpoint.fixtures.ts';
+import { type CheckpointFixture, commitOf, newest, openCheckpoints, RUN } from './checkpoint.fixtures.ts';
 import { checkpointPrefix, manifestKey } from './checkpoint-keys.ts';
-import { findCommitted } from './delete-checkpoint.ts';
+import { surveyCheckpoints } from './survey.ts';
 
 /** A kill of the control plane at every call it makes to the store, before the call takes effect and after. */
 
@@ -65,7 +65,7 @@ async function killEverywhere(
 /** Index and store agree, and every checkpoint there is has all its files. */
 async function expectSound({ checkpoints, store }: CheckpointFixture): Promise<void> {
   const listed = checkpoints.list(RUN);
-  const stored = await findCommitted(store, RUN);
+  const { committed: stored } = await surveyCheckpoints(store, RUN);
   expect(listed.map(({ attempt, step }) => `${attempt}/${step}`).sort()).toEqual(
     stored.map(({ attempt, step }) => `${attempt}/${step}`).sort(),
   );
@@ -98,10 +98,10 @@ describe('a kill at any point', () => {
       async (fixture) => {
         for (const step of [10, 20, 30, 40]) await fixture.save(step);
       },
-      (fixture, view) => fixture.over(view).prune(RUN, { limit: 2 }),
+      (fixture, view) => fixture.over(view).prune(RUN, newest(2)),
       async ({ checkpoints, store, attempts, events }) => {
         attempts.close(RUN);
-        await checkpoints.prune(RUN, { limit: 2 });
+        await checkpoints.prune(RUN, newest(2));
         expect(checkpoints.list(RUN).map(({ step }) => step)).toEqual([40, 30]);
         const left = new Set<string>();
         for await (const { key } of store.list('')) left.add(key.split('/').slice(0, -1).join('/'));

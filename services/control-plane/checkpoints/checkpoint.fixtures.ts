@@ -14,10 +14,19 @@ import { type CheckpointService, createCheckpointService } from './checkpoint.se
 import { checkpointTables } from './checkpoint.tables.ts';
 import { checkpointPrefix } from './checkpoint-keys.ts';
 import { lineageOf, type ResumedAttempt } from './lineage.ts';
+import type { RetentionRules } from './retention.ts';
+import type { AttemptSpan } from './sweep.ts';
+import { uploadTables } from './upload.tables.ts';
 
 /** For tests: manifests by hand, and a service over a store and a database of its own. */
 export const RUN = 'run-aaaaaaaa';
+export const GRACE_MS = 3_600_000;
 export const quietLog = createLogger({ level: 'error', terminal: null });
+
+/** The newest so many, and the best. */
+export const newest = (limit: number): { rules: RetentionRules } => ({
+  rules: { limit, keepBest: 1, keepEvery: null },
+});
 
 export const contentOf = (step: number, path: string) => Buffer.from(`${path} of step ${step}`.repeat(3));
 
@@ -64,9 +73,16 @@ export function manifestOf(
 }
 
 /** The attempts of runs, as far as checkpoints need them. */
-export function fakeAttempts() {
-  const rows: (ResumedAttempt & { run: string; number: number; open: boolean })[] = [];
+export function fakeAttempts(now: () => number = () => 0) {
+  const rows: (ResumedAttempt &
+    AttemptSpan & { run: string; number: number; open: boolean; resumed_from: string | null })[] = [];
   const get = (run: string, number: number) => rows.find((row) => row.run === run && row.number === number);
+  const close = (run: string): void => {
+    for (const row of rows) {
+      if (row.run !== run || !row.open) continue;
+      Object.assign(row, { open: false, ended_at: now() });
+    }
+  };
   return {
     get,
     open: (run: string) => rows.findLast((row) => row.run === run && row.open),
@@ -78,21 +94,22 @@ export function fakeAttempts() {
     },
     /** Closes the attempt before, if any, and opens the next. */
     start(run: string, from: { run: string; attempt: number; step: number } | null = null): number {
-      for (const row of rows) if (row.run === run) row.open = false;
+      close(run);
       const number = rows.filter((row) => row.run === run).length + 1;
       rows.push({
         run,
         number,
         open: true,
+        opened_at: now(),
+        ended_at: null,
+        resumed_from: from && `${from.run}/a${from.attempt}/checkpoint-${from.step}`,
         resumed_run: from?.run ?? null,
         resumed_attempt: from?.attempt ?? null,
         resumed_step: from?.step ?? null,
       });
       return number;
     },
-    close(run: string): void {
-      for (const row of rows) if (row.run === run) row.open = false;
-    },
+    close,
   };
 }
 
@@ -108,16 +125,20 @@ export interface CheckpointFixture {
   save(step: number, purposes?: CheckpointPurpose[], change?: Partial<CheckpointCommit>): Promise<Manifest>;
   /** Uploads alone. */
   upload(step: number): Promise<void>;
+  /** Lets that much time pass. */
+  pass(ms: number): void;
   close(): void;
 }
 
-export function openCheckpoints(run = RUN): CheckpointFixture {
+/** Over a directory, unless another store is given. */
+export function openCheckpoints(run = RUN, given?: ObjectStore): CheckpointFixture {
   const home = mkdtempSync(join(tmpdir(), 'tandem-checkpoints-'));
-  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables] });
-  const store = openFileStore(join(home, 'objects'));
-  const attempts = fakeAttempts();
-  const events: NewEvent[] = [];
+  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables, uploadTables] });
+  const store = given ?? openFileStore(join(home, 'objects'));
   let clock = Date.UTC(2026, 10, 20);
+  const now = () => (clock += 1000);
+  const attempts = fakeAttempts(now);
+  const events: NewEvent[] = [];
   const over = (view: ObjectStore) =>
     createCheckpointService({
       db,
@@ -137,7 +158,8 @@ export function openCheckpoints(run = RUN): CheckpointFixture {
           };
         },
       },
-      now: () => (clock += 1000),
+      sweepGraceMs: GRACE_MS,
+      now,
       log: quietLog,
     });
   const checkpoints = over(store);
@@ -159,6 +181,9 @@ export function openCheckpoints(run = RUN): CheckpointFixture {
     save: async (step, purposes, change) => {
       await upload(step);
       return checkpoints.commit({ run, attempt: current() }, commitOf(step, purposes, change));
+    },
+    pass: (ms) => {
+      clock += ms;
     },
     close: () => {
       db.close();

@@ -4,7 +4,15 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestSchema } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointFixture, commitOf, contentOf, openCheckpoints, RUN } from './checkpoint.fixtures.ts';
+import {
+  type CheckpointFixture,
+  commitOf,
+  contentOf,
+  GRACE_MS,
+  newest,
+  openCheckpoints,
+  RUN,
+} from './checkpoint.fixtures.ts';
 import { foreignCandidate } from './checkpoint.service.ts';
 
 let fixture: CheckpointFixture;
@@ -181,36 +189,40 @@ describe('prune', () => {
   it('deletes what the limit does not keep, from the store too, and says so', async () => {
     for (const step of [10, 20, 30]) await fixture.save(step, step === 10 ? ['step', 'best'] : ['step']);
     await fixture.save(40);
-    await fixture.checkpoints.prune(RUN, { limit: 1 });
+    await fixture.checkpoints.prune(RUN, newest(1));
     expect(fixture.checkpoints.list(RUN).map(({ name }) => name)).toEqual(['checkpoint-40', 'checkpoint-10']);
     expect(readdirSync(join(fixture.home, 'objects/runs', RUN, 'checkpoints/a1')).sort()).toEqual([
       'checkpoint-10',
       'checkpoint-40',
     ]);
     expect(eventNames().slice(-2)).toEqual([
-      'checkpoint_deleted: Checkpoint deleted: a1/checkpoint-20 (save_total_limit 1)',
-      'checkpoint_deleted: Checkpoint deleted: a1/checkpoint-30 (save_total_limit 1)',
+      'checkpoint_deleted: Checkpoint deleted: a1/checkpoint-20 (not among the newest 1 (save_total_limit), and no other rule keeps it)',
+      'checkpoint_deleted: Checkpoint deleted: a1/checkpoint-30 (not among the newest 1 (save_total_limit), and no other rule keeps it)',
     ]);
   });
 
   it('keeps what others start from', async () => {
     for (const step of [10, 20, 30]) await fixture.save(step);
-    await fixture.checkpoints.prune(RUN, { limit: 1, protect: [{ run: RUN, attempt: 1, step: 10 }] });
+    await fixture.checkpoints.prune(RUN, { ...newest(1), protect: [{ run: RUN, attempt: 1, step: 10 }] });
     expect(fixture.checkpoints.list(RUN).map(({ step }) => step)).toEqual([30, 10]);
   });
 
-  it('removes unfinished uploads of ended attempts, temporary files too, and leaves those of the open one', async () => {
+  it('removes unfinished uploads of attempts that ended a while ago, temporary files too, and leaves the newest of the open one', async () => {
     await fixture.upload(10);
     mkdirSync(directory(1, 15), { recursive: true });
     writeFileSync(join(directory(1, 15), '.tmp-optimizer.pt-ab12'), 'half');
     fixture.attempts.start(RUN);
     await fixture.upload(20);
-    await fixture.checkpoints.prune(RUN, { limit: 5 });
+    await fixture.checkpoints.prune(RUN, newest(5));
+    expect(existsSync(directory(1, 15))).toBe(true);
+    fixture.pass(GRACE_MS);
+    await fixture.checkpoints.prune(RUN, newest(5));
     expect(existsSync(directory(1, 10))).toBe(false);
     expect(existsSync(directory(1, 15))).toBe(false);
     expect(existsSync(directory(2, 20))).toBe(true);
     fixture.attempts.close(RUN);
-    await fixture.checkpoints.prune(RUN, { limit: 5 });
+    fixture.pass(GRACE_MS);
+    await fixture.checkpoints.prune(RUN, newest(5));
     expect(existsSync(directory(2, 20))).toBe(false);
   });
 });

@@ -1,8 +1,9 @@
 import type { Readable } from 'node:stream';
-import type { ResumeCandidate, UploadReply } from '../../contracts/agent-operations.ts';
+import type { ResumeCandidate, UploadFile, UploadReply } from '../../contracts/agent-operations.ts';
 import type { Checkpoint, CheckpointCommit, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { Database } from '../../platform/database.ts';
+import { eachLimited } from '../../platform/each-limited.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ByteRange, ObjectStore } from '../../platform/object-store.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
@@ -13,9 +14,14 @@ import { createCheckpointIndex } from './checkpoint-index.ts';
 import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint } from './checkpoint-keys.ts';
 import { viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
-import { deleteCheckpoint, findCommitted, sweepFiles } from './delete-checkpoint.ts';
+import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
+import { type FetchOptions, fetchFile } from './fetch-file.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
-import { planRetention, type RetentionPlan, shownCheckpoints } from './retention.ts';
+import { planUploads, refuseOddKeys } from './request-upload.ts';
+import { planRetention, type RetentionPlan, type RetentionRules, shownCheckpoints } from './retention.ts';
+import { type Survey, surveyCheckpoints } from './survey.ts';
+import { type AttemptSpan, planSweep, type SweepVerdict } from './sweep.ts';
+import { createUploads } from './uploads.ts';
 
 /** An attempt that talks to the control plane. */
 export interface AttemptRef {
@@ -24,11 +30,11 @@ export interface AttemptRef {
 }
 
 export interface CheckpointService {
-  /** Where the files of a checkpoint go. Throws attempt-closed, or conflict when that step is committed already. */
-  requestUpload(
-    by: AttemptRef,
-    upload: { step: number; files: readonly Pick<CheckpointFile, 'path' | 'size'>[] },
-  ): Promise<UploadReply>;
+  /**
+   * Where the files of a checkpoint go, and what of them is still to be sent. Throws attempt-closed, conflict when that step is committed already, or
+   * invalid-request for files that cannot be stored.
+   */
+  requestUpload(by: AttemptRef, upload: { step: number; files: readonly UploadFile[] }): Promise<UploadReply>;
   /** Makes uploaded files a checkpoint. Throws attempt-closed, checkpoint-unusable, conflict. Repeating it answers the same. */
   commit(by: AttemptRef, commit: CheckpointCommit): Promise<Manifest>;
   /** The run's own checkpoints, newest first. */
@@ -36,18 +42,26 @@ export interface CheckpointService {
   /** What a name means: `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, `a<attempt>/checkpoint-<step>` any of the run. */
   resolve(run: string, name: string): Manifest | undefined;
   /**
-   * Checkpoints to start from, best choice first: what `from` means, then older ones on its lineage for the case that it does not verify.
+   * Checkpoints to start from, best choice first: what `from` means, then a few older ones on its lineage for the case that it does not verify.
    * Empty when `latest` means none; throws checkpoint-unusable when another name means none.
    */
   candidates(run: string, from: string): ResumeCandidate[];
+  /** The same with URLs that their files are fetched from, where the store is no directory; they hold for `LINK_SECONDS`. */
+  withLinks(candidates: readonly ResumeCandidate[]): Promise<ResumeCandidate[]>;
   /** What the run's tree shows: the newest `limit` step checkpoints, the best and the final one. */
   shown(run: string, limit: number): { steps: Manifest[]; best: Manifest | undefined; final: Manifest | undefined };
   /** The directory of a checkpoint's files, where the store is a file system. */
   directory(checkpoint: CheckpointId): string | null;
+  /** Puts one of its files somewhere on this machine; see `fetchFile` of `fetch-file.ts`. */
+  fetchFile(checkpoint: CheckpointId, file: CheckpointFile, to: string, options: FetchOptions): Promise<void>;
   /** Bytes of one of its files. */
   read(checkpoint: CheckpointId, path: string, range?: ByteRange): Readable;
-  /** Deletes what `save_total_limit` and `protect` do not keep, and files that no manifest makes a checkpoint. */
-  prune(run: string, options: { limit: number; protect?: readonly CheckpointId[] }): Promise<RetentionPlan>;
+  /** Deletes what no rule keeps, and files that no manifest makes a checkpoint. Both are decided by what the store holds at that moment. */
+  prune(run: string, options: PruneOptions): Promise<PruneReport>;
+  /** What `prune` would do now. */
+  planPrune(run: string, options: PruneOptions): Promise<PruneReport>;
+  /** Deletes files without a manifest whose time has come, of all runs; those of a run that fails are left for the next time. */
+  sweep(): Promise<void>;
   /** Brings the index in line with the manifests in the store; to be called at start for every run that is not ended. */
   rebuild(run: string): Promise<void>;
   /** Deletes every checkpoint of a run. */
@@ -56,15 +70,35 @@ export interface CheckpointService {
   subscribe(run: string, listener: () => void): () => void;
 }
 
+export interface PruneOptions {
+  rules: RetentionRules;
+  /** What runs start or resume from. */
+  protect?: readonly CheckpointId[];
+  /** What users have pinned. */
+  pinned?: readonly CheckpointId[];
+}
+
+export interface PruneReport extends RetentionPlan {
+  sweep: SweepVerdict[];
+}
+
+/** How long links to the files of a checkpoint hold. */
+export const LINK_SECONDS = 12 * 3600;
+/** Older checkpoints that are offered for the case that the chosen one is damaged. */
+const OLDER_CANDIDATES = 4;
+const CANDIDATES_AT_ONCE = 2;
+
 export interface CheckpointServiceOptions {
   db: Database;
   store: ObjectStore;
   attempts: {
     open(run: string): { number: number } | undefined;
-    get(run: string, attempt: number): ResumedAttempt | undefined;
+    get(run: string, attempt: number): (ResumedAttempt & AttemptSpan & { resumed_from: string | null }) | undefined;
     lineage(run: string): LineageLink[];
   };
   events: Pick<EventStore, 'append'>;
+  /** How long files without a manifest are left alone, in milliseconds; see `planSweep`. */
+  sweepGraceMs: number;
   now: () => number;
   log: Logger;
 }
@@ -74,10 +108,12 @@ export function createCheckpointService({
   store,
   attempts,
   events,
+  sweepGraceMs,
   now,
   log,
 }: CheckpointServiceOptions): CheckpointService {
   const index = createCheckpointIndex({ db });
+  const uploads = createUploads({ db });
   const serial = serialByKey();
   const listeners = new Map<string, Set<() => void>>();
   const changed = (run: string) => {
@@ -132,35 +168,94 @@ export function createCheckpointService({
     urls: null,
   });
 
+  /** Brings the index in line with what has a manifest. */
+  const reconcile = async (run: string, { committed }: Survey) => {
+    for (const id of committed) {
+      if (index.has(id)) continue;
+      try {
+        const manifest = await readManifest(store, id);
+        if (manifest !== null) enter(manifest);
+      } catch (error) {
+        if (!(error instanceof ProblemError)) throw error;
+        log.error('A checkpoint cannot be used.', { checkpoint: checkpointLabel(id), error });
+      }
+    }
+    for (const known of index.list(run)) {
+      if (!committed.some((id) => isSameCheckpoint(id, known))) leave(known, 'its manifest is gone');
+    }
+  };
+  const sweepPlan = (run: string, survey: Survey): SweepVerdict[] =>
+    planSweep({ survey, unsettled: uploads.list(run), attemptOf: attempts.get, now: now(), graceMs: sweepGraceMs });
+  const planPrune = async (run: string, { rules, protect = [], pinned = [] }: PruneOptions): Promise<PruneReport> => {
+    const survey = await surveyCheckpoints(store, run);
+    await reconcile(run, survey);
+    return { ...planRetention({ ...view(run), rules, protect, pinned }), sweep: sweepPlan(run, survey) };
+  };
+  const deleteSwept = async (verdicts: readonly SweepVerdict[]) => {
+    for (const { id, why } of verdicts) {
+      await deleteFiles({ store, uploads }, id);
+      log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id), why });
+    }
+  };
+  const sweepRun = (run: string) =>
+    serial(run, async () => {
+      const waiting = uploads.list(run);
+      // The store is asked only where something may have to go.
+      const due = planSweep({
+        survey: { committed: [], loose: [] },
+        unsettled: waiting,
+        attemptOf: attempts.get,
+        now: now(),
+        graceMs: sweepGraceMs,
+      });
+      if (due.length === 0) return;
+      const survey = await surveyCheckpoints(store, run);
+      for (const id of waiting) {
+        if (survey.committed.some((each) => isSameCheckpoint(each, id))) uploads.settle(id);
+      }
+      await deleteSwept(sweepPlan(run, survey));
+    });
+
   return {
-    requestUpload: async ({ run, attempt }, { step }) => {
-      requireOpen({ run, attempt });
-      const id = { run, attempt, step };
-      if ((await readManifest(store, id)) !== null) {
-        throw new ProblemError(
-          'conflict',
-          `checkpoint-${step} of this attempt is committed already; save the next one at a later step.`,
-        );
-      }
-      const directory = store.localDirectory(checkpointPrefix(id));
-      if (directory === null) {
-        throw new ProblemError('unavailable', 'This object store hands out no upload directories; use a file store.');
-      }
-      await makeDirectory(directory);
-      return { directory, parts: null };
-    },
+    requestUpload: ({ run, attempt }, { step, files }) =>
+      serial(run, async () => {
+        requireOpen({ run, attempt });
+        const id = { run, attempt, step };
+        if ((await readManifest(store, id)) !== null) {
+          throw new ProblemError(
+            'conflict',
+            `checkpoint-${step} of this attempt is committed already; save the next one at a later step.`,
+          );
+        }
+        const before = uploads.get(id);
+        if (before?.since === 0) await deleteFiles({ store, uploads }, id);
+        uploads.begin(id, now());
+        const directory = store.localDirectory(checkpointPrefix(id));
+        if (directory !== null) {
+          await makeDirectory(directory);
+          return { directory, parts: null };
+        }
+        const { transfers } = store;
+        if (transfers === null) {
+          throw new ProblemError('unavailable', 'This object store takes no uploads; use files or an S3 store.');
+        }
+        const fresh = before === undefined;
+        const parts = await refuseOddKeys(planUploads({ store, transfers, uploads, id, fresh }, files));
+        return { directory: null, parts };
+      }),
 
     commit: ({ run, attempt }, commit) =>
       serial(run, async () => {
         requireOpen({ run, attempt });
         const createdAt = new Date(now()).toISOString();
         const stillOpen = () => requireOpen({ run, attempt });
-        const manifest = await commitCheckpoint({ store, run, attempt, commit, createdAt, stillOpen });
+        const manifest = await commitCheckpoint({ store, uploads, run, attempt, commit, createdAt, stillOpen });
         enter(manifest);
+        uploads.settle(manifest);
         return manifest;
       }),
 
-    list: (run) => viewCheckpoints(view(run)),
+    list: (run) => viewCheckpoints({ ...view(run), attemptOf: attempts.get }),
     resolve: (run, name) => resolveName(name, view(run)),
 
     candidates: (run, from) => {
@@ -170,12 +265,23 @@ export function createCheckpointService({
         if (from === 'latest') return [];
         throw new ProblemError(
           'checkpoint-unusable',
-          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints(view(run)))}.`,
+          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints({ ...view(run), attemptOf: attempts.get }))}.`,
         );
       }
       const older = onLineage(manifests, lineageOf(first, attempts.get)).filter((each) => each !== first);
-      return [first, ...older].map(toCandidate);
+      return [first, ...older.slice(0, OLDER_CANDIDATES)].map(toCandidate);
     },
+    withLinks: (candidates) =>
+      eachLimited(candidates, CANDIDATES_AT_ONCE, async (candidate) => {
+        const { transfers } = store;
+        const { manifest } = candidate;
+        if (manifest === null || candidate.directory !== null || transfers === null) return candidate;
+        const links = await eachLimited(manifest.files, CANDIDATES_AT_ONCE, async ({ path }) => {
+          const key = checkpointPrefix(manifest) + path;
+          return [path, await transfers.link(key, { seconds: LINK_SECONDS, audience: 'trainer' })] as const;
+        });
+        return { ...candidate, urls: Object.fromEntries(links) };
+      }),
 
     shown: (run, limit) => {
       const all = view(run);
@@ -186,44 +292,36 @@ export function createCheckpointService({
       };
     },
     directory: (id) => store.localDirectory(checkpointPrefix(id)),
+    fetchFile: (id, file, to, options) => fetchFile(store, checkpointPrefix(id) + file.path, file, to, options),
     read: (id, path, range) => store.read(checkpointPrefix(id) + path, range),
 
-    prune: (run, { limit, protect = [] }) =>
+    planPrune: (run, options) => serial(run, () => planPrune(run, options)),
+    prune: (run, options) =>
       serial(run, async () => {
-        const plan = planRetention({ ...view(run), limit, protect });
-        for (const manifest of plan.remove) {
-          await deleteCheckpoint(store, manifest, () => leave(manifest, `save_total_limit ${limit}`));
+        const report = await planPrune(run, options);
+        for (const { manifest, why } of report.remove) {
+          await deleteCheckpoint({ store, uploads }, manifest, () => leave(manifest, why));
         }
-        const swept = await sweepFiles(store, run, attempts.open(run)?.number ?? null);
-        for (const id of swept)
-          log.info('Removed files of an unfinished checkpoint.', { checkpoint: checkpointLabel(id) });
-        return plan;
+        await deleteSwept(report.sweep);
+        return report;
       }),
+    sweep: async () => {
+      for (const run of uploads.runsBefore(now() - sweepGraceMs)) {
+        await sweepRun(run).catch((error: unknown) => {
+          log.error('Files of unfinished checkpoints could not be removed; it is tried again.', { run, error });
+        });
+      }
+    },
 
-    rebuild: (run) =>
-      serial(run, async () => {
-        const stored = await findCommitted(store, run);
-        for (const id of stored) {
-          if (index.has(id)) continue;
-          try {
-            const manifest = await readManifest(store, id);
-            if (manifest !== null) enter(manifest);
-          } catch (error) {
-            log.error('A checkpoint cannot be used.', { checkpoint: checkpointLabel(id), error });
-          }
-        }
-        for (const known of index.list(run)) {
-          if (!stored.some((id) => isSameCheckpoint(id, known))) leave(known, 'its manifest is gone');
-        }
-      }),
+    rebuild: (run) => serial(run, async () => reconcile(run, await surveyCheckpoints(store, run))),
 
     remove: (run) =>
       serial(run, async () => {
-        for (const id of await findCommitted(store, run)) {
-          await deleteCheckpoint(store, id, () => index.delete(id));
-        }
-        await sweepFiles(store, run, null);
+        const { committed, loose } = await surveyCheckpoints(store, run);
+        for (const id of committed) await deleteCheckpoint({ store, uploads }, id, () => index.delete(id));
+        for (const id of [...loose, ...uploads.list(run)]) await deleteFiles({ store, uploads }, id);
         index.deleteRun(run);
+        uploads.settleRun(run);
         changed(run);
       }),
 

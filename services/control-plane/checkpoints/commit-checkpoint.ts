@@ -8,20 +8,24 @@ import {
   type Manifest,
   manifestSchema,
 } from '../../contracts/checkpoint.ts';
+import { eachLimited } from '../../platform/each-limited.ts';
 import { InvalidObjectKeyError, type ObjectStore } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { type CheckpointId, checkpointPrefix, manifestKey } from './checkpoint-keys.ts';
+import { joinUploads } from './join-uploads.ts';
 import { syncFiles } from './sync-files.ts';
+import type { Uploads } from './uploads.ts';
 
 const CHECKS_AT_ONCE = 16;
 
 /**
- * Makes uploaded files a checkpoint: every file is there with its size, then `manifest.json` is put where there is none. Repeating a commit
+ * Makes uploaded files a checkpoint: files in parts are joined, every file is there with its size, then `manifest.json` is put where there is none. Repeating a commit
  * answers the manifest that is stored; another one for the same step is a conflict, and the stored one stays.
  * `stillOpen` is asked right before the manifest is written: a closed attempt must not add to the run.
  */
 export async function commitCheckpoint({
   store,
+  uploads,
   run,
   attempt,
   commit,
@@ -29,6 +33,7 @@ export async function commitCheckpoint({
   stillOpen,
 }: {
   store: ObjectStore;
+  uploads: Uploads;
   run: string;
   attempt: number;
   commit: CheckpointCommit;
@@ -39,6 +44,8 @@ export async function commitCheckpoint({
   refuseOddPaths(id, commit.files);
   const existing = await readManifest(store, id);
   if (existing !== null) return sameOrConflict(existing, commit);
+  const { transfers } = store;
+  if (transfers !== null) await joinUploads({ transfers, uploads, id }, commit.files);
   await checkFiles(store, id, commit.files);
   const directory = store.localDirectory(checkpointPrefix(id));
   if (directory !== null)
@@ -103,9 +110,7 @@ function refuseOddPaths({ step }: CheckpointId, files: readonly CheckpointFile[]
 }
 
 async function checkFiles(store: ObjectStore, id: CheckpointId, files: readonly CheckpointFile[]): Promise<void> {
-  for (let at = 0; at < files.length; at += CHECKS_AT_ONCE) {
-    await Promise.all(files.slice(at, at + CHECKS_AT_ONCE).map((file) => checkFile(store, id, file)));
-  }
+  await eachLimited(files, CHECKS_AT_ONCE, (file) => checkFile(store, id, file));
 }
 
 async function checkFile(store: ObjectStore, id: CheckpointId, { path, size }: CheckpointFile): Promise<void> {

@@ -1,72 +1,42 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import { MANIFEST_FILE } from '../../contracts/checkpoint.ts';
+import { rm } from 'node:fs/promises';
+import { eachLimited } from '../../platform/each-limited.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointOfKey, checkpointPrefix, manifestKey, runPrefix } from './checkpoint-keys.ts';
+import { type CheckpointId, checkpointPrefix, manifestKey } from './checkpoint-keys.ts';
+import { abortUploads } from './request-upload.ts';
+import type { Uploads } from './uploads.ts';
+
+const OBJECTS_AT_ONCE = 16;
+
+interface DeleteOptions {
+  store: ObjectStore;
+  uploads: Uploads;
+}
 
 /**
  * Deletes a checkpoint: the manifest first, so that from then on it does not exist, whatever becomes of the rest. `forget` runs between the two.
+ * That it is being deleted is noted before, so that the rest goes even when this is cut short.
  */
-export async function deleteCheckpoint(store: ObjectStore, id: CheckpointId, forget: () => void): Promise<void> {
-  await store.delete(manifestKey(id));
+export async function deleteCheckpoint(options: DeleteOptions, id: CheckpointId, forget: () => void): Promise<void> {
+  options.uploads.begin(id, 0);
+  await options.store.delete(manifestKey(id));
   forget();
-  await deleteFiles(store, id);
+  await deleteFiles(options, id);
 }
 
-/** Deletes files that no manifest makes a checkpoint: of uploads and deletions that were cut short. Skips the open attempt, which may be uploading. */
-export async function sweepFiles(store: ObjectStore, run: string, openAttempt: number | null): Promise<CheckpointId[]> {
-  const swept: CheckpointId[] = [];
-  for (const id of await findUncommitted(store, run)) {
-    if (id.attempt === openAttempt) continue;
-    await deleteFiles(store, id);
-    swept.push(id);
+/** Deletes every object of what is no checkpoint, and what was sent of files that never became objects. */
+export async function deleteFiles({ store, uploads }: DeleteOptions, id: CheckpointId): Promise<void> {
+  const prefix = checkpointPrefix(id);
+  const { transfers } = store;
+  const directory = store.localDirectory(prefix);
+  if (directory !== null) await rm(directory, { recursive: true, force: true });
+  else {
+    const keys: string[] = [];
+    for await (const { key } of store.list(prefix)) keys.push(key);
+    await eachLimited(keys, OBJECTS_AT_ONCE, (key) => store.delete(key));
   }
-  return swept;
-}
-
-/** Every checkpoint of a run that has a manifest in the store. */
-export async function findCommitted(store: ObjectStore, run: string): Promise<CheckpointId[]> {
-  const found: CheckpointId[] = [];
-  for await (const { key } of store.list(runPrefix(run))) {
-    const id = checkpointOfKey(key);
-    if (id !== null && key === manifestKey(id)) found.push(id);
+  if (transfers !== null) {
+    for (const file of uploads.files(id)) await abortUploads(transfers, prefix + file.path, file);
+    for await (const { key, uploadId } of transfers.unfinished(prefix)) await transfers.abort(key, uploadId);
   }
-  return found;
-}
-
-async function findUncommitted(store: ObjectStore, run: string): Promise<CheckpointId[]> {
-  const byPrefix = new Map<string, { id: CheckpointId; committed: boolean }>();
-  const note = (key: string) => {
-    const id = checkpointOfKey(key);
-    if (id === null) return;
-    const prefix = checkpointPrefix(id);
-    const committed = key === prefix + MANIFEST_FILE || byPrefix.get(prefix)?.committed === true;
-    byPrefix.set(prefix, { id, committed });
-  };
-  for (const prefix of await localPrefixes(store, run)) note(prefix);
-  for await (const { key } of store.list(runPrefix(run))) note(key);
-  return [...byPrefix.values()].filter(({ committed }) => !committed).map(({ id }) => id);
-}
-
-/** Directories that hold nothing but temporary names are no objects, yet they fill the disk. */
-async function localPrefixes(store: ObjectStore, run: string): Promise<string[]> {
-  const directory = store.localDirectory(runPrefix(run));
-  if (directory === null) return [];
-  const attempts = await readdir(directory).catch(() => []);
-  const nested = await Promise.all(
-    attempts.map(async (attempt) => {
-      const names = await readdir(join(directory, attempt)).catch(() => []);
-      return names.map((name) => `${runPrefix(run)}${attempt}/${name}/`);
-    }),
-  );
-  return nested.flat();
-}
-
-async function deleteFiles(store: ObjectStore, id: CheckpointId): Promise<void> {
-  const directory = store.localDirectory(checkpointPrefix(id));
-  if (directory !== null) {
-    await rm(directory, { recursive: true, force: true });
-    return;
-  }
-  for await (const { key } of store.list(checkpointPrefix(id))) await store.delete(key);
+  uploads.settle(id);
 }

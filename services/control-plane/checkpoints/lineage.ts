@@ -30,7 +30,7 @@ export function resolveName(
 ): Manifest | undefined {
   const line = onLineage(manifests, lineage);
   if (name === 'latest') return line[0];
-  if (name === 'best') return bestOf(line);
+  if (name === 'best') return bestSaves(line)[0];
   if (name === 'final') return line.find(({ purposes }) => purposes.includes('final'));
   const match = /^(?:a(\d+)\/)?checkpoint-(\d+)$/.exec(name);
   if (match === null) return undefined;
@@ -40,13 +40,13 @@ export function resolveName(
   return manifests.find((manifest) => manifest.run === run && manifest.attempt === attempt && manifest.step === step);
 }
 
-/** The newest one saved as best; where earlier ones of the same value were too, the earliest of them. */
-function bestOf(line: readonly Manifest[]): Manifest | undefined {
+/**
+ * Those of a lineage (newest first) that were the best when they were saved, best first: each beats the ones before it. Of equally good ones the
+ * earliest counts.
+ */
+export function bestSaves<M extends Pick<Manifest, 'purposes' | 'best_metric'>>(line: readonly M[]): M[] {
   const bests = line.filter(({ purposes }) => purposes.includes('best'));
-  const newest = bests[0];
-  if (newest === undefined || newest.best_metric === null) return newest;
-  const better = bests.findIndex(({ best_metric }) => best_metric !== newest.best_metric);
-  return better === -1 ? bests.at(-1) : bests[better - 1];
+  return bests.filter(({ best_metric }, at) => best_metric === null || bests[at + 1]?.best_metric !== best_metric);
 }
 
 /** Where an attempt started from, as far as lineage needs it. */

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { type CheckpointPurpose, checkpointPurposes, type Manifest } from '../../contracts/checkpoint.ts';
 import type { LineageLink } from '../attempts/attempt.store.ts';
-import { manifestOf, RUN } from './checkpoint.fixtures.ts';
+import { manifestOf, newest, RUN } from './checkpoint.fixtures.ts';
 import { onLineage, resolveName } from './lineage.ts';
-import { planRetention, shownCheckpoints } from './retention.ts';
+import { planRetention, type RetentionVerdict, shownCheckpoints } from './retention.ts';
 
 const alone: LineageLink[] = [{ run: RUN, attempt: 1, upToStep: null }];
 const resumed: LineageLink[] = [
@@ -18,8 +18,8 @@ const plan = (
   lineage = alone,
   protect: { run: string; attempt: number; step: number }[] = [],
 ) => {
-  const { keep, remove } = planRetention({ run: RUN, manifests, lineage, limit, protect });
-  const label = ({ attempt, step }: Manifest) => `a${attempt}/${step}`;
+  const { keep, remove } = planRetention({ run: RUN, manifests, lineage, ...newest(limit), protect, pinned: [] });
+  const label = ({ manifest: { attempt, step } }: RetentionVerdict) => `a${attempt}/${step}`;
   return { keep: keep.map(label), remove: remove.map(label) };
 };
 
@@ -82,7 +82,10 @@ describe('planRetention', () => {
           ];
       const limit = 1 + random(4);
       const protect = manifests.filter(() => random(6) === 0);
-      const { keep, remove } = planRetention({ run: RUN, manifests, lineage, limit, protect });
+      const rest = { run: RUN, lineage, ...newest(limit), protect, pinned: [] };
+      const planned = planRetention({ ...rest, manifests });
+      const keep = planned.keep.map(({ manifest }) => manifest);
+      const remove = planned.remove.map(({ manifest }) => manifest);
       const context = { run: RUN, manifests, lineage };
       expect(keep.length + remove.length).toBe(manifests.length);
       expect(keep.filter((manifest) => remove.includes(manifest))).toEqual([]);
@@ -102,7 +105,7 @@ describe('planRetention', () => {
       const lostSteps = line.filter((manifest) => remove.includes(manifest) && manifest.purposes.includes('step'));
       if (firstKeptAside !== undefined) expect(lostSteps).toEqual([]);
       // What stays is stable: planning again removes nothing more.
-      expect(planRetention({ run: RUN, manifests: keep, lineage, limit, protect }).remove).toEqual([]);
+      expect(planRetention({ ...rest, manifests: keep }).remove).toEqual([]);
     }
   });
 });

@@ -5,7 +5,19 @@ import { z } from 'zod';
 import { writeFileAtomic } from '../../platform/atomic-file.ts';
 import { StartError } from '../start-error.ts';
 
-const homeSchema = z.looseObject({ installation: z.uuid(), agent_port: z.int().min(1).max(65_535).nullable() });
+const storeSchema = z.union([
+  z.object({ kind: z.literal('files') }),
+  z.object({ kind: z.literal('s3'), bucket: z.string(), prefix: z.string().optional() }),
+]);
+
+/** Which object store a home uses. The endpoint is no part of it: the same store may be reached elsewhere tomorrow. */
+export type StoreName = z.infer<typeof storeSchema>;
+
+const homeSchema = z.looseObject({
+  installation: z.uuid(),
+  agent_port: z.int().min(1).max(65_535).nullable(),
+  store: storeSchema.optional(),
+});
 
 /** What an installation remembers about itself in `<home>/home.json`. */
 export type HomeFile = z.infer<typeof homeSchema>;

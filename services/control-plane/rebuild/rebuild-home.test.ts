@@ -15,7 +15,10 @@ beforeEach(async () => {
 afterEach(() => bench.remove());
 
 const now = () => Date.parse('2026-11-21T09:00:00Z');
-const rebuild = (replace = false) => rebuildHome({ home, replace, now, log: quietLog });
+const connect = async () => {
+  throw new Error('no S3 store is set');
+};
+const rebuild = (replace = false) => rebuildHome({ home, s3: null, connect, replace, now, log: quietLog });
 const loseDatabase = () => {
   for (const suffix of ['', '-wal', '-shm']) rmSync(join(home, `tandem.db${suffix}`), { force: true });
 };

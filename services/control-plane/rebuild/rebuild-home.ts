@@ -3,17 +3,19 @@ import { rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { syncDirectory } from '../../platform/atomic-file.ts';
 import { DatabaseOpenError, openDatabase } from '../../platform/database.ts';
-import { openFileStore } from '../../platform/file-store.ts';
 import type { Logger } from '../../platform/logger.ts';
+import type { ObjectStore } from '../../platform/object-store.ts';
 import { createAttemptStore } from '../attempts/attempt.store.ts';
 import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { openHomeFile } from '../home/home-file.ts';
 import { lockHome } from '../home/home-lock.ts';
+import { openObjects } from '../home/open-objects.ts';
 import { createRecordService } from '../records/record.service.ts';
 import { createOutputTrees, type OutputTrees } from '../runs/output-tree.ts';
 import { createRunStore, type RunRow, type RunStore } from '../runs/run.store.ts';
 import { migrations } from '../schema.ts';
+import type { S3Settings } from '../settings.ts';
 import { attemptNumbers, namesIn, readStoredRuns } from './read-runs.ts';
 import { restoreRun } from './restore-run.ts';
 
@@ -39,15 +41,19 @@ export interface RebuildReport {
 /**
  * Makes `<home>/tandem.db` anew from `run.json` files and manifests in the object store, records and events. The database that was there is moved
  * aside once the new one is complete. Idempotency keys are not restored.
- * @throws HomeLockedError while a control plane uses the home, RebuildRefusedError when the database can be read and `replace` is false
+ * @throws StartError when the object store cannot be used, HomeLockedError while a control plane uses the home, RebuildRefusedError when the database can be read and `replace` is false
  */
 export async function rebuildHome({
   home,
+  s3,
+  connect,
   replace,
   now,
   log,
 }: {
   home: string;
+  s3: S3Settings | null;
+  connect: (s3: S3Settings) => Promise<ObjectStore>;
   /** Also when the database that is there can be read. */
   replace: boolean;
   now: () => number;
@@ -60,7 +66,7 @@ export async function rebuildHome({
   try {
     if (!replace) refuseReadable(path);
     await removeDatabase(fresh);
-    const report = await fill({ home, path: fresh, now, log });
+    const report = await fill({ home, s3, connect, path: fresh, now, log });
     return { ...report, aside: await exchange(path, fresh, new Date(now())) };
   } finally {
     lock.release();
@@ -86,18 +92,25 @@ function refuseReadable(path: string): void {
 
 async function fill({
   home,
+  s3,
+  connect,
   path,
   now,
   log,
 }: {
   home: string;
+  s3: S3Settings | null;
+  connect: (s3: S3Settings) => Promise<ObjectStore>;
   path: string;
   now: () => number;
   log: Logger;
 }): Promise<Omit<RebuildReport, 'aside'>> {
-  const { installation } = await openHomeFile(home);
+  const kept = await openHomeFile(home);
+  const steady = () => performance.now();
+  const { store, homeFile } = await openObjects({ home, homeFile: kept, s3, connect, steady, log });
+  const { installation } = homeFile;
   const trees = createOutputTrees({ installation });
-  const found = await readStoredRuns(openFileStore(join(home, 'objects')));
+  const found = await readStoredRuns(store);
   const db = openDatabase({ path, migrations });
   try {
     const runs = createRunStore({ db });

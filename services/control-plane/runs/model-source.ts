@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { link, mkdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import type { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
+import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
+import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';
 import type { RunRow } from './run.store.ts';
@@ -19,12 +17,14 @@ export type ModelSource =
 export interface ModelSourceOptions {
   paths: Pick<PathPolicy, 'existing'>;
   run: (id: string) => RunRow | undefined;
-  checkpoints: Pick<CheckpointService, 'resolve' | 'directory' | 'read'>;
+  checkpoints: Pick<CheckpointService, 'resolve' | 'read'>;
 }
 
 const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
 /** A model hub's `<organisation>/<name>`. */
 const HUB_NAME = /^[\w-]+\/[\w.-]+$/;
+const FILES_AT_ONCE = 8;
+const REQUESTS_AT_ONCE = 4;
 const ADAPTER_FILE = 'model/adapter_model.safetensors';
 
 /** What `model.name` means. Throws PathRefusedError with the remedy when it means nothing that this machine has. */
@@ -83,50 +83,35 @@ async function requireConfig(directory: string): Promise<void> {
 }
 
 /**
- * Puts the files of another run's checkpoint into `directory` in Hugging Face layout, as hard links where the store is a file system beside it, else as
- * copies that are checked against their hashes. Whole or not at all; repeating it does nothing.
+ * Puts the files of another run's checkpoint into `directory` in Hugging Face layout, as `fetchFile` of the checkpoints does. Whole or not at all; repeating
+ * it does nothing, and after a break it goes on. Throws PathRefusedError when the checkpoint is damaged.
  */
 export async function prepareModel(
   manifest: Manifest,
   directory: string,
-  checkpoints: Pick<CheckpointService, 'directory' | 'read'>,
+  checkpoints: Pick<CheckpointService, 'fetchFile'>,
 ): Promise<void> {
   if ((await stat(directory).catch(() => null)) !== null) return;
-  const temporary = `${directory}.tmp`;
-  await rm(temporary, { recursive: true, force: true });
-  await mkdir(temporary, { recursive: true });
-  const source = checkpoints.directory(manifest);
+  const { run, attempt, step } = manifest;
+  const unfinished = `${directory}.${run}-a${attempt}-${step}.tmp`;
+  await mkdir(unfinished, { recursive: true });
+  // Both parts may hold a file of one name, with the same content.
+  const wanted = new Map<string, CheckpointFile>();
   for (const file of manifest.files) {
     const path = /^(?:model|tokenizer)\/(.+)$/.exec(file.path)?.[1];
-    if (path === undefined) continue;
-    const target = join(temporary, path);
-    await mkdir(dirname(target), { recursive: true });
-    const linked = source !== null && (await tryLink(join(source, file.path), target));
-    if (!linked) await copyChecked(checkpoints.read(manifest, file.path), target, file);
+    if (path !== undefined && !wanted.has(path)) wanted.set(path, file);
   }
-  await rename(temporary, directory);
-}
-
-async function tryLink(from: string, to: string): Promise<boolean> {
+  const slots = createSlots(REQUESTS_AT_ONCE);
+  const { signal } = new AbortController();
   try {
-    await link(from, to);
-    return true;
+    await allInSlots([...wanted], createSlots(FILES_AT_ONCE), signal, ([path, file], stop) =>
+      checkpoints.fetchFile(manifest, file, join(unfinished, path), { signal: stop, slots }),
+    );
   } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    // Both parts may hold a file of this name, with the same content.
-    if (code === 'EEXIST') return true;
-    if (code === 'EXDEV' || code === 'EPERM' || code === 'EMLINK') return false;
+    if (error instanceof ProblemError && error.type === 'checkpoint-unusable') {
+      throw new PathRefusedError(error.message, { cause: error });
+    }
     throw error;
   }
-}
-
-async function copyChecked(from: Readable, to: string, file: CheckpointFile): Promise<void> {
-  const hash = createHash('sha256');
-  from.on('data', (chunk: Buffer) => hash.update(chunk));
-  await pipeline(from, createWriteStream(to));
-  if (hash.digest('hex') !== file.sha256) {
-    throw new PathRefusedError(
-      `${file.path} of that checkpoint is damaged (its sha256 differs); choose another checkpoint`,
-    );
-  }
+  await rename(unfinished, directory);
 }

@@ -5,6 +5,8 @@ import { evaluationRecord } from '../records/record.fixtures.ts';
 import { createEvaluationFilesSink } from './evaluation-files.sink.ts';
 import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
 
+const { signal } = new AbortController();
+
 let fixture: SinkFixture;
 beforeEach(() => {
   fixture = openSinkFixture();
@@ -29,7 +31,7 @@ describe('evaluation files', () => {
       evaluationRecord(1, 50, { eval_loss: 0.4 }),
       evaluationRecord(2, 12345, rubric),
     ]);
-    await sink().catchUp(false);
+    await sink().catchUp(false, signal);
     expect(readdirSync(join(fixture.tree, 'eval_logs')).sort()).toEqual([
       'eval_step_0050.json',
       'eval_step_12345.json',
@@ -72,7 +74,7 @@ describe('evaluation files', () => {
 
   it('hold the baseline apart, at step -1 and with the time it was taken', async () => {
     await fixture.records.records.ingest(RUN, 1, [evaluationRecord(1, -1, { accuracy: 0.25 })]);
-    await sink().catchUp(false);
+    await sink().catchUp(false, signal);
     expect(read('baseline_eval.json')).toMatchObject({
       step: -1,
       is_baseline: true,
@@ -85,12 +87,12 @@ describe('evaluation files', () => {
   it('follow the clean axis: what a resume left behind goes until it is evaluated again', async () => {
     await fixture.records.records.ingest(RUN, 1, [evaluationRecord(1, 10), evaluationRecord(2, 20, { accuracy: 0.2 })]);
     const writer = sink();
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     fixture.records.records.markSuperseded(RUN, { attempt: 2, resumedFromAttempt: 1, record: 1, step: 10 });
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     expect(readdirSync(join(fixture.tree, 'eval_logs'))).toEqual(['eval_step_0010.json']);
     await fixture.records.records.ingest(RUN, 2, [evaluationRecord(1, 20, { accuracy: 0.3 })]);
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     expect(read('eval_logs/eval_step_0020.json').accuracy).toBe(0.3);
   });
 });

@@ -8,6 +8,8 @@ import { createLogFileSink } from './log-files.sink.ts';
 import { openSinkFixture, RUN, type SinkFixture, specOf } from './sink.fixtures.ts';
 import type { SinkTarget } from './sink.ts';
 
+const { signal } = new AbortController();
+
 let fixture: SinkFixture;
 beforeEach(() => {
   fixture = openSinkFixture();
@@ -38,7 +40,7 @@ describe('a log file', () => {
       logRecord(2, 'a rollout', 'rollout'),
       logRecord(3, 'Eval step | accuracy=0.65', 'eval', 'WARNING'),
     ]);
-    await sink().catchUp(false);
+    await sink().catchUp(false, signal);
     expect(parsed()).toEqual([
       {
         timestamp: '2026-11-20T09:00:01.000Z',
@@ -62,7 +64,7 @@ describe('a log file', () => {
       logRecord(2, 'loud', 'training', 'ERROR'),
       logRecord(3, 'detail', 'eval', 'DEBUG'),
     ]);
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     expect(parsed().map(({ message }) => message)).toEqual(['loud', 'detail']);
   });
 
@@ -74,7 +76,7 @@ describe('a log file', () => {
       at(3, '2026-11-21T00:00:00.000Z'),
       ...Array.from({ length: 6 }, (_, index) => at(4 + index, '2026-11-21T00:00:01.000Z')),
     ]);
-    await sink({ maxBytes: 1500 }).catchUp(false);
+    await sink({ maxBytes: 1500 }).catchUp(false, signal);
     expect(readdirSync(logs()).sort()).toEqual([
       'training-2026-11-20.1.log',
       'training-2026-11-21.1.log',
@@ -97,7 +99,7 @@ describe('a log file', () => {
       1,
       Array.from({ length: 12 }, (_, index) => logRecord(index + 1)),
     );
-    await sink({ maxBytes: 1, maxFiles: 3 }).catchUp(false);
+    await sink({ maxBytes: 1, maxFiles: 3 }).catchUp(false, signal);
     expect(readdirSync(logs()).sort()).toEqual([
       'training-2026-11-20.10.log',
       'training-2026-11-20.11.log',
@@ -111,7 +113,7 @@ describe('a log file', () => {
     const other = JSON.stringify({ timestamp: '2026-11-20T09:00:00.000Z', run: 'run-bbbbbbbb', attempt: 1, n: 7 });
     writeFileSync(join(logs(), 'training.log'), `${other}\n`);
     await fixture.records.records.ingest(RUN, 1, [logRecord(1)]);
-    await expect(sink().catchUp(false)).rejects.toThrow(/holds the log of run-bbbbbbbb; move it away/);
+    await expect(sink().catchUp(false, signal)).rejects.toThrow(/holds the log of run-bbbbbbbb; move it away/);
   });
 });
 
@@ -135,7 +137,7 @@ describe('a log file after a kill', () => {
   beforeEach(async () => {
     await fixture.records.records.ingest(RUN, 1, records.slice(0, 25));
     await fixture.records.records.ingest(RUN, 2, records.slice(0, 15));
-    await sink(small).catchUp(false);
+    await sink(small).catchUp(false, signal);
     whole = snapshot();
     const number = (name: string) => Number(/\.(\d+)\.log$/.exec(name)?.[1] ?? 1000);
     names = [...whole.keys()].sort((a, b) => number(a) - number(b));
@@ -157,7 +159,7 @@ describe('a log file after a kill', () => {
         writeFileSync(join(logs(), current ? 'training.log' : name), part);
         if (current) break;
       }
-      await sink(small).catchUp(false);
+      await sink(small).catchUp(false, signal);
       expect(snapshot()).toEqual(whole);
     }
   });
@@ -168,27 +170,27 @@ describe('a log file after a kill', () => {
       mkdirSync(logs());
       for (const done of names.slice(0, index + 1)) writeFileSync(join(logs(), done), whole.get(done) as string);
       linkSync(join(logs(), name), join(logs(), 'training.log'));
-      await sink(small).catchUp(false);
+      await sink(small).catchUp(false, signal);
       expect(snapshot()).toEqual(whole);
     }
   });
 
   it('starts again with an empty current file from where the rotated ones end', async () => {
     writeFileSync(join(logs(), 'training.log'), '');
-    await sink(small).catchUp(false);
+    await sink(small).catchUp(false, signal);
     expect(snapshot()).toEqual(whole);
   });
 
   it('writes everything again when a person has deleted the logs', async () => {
     rmSync(logs(), { recursive: true });
-    await sink(small).catchUp(false);
+    await sink(small).catchUp(false, signal);
     expect(snapshot()).toEqual(whole);
   });
 
   it('adds nothing when there is nothing new', async () => {
     const writer = sink(small);
-    await writer.catchUp(false);
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
+    await writer.catchUp(false, signal);
     expect(snapshot()).toEqual(whole);
   });
 });

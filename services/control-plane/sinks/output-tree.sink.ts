@@ -9,6 +9,7 @@ import type { Sink, SinkTarget } from './sink.ts';
 
 /** Where directories are built and where they go to be deleted; no half-made or half-deleted one is ever seen under a real name. */
 export const STAGING = '.tandem-staging';
+const RETIRED = 'retired-';
 
 /**
  * `checkpoints/checkpoint-<step>/`, `best_model/` and `final/` of the run's tree, as copies of what the store holds. What goes is moved out before
@@ -20,20 +21,19 @@ export function createOutputTreeSink({
   checkpoints,
 }: {
   target: SinkTarget;
-  checkpoints: Pick<CheckpointService, 'shown' | 'directory' | 'read'>;
+  checkpoints: Pick<CheckpointService, 'shown' | 'fetchFile' | 'read'>;
 }): Sink {
   const { run, tree, spec } = target;
   const staging = join(tree, STAGING);
-  let staged = 0;
-  const stagedPath = () => join(staging, `${process.pid}-${++staged}`);
+  let retired = 0;
 
   const retire = async (path: string) => {
     await makeDirectory(staging);
-    await rename(path, stagedPath());
+    await rename(path, join(staging, `${RETIRED}${process.pid}-${++retired}`));
   };
 
-  /** Makes `path` a copy of `wanted`, or nothing. */
-  const place = async (path: string, wanted: Manifest | undefined) => {
+  /** Makes `path` a copy of `wanted`, or nothing. `beside`: a directory of the tree that may hold the same already. */
+  const place = async (path: string, wanted: Manifest | undefined, beside: string | null, signal: AbortSignal) => {
     const placed = await placedManifest(path);
     if (placed !== null && wanted !== undefined && isCopyOf(placed, wanted)) return;
     const taken = await exists(path);
@@ -46,30 +46,54 @@ export function createOutputTreeSink({
         `${path} exists and was not written by ${run}; move it away, then ${wanted.name} is placed there.`,
       );
     }
-    const built = stagedPath();
-    await buildCheckpoint(checkpoints, wanted, built);
+    const directory = join(staging, buildName(wanted));
+    await buildCheckpoint(checkpoints, wanted, { directory, beside, signal });
     if (taken) await retire(path);
-    await rename(built, path);
+    await rename(directory, path);
   };
+
+  /** Where the tree shows a checkpoint under its own name. */
+  const shownAs = async (manifest: Manifest | undefined): Promise<string | null> =>
+    manifest === undefined ? null : heldAside(join(tree, 'checkpoints', manifest.name), manifest);
 
   return {
     name: join(tree, 'checkpoints'),
     wakesOn: ['checkpoints'],
-    async catchUp() {
+    async catchUp(_final, signal) {
       const { steps, best, final } = checkpoints.shown(run, spec.training.save_total_limit);
       const directory = join(tree, 'checkpoints');
-      await rm(staging, { recursive: true, force: true });
+      await clearStaging(staging, [...steps, best, final]);
       await makeDirectory(directory);
       const wanted = new Map(steps.map((manifest) => [manifest.name, manifest]));
       for (const name of await checkpointNames(directory)) {
-        if (!wanted.has(name)) await place(join(directory, name), undefined);
+        if (!wanted.has(name)) await place(join(directory, name), undefined, null, signal);
       }
-      for (const manifest of steps.reverse()) await place(join(directory, manifest.name), manifest);
-      await place(join(tree, 'best_model'), best);
-      await place(join(tree, 'final'), final);
+      for (const manifest of steps.reverse()) {
+        const path = join(directory, manifest.name);
+        await place(path, manifest, await heldAside(join(tree, 'best_model'), manifest), signal);
+      }
+      await place(join(tree, 'best_model'), best, await shownAs(best), signal);
+      await place(join(tree, 'final'), final, await shownAs(final), signal);
       await rm(staging, { recursive: true, force: true });
     },
   };
+}
+
+/** Where a checkpoint is built. What was half built when the control plane ended is gone on with, if it is still wanted. */
+function buildName({ attempt, name, created_at }: Manifest): string {
+  return `${attempt}-${name}-${Date.parse(created_at)}`;
+}
+
+async function clearStaging(staging: string, wanted: readonly (Manifest | undefined)[]): Promise<void> {
+  const keep = new Set(wanted.filter((manifest) => manifest !== undefined).map(buildName));
+  const names = await readdir(staging).catch(() => []);
+  for (const name of names) if (!keep.has(name)) await rm(join(staging, name), { recursive: true, force: true });
+}
+
+/** The path, if what was placed there is that checkpoint. */
+async function heldAside(path: string, manifest: Manifest): Promise<string | null> {
+  const placed = await placedManifest(path);
+  return placed !== null && isCopyOf(placed, manifest) ? path : null;
 }
 
 function isCopyOf(placed: Manifest, wanted: Manifest): boolean {

@@ -1,30 +1,41 @@
-import { constants, createWriteStream } from 'node:fs';
-import { copyFile, link, readFile } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MANIFEST_FILE, type Manifest, manifestSchema } from '../../contracts/checkpoint.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
+import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { linkOrCopy } from '../checkpoints/fetch-file.ts';
 import { syncFiles } from '../checkpoints/sync-files.ts';
 
+/** Files that are handled at a time, and requests for all of them together. */
+const FILES_AT_ONCE = 8;
+const REQUESTS_AT_ONCE = 4;
+
 /**
- * Builds a copy of a checkpoint, its manifest included, in `directory`, which must not exist yet: hard links where the store is on the same file
- * system, else copies. All of it is on disk when this returns.
+ * Builds a copy of a checkpoint, its manifest included, in `directory`, going on with what an earlier call has left there. What another directory of
+ * the tree (`beside`) holds of it already is linked from there. All of it is on disk when this returns.
  */
 export async function buildCheckpoint(
-  checkpoints: Pick<CheckpointService, 'directory' | 'read'>,
+  checkpoints: Pick<CheckpointService, 'fetchFile' | 'read'>,
   manifest: Manifest,
-  directory: string,
+  { directory, beside, signal }: { directory: string; beside: string | null; signal: AbortSignal },
 ): Promise<void> {
-  const source = checkpoints.directory(manifest);
-  const paths = [...manifest.files.map(({ path }) => path), MANIFEST_FILE];
-  for (const path of paths) {
-    const to = join(directory, path);
-    await makeDirectory(dirname(to));
-    if (source === null) await pipeline(checkpoints.read(manifest, path), createWriteStream(to, { flags: 'wx' }));
-    else await linkOrCopy(join(source, path), to);
-  }
-  await syncFiles(directory, paths);
+  const slots = createSlots(REQUESTS_AT_ONCE);
+  await allInSlots(manifest.files, createSlots(FILES_AT_ONCE), signal, async (file, stop) => {
+    const to = join(directory, file.path);
+    const source = beside === null ? null : join(beside, file.path);
+    if (source !== null && (await sizeOf(source)) === file.size && (await sizeOf(to)) !== file.size) {
+      await makeDirectory(dirname(to));
+      await linkOrCopy(source, to, file, stop);
+    } else await checkpoints.fetchFile(manifest, file, to, { signal: stop, slots });
+  });
+  await makeDirectory(directory);
+  await pipeline(checkpoints.read(manifest, MANIFEST_FILE), createWriteStream(join(directory, MANIFEST_FILE)), {
+    signal,
+  });
+  await syncFiles(directory, [...manifest.files.map(({ path }) => path), MANIFEST_FILE]);
 }
 
 /** The manifest of a placed checkpoint; null for a directory that is absent or was not placed by this module. */
@@ -36,12 +47,7 @@ export async function placedManifest(directory: string): Promise<Manifest | null
   }
 }
 
-async function linkOrCopy(from: string, to: string): Promise<void> {
-  try {
-    await link(from, to);
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK' && code !== 'ENOTSUP') throw error;
-    await copyFile(from, to, constants.COPYFILE_EXCL);
-  }
+async function sizeOf(path: string): Promise<number | null> {
+  const found = await lstat(path).catch(() => null);
+  return found?.isFile() ? found.size : null;
 }

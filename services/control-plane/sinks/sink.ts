@@ -20,7 +20,7 @@ export interface Sink {
   wakesOn: readonly ('records' | 'checkpoints')[];
   /**
    * Writes what is missing and returns; does nothing when nothing is. A rejection is logged and the call repeated later. `final` when the run has
-   * ended and nothing more will come for now.
+   * ended and nothing more will come for now. One that takes long ends when `signal` is aborted, and goes on with the next call.
    */
-  catchUp(final: boolean): Promise<void>;
+  catchUp(final: boolean, signal: AbortSignal): Promise<void>;
 }

@@ -47,6 +47,7 @@ export function createSinks({
 }): Sinks {
   const open = new Map<string, { runners: SinkRunner[]; end: () => void }>();
   const finishing = new Map<string, Promise<boolean>>();
+  const closing = new AbortController();
 
   const sinksOf = (target: SinkTarget): Sink[] => {
     const { files, warnings } = logFilePaths({ logging: target.spec.logging, tree: target.tree, baseDirectory, roots });
@@ -79,7 +80,7 @@ export function createSinks({
     open(target) {
       const before = Promise.all([stop(target.run), finishing.get(target.run)]).then(() => tidy(target));
       const runners = sinksOf(target).map((sink) =>
-        createSinkRunner({ sink, run: target.run, after: before, log, wait }),
+        createSinkRunner({ sink, run: target.run, after: before, closing: closing.signal, log, wait }),
       );
       const wake = (source: 'records' | 'checkpoints') => () => {
         for (const runner of runners) if (runner.sink.wakesOn.includes(source)) runner.wake();
@@ -110,6 +111,7 @@ export function createSinks({
     },
 
     async close() {
+      closing.abort();
       await Promise.all([...[...open.keys()].map(stop), ...finishing.values()]);
     },
   };
@@ -128,12 +130,14 @@ function createSinkRunner({
   sink,
   run,
   after,
+  closing,
   log,
   wait,
 }: {
   sink: Sink;
   run: string;
   after: Promise<unknown>;
+  closing: AbortSignal;
   log: Logger;
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }): SinkRunner {
@@ -143,11 +147,13 @@ function createSinkRunner({
   let failures = 0;
 
   const attempt = async (final: boolean): Promise<boolean> => {
+    const signal = final ? closing : stopped.signal;
     try {
-      await sink.catchUp(final);
+      await sink.catchUp(final, signal);
       failures = 0;
       return true;
     } catch (error) {
+      if (signal.aborted) return false;
       failures += 1;
       log.error('A file of a run could not be written; it is tried again.', { run, sink: sink.name, failures, error });
       return false;

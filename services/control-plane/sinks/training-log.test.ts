@@ -6,6 +6,8 @@ import { evaluationRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
+const { signal } = new AbortController();
+
 let fixture: SinkFixture;
 let now = 0;
 beforeEach(() => {
@@ -39,7 +41,7 @@ describe('training_log.json', () => {
     );
     await fixture.records.records.ingest(RUN, 1, [...records, evaluationRecord(5, 20, { avg_reward: 0.7 })]);
     await fixture.checkpoints.save(20, ['step', 'best'], { best_metric: 0.7 });
-    await sink({ method: 'grpo', data: { train_data: 'a.jsonl' } }).catchUp(true);
+    await sink({ method: 'grpo', data: { train_data: 'a.jsonl' } }).catchUp(true, signal);
     expect(read()).toEqual({
       config: {
         model_path: 'models/tiny',
@@ -84,20 +86,20 @@ describe('training_log.json', () => {
     ]);
     await fixture.checkpoints.save(10, ['best'], { best_metric: 0.42 });
     const writer = sink({ method: 'sft' });
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     const live = read();
     expect(live.train_history).toEqual([{ step: 10, epoch: 0.1, loss: 0.5, learning_rate: 2e-4 }]);
     expect(live.val_history).toEqual([{ step: 10, epoch: 0.1, eval_loss: 0.42 }]);
     expect(live.config).toMatchObject({ lora_r: 16, use_4bit: false, bf16: false });
     expect(live).not.toHaveProperty('final_metrics');
-    await writer.catchUp(true);
+    await writer.catchUp(true, signal);
     expect(read().train_history.map(({ step }: { step: number }) => step)).toEqual([10, 12]);
     expect(read().final_metrics).toEqual({ best_metric: 0.42, best_checkpoint: 'outputs/run/best_model' });
   });
 
   it('has an empty val_history where nothing is validated', async () => {
     await fixture.records.records.ingest(RUN, 1, [grpo(1, 10)]);
-    await sink({}).catchUp(false);
+    await sink({}).catchUp(false, signal);
     expect(read()).toMatchObject({ val_history: [], best_checkpoint: null });
   });
 
@@ -105,7 +107,7 @@ describe('training_log.json', () => {
     await fixture.records.records.ingest(RUN, 1, [grpo(1, 10), grpo(2, 20)]);
     fixture.records.records.markSuperseded(RUN, { attempt: 2, resumedFromAttempt: 1, record: 1, step: 10 });
     await fixture.records.records.ingest(RUN, 2, [grpo(1, 20, { 'train/loss': 0.1 })]);
-    await sink({}).catchUp(false);
+    await sink({}).catchUp(false, signal);
     expect(read().train_history.map(({ step, loss }: { step: number; loss: number }) => [step, loss])).toEqual([
       [10, 0.5],
       [20, 0.1],
@@ -117,7 +119,7 @@ describe('training_log.json', () => {
     let n = 0;
     const step = async (value: number) => {
       await fixture.records.records.ingest(RUN, 1, [grpo(++n, value)]);
-      await writer.catchUp(false);
+      await writer.catchUp(false, signal);
       return read().train_history.length;
     };
     expect(await step(10)).toBe(1);
@@ -130,7 +132,7 @@ describe('training_log.json', () => {
     expect(await step(40)).toBe(4);
     const before = statSync(path()).mtimeMs;
     now = 60_000;
-    await writer.catchUp(false);
+    await writer.catchUp(false, signal);
     expect(statSync(path()).mtimeMs).toBe(before);
   });
 });

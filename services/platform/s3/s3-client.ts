@@ -1,0 +1,137 @@
+import type { IncomingMessage } from 'node:http';
+import { buffer } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Client } from 'minio';
+import { backoffMs } from '../retry.ts';
+import { type PresignRequest, presign } from './presign.ts';
+import { queryText } from './query.ts';
+import { isTransient, S3Failure } from './s3-failure.ts';
+import { explained, type S3Place } from './s3-fault.ts';
+import { s3Agent, s3Transport } from './transport.ts';
+
+/** Where the store is and who asks. URLs are origins: `http://minio:9000`. */
+export interface S3Options {
+  endpoint: string;
+  bucket: string;
+  accessKey: string;
+  secretKey: string;
+  region: string;
+  /** All keys of this store begin with it; '' or absent for the whole bucket. */
+  prefix?: string;
+  /** How people's browsers reach the store, for links; null where they cannot. */
+  publicUrl: string | null;
+  /** How often a request is tried that fails in a way that passes; for tests. */
+  retry?: { tries: number; baseMs: number; maxMs: number };
+}
+
+export interface S3Request {
+  method: 'GET' | 'HEAD' | 'PUT' | 'POST' | 'DELETE';
+  /** Key in the bucket, the store's prefix included; absent for a request to the bucket itself. */
+  key?: string;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  body?: Buffer;
+}
+
+/** Signed requests to one bucket. What fails in a way that passes is tried again; what fails for good is an S3Failure or an error of the network. */
+export interface S3Client {
+  place: S3Place;
+  retry: NonNullable<S3Options['retry']>;
+  /** The answer with its whole body. A body that breaks off is fetched again. */
+  send(request: S3Request): Promise<{ headers: IncomingMessage['headers']; body: Buffer }>;
+  /** One try, with the body as a stream. */
+  open(request: S3Request): Promise<IncomingMessage>;
+  presign(request: Omit<PresignRequest, 'origin'>, audience?: 'trainer' | 'public'): string;
+  makeBucket(): Promise<void>;
+  /** An error of `send` or `open` with the remedy, for those who cannot go on. */
+  explain(error: unknown): unknown;
+}
+
+const RETRY = { tries: 6, baseMs: 200, maxMs: 3000 };
+/** Everything a success of S3 answers with. */
+const SUCCESS = [200, 204, 206];
+
+export function openS3Client(options: S3Options): S3Client {
+  const { bucket, accessKey, secretKey, region, retry = RETRY } = options;
+  const endpoint = originOf(options.endpoint, 'TANDEM_S3_ENDPOINT');
+  const publicUrl = options.publicUrl === null ? null : originOf(options.publicUrl, 'TANDEM_S3_PUBLIC_URL');
+  const protocol = endpoint.protocol === 'https:' ? 'https:' : 'http:';
+  const client = new Client({
+    endPoint: endpoint.hostname,
+    ...(endpoint.port === '' ? {} : { port: Number(endpoint.port) }),
+    useSSL: protocol === 'https:',
+    accessKey,
+    secretKey,
+    region,
+    transport: s3Transport(protocol),
+    transportAgent: s3Agent(protocol),
+    retryOptions: { disableRetry: true },
+  });
+  const place: S3Place = { endpoint: endpoint.origin, bucket, region };
+
+  const open: S3Client['open'] = ({ method, key, query = {}, headers = {}, body }) =>
+    client.makeRequestAsync(
+      {
+        method,
+        bucketName: bucket,
+        ...(key === undefined ? {} : { objectName: key }),
+        query: queryText(query),
+        headers: { ...headers },
+      },
+      body ?? '',
+      SUCCESS,
+    );
+
+  return {
+    place,
+    retry,
+    open,
+    send: (request) =>
+      retrying(retry, async () => {
+        const response = await open(request);
+        return { headers: response.headers, body: await buffer(response) };
+      }),
+    presign: (request, audience = 'trainer') => {
+      const origin = audience === 'public' ? publicUrl : endpoint;
+      if (origin === null) throw new Error('this store has no public address');
+      return presign({ ...request, origin }, options);
+    },
+    makeBucket: () => retrying(retry, () => client.makeBucket(bucket, region)),
+    explain: (error) => explained(error, place),
+  };
+}
+
+/** Repeats what fails in a way that passes. A failure tells how many came before it. */
+export async function retrying<T>(
+  { tries, baseMs, maxMs }: NonNullable<S3Options['retry']>,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let failures = 0; ; ) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof S3Failure) error.earlierFailures = failures;
+      failures += 1;
+      if (!isTransient(error) || failures >= tries) throw error;
+      // A random part keeps many clients from coming back at the same moment.
+      const waitMs = backoffMs({ failures, baseMs, maxMs });
+      await delay(waitMs / 2 + Math.random() * (waitMs / 2));
+    }
+  }
+}
+
+function originOf(text: string, name: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (
+    url === null ||
+    !/^https?:$/.test(url.protocol) ||
+    url.pathname !== '/' ||
+    url.search !== '' ||
+    url.username !== ''
+  ) {
+    throw new Error(
+      `${name} must be a URL of scheme, host and port only, as http://minio:9000; signatures cover the path, so none can be put before it.`,
+    );
+  }
+  return url;
+}

@@ -1,0 +1,35 @@
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { readFailure } from './s3-failure.ts';
+
+/** A minute without a byte is a dead connection: servers send blanks at least every ten seconds while they join parts. */
+export const IDLE_MS = 60_000;
+
+/**
+ * How the minio client sends requests here. It differs from `node:http` in two things: a connection that stands still ends with ETIMEDOUT, and
+ * every error answer becomes an S3Failure. The client alone would drop the body of a 5xx answer, the code in it and the connection with it.
+ */
+export function s3Transport(protocol: 'http:' | 'https:', idleMs: number = IDLE_MS): Pick<typeof http, 'request'> {
+  const base = protocol === 'https:' ? https : http;
+  const request = (options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) => {
+    const sent = base.request(options, (response) => {
+      if ((response.statusCode ?? 0) < 300) onResponse(response);
+      else readFailure(response).then(fail, fail);
+    });
+    const fail = (error: unknown) => void sent.emit('error', error);
+    sent.setTimeout(idleMs, () => sent.destroy(timedOut(idleMs)));
+    return sent;
+  };
+  // The client calls only this one of the overloads.
+  return { request: request as typeof http.request };
+}
+
+/** Connections are kept and reused; one that the server has closed meanwhile fails with ECONNRESET, which is tried again. */
+export function s3Agent(protocol: 'http:' | 'https:'): http.Agent {
+  const options = { keepAlive: true, maxSockets: 64 };
+  return protocol === 'https:' ? new https.Agent(options) : new http.Agent(options);
+}
+
+function timedOut(idleMs: number): Error {
+  return Object.assign(new Error(`no byte for ${idleMs / 1000} seconds`), { code: 'ETIMEDOUT' });
+}
