@@ -1,5 +1,6 @@
 import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
 import { EngineMemoryError, ModelError } from '../model/errors.ts';
+import { TransferError } from '../platform/transfer/transfer-error.ts';
 
 /** A failure whose reason is known: `message` says what and where, `remedy` what the user can do. */
 export class TrainerError extends Error {
@@ -46,6 +47,7 @@ function recognise(error: unknown): TrainerError {
     );
   }
   if (error instanceof ModelError) return fromModelError(error);
+  if (error instanceof TransferError) return fromTransferError(error);
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
     return new TrainerError('disk_full', `The disk is full: ${textOf(error)}`, remedies.disk_full);
@@ -72,6 +74,16 @@ function fromModelError(error: ModelError): TrainerError {
     return new TrainerError('invalid_data', error.message, 'Use the tokenizer that belongs to this model.');
   }
   return new TrainerError('invalid_model', error.message, 'Point model.name at a supported Hugging Face directory.');
+}
+
+function fromTransferError({ kind, message }: TransferError): TrainerError {
+  const text = `The object store: ${message}`;
+  if (kind === 'full') return new TrainerError('disk_full', text, 'Free space in the object store, then resume.');
+  return new TrainerError(
+    'control_plane_error',
+    text,
+    'Look whether the object store runs and answers at that address.',
+  );
 }
 
 function errorCode(error: unknown): string | undefined {

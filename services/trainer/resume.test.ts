@@ -1,11 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { appendFile, mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ResumeCandidate } from '../contracts/agent-operations.ts';
+import { type StoreServer, startStoreServer } from '../platform/testing/store-server.ts';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
 import { event, finalBytes, type Life, live, messages } from './test-support/lives.ts';
 
@@ -123,16 +122,47 @@ test('a finished run under other limits goes on from its end', async () => {
   expect(life.manifests.map(({ step, purposes }) => [step, purposes])).toEqual([[7, ['final']]]);
 });
 
-test('a checkpoint that is offered by URLs is fetched', async () => {
-  const [candidate] = at(4);
-  const store = createServer((request, response) =>
-    response.end(readFileSync(path.join(candidate!.directory!, request.url!))),
-  );
-  await new Promise<void>((resolve) => store.listen(0, '127.0.0.1', resolve));
-  const { port } = store.address() as AddressInfo;
-  const named = candidate!.manifest!.files.map((file) => [file.path, `http://127.0.0.1:${port}/${file.path}`]);
-  const life = await run([{ ...candidate!, directory: null, urls: Object.fromEntries(named) }]);
-  store.closeAllConnections();
-  store.close();
-  expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+describe('a checkpoint that is offered by URLs', () => {
+  let store: StoreServer;
+  beforeEach(async () => {
+    store = await startStoreServer();
+  });
+  afterEach(() => store.close());
+
+  function offered(candidate: ResumeCandidate): ResumeCandidate {
+    const urls = candidate.manifest!.files.map((file) => {
+      const key = `${candidate.manifest!.name}/${file.path}`;
+      store.objects.set(key, readFileSync(path.join(candidate.directory!, file.path)));
+      return [file.path, store.link(key)];
+    });
+    return { ...candidate, directory: null, urls: Object.fromEntries(urls) };
+  }
+
+  test('is fetched, also when the line breaks, and the run ends with the same bytes', async () => {
+    let requests = 0;
+    store.interfere = () => (requests++ < 3 ? { breakAfter: 100 } : undefined);
+    const life = await run(at(4).map(offered));
+    expect(event(life, 'resumed')).toMatchObject({ data: { step: 4 } });
+    expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+  });
+
+  test.each<[string, (key: string) => void, string]>([
+    ['has other bytes', (key) => (store.objects.get(key)![7]! ^= 1), 'sha256'],
+    [
+      'is too long',
+      (key) => store.objects.set(key, Buffer.concat([store.objects.get(key)!, Buffer.from('x')])),
+      'bytes',
+    ],
+    ['is missing', (key) => store.objects.delete(key), '404'],
+  ])('is passed over when one of its files %s, with the reason and no key', async (_what, damage, reason) => {
+    const resume = [...at(4), ...at(2)].map(offered);
+    damage('checkpoint-4/optimizer.pt');
+    const life = await run(resume);
+    const told = event(life, 'checkpoint_rejected');
+    expect(told).toMatchObject({
+      message: expect.stringMatching(`checkpoint-4 cannot be used: .*optimizer.pt.*${reason}`),
+    });
+    expect(JSON.stringify(life.records)).not.toContain('secret');
+    expect(event(life, 'resumed')).toMatchObject({ data: { step: 2 } });
+  });
 });

@@ -3,9 +3,9 @@ import path from 'node:path';
 import type { ResumeCandidate } from '../contracts/agent-operations.ts';
 import { type TrainingState, trainingStateSchema } from '../contracts/checkpoint.ts';
 import { ModelError } from '../model/errors.ts';
-import { untilAnswered } from './agent/backoff.ts';
-import { getFile } from './agent/transfer-file.ts';
-import { CheckpointError } from './checkpoint/checkpoint-error.ts';
+import { downloadFiles } from '../platform/transfer/download-file.ts';
+import { TransferError, type TransferErrorKind } from '../platform/transfer/transfer-error.ts';
+import { CheckpointError, type CheckpointErrorCode } from './checkpoint/checkpoint-error.ts';
 import { type LoadedCheckpoint, readCheckpoint } from './checkpoint/read-checkpoint.ts';
 import { readWeights } from './checkpoint/read-weights.ts';
 import { describeRestored, type RestoreMessage, restoreOptimizer } from './checkpoint/restore.ts';
@@ -70,7 +70,8 @@ async function restore(
   const fetched = path.join(session.workspace, 'resume');
   const directory = candidate.directory ?? (await fetchFiles(session, candidate, fetched));
   try {
-    const loaded = await readCheckpoint({ directory, manifest: candidate.manifest });
+    const { manifest } = candidate;
+    const loaded = await readCheckpoint({ directory, manifest, verified: candidate.directory === null });
     policy.loadTrainedWeights(await trainedWeights(loaded, policy));
     learner.reload();
     const optimizer = restoreOptimizer(learner.optimizer, loaded);
@@ -143,20 +144,37 @@ function requireSameModel({ manifest }: ResumeCandidate, inputs: Readonly<Record
   );
 }
 
+/** Every byte is verified on its way, so that it need not be read again for that. */
 async function fetchFiles(session: Session, candidate: ResumeCandidate, into: string): Promise<string> {
-  const urls = Object.entries(candidate.urls ?? {});
-  if (urls.length === 0) throw new CheckpointError('missing_file', candidate.label, 'has neither a directory nor URLs');
-  const { closed } = session.control;
+  const { label, manifest, urls } = candidate;
+  if (manifest === null || urls === null) {
+    throw new CheckpointError('missing_file', label, 'has neither a directory nor URLs with a manifest');
+  }
   await rm(into, { recursive: true, force: true });
-  for (const [name, url] of urls) {
-    const file = path.join(into, name);
-    if (path.relative(into, file).startsWith('..')) {
-      throw new CheckpointError('invalid_file', name, 'lies outside the checkpoint');
-    }
-    await untilAnswered(() => getFile(url, file, closed), closed);
+  const files = manifest.files.map((expected) => {
+    const url = urls[expected.path];
+    if (url === undefined) throw new CheckpointError('missing_file', expected.path, `of ${label} has no URL`);
+    return { url, file: path.join(into, expected.path), expected };
+  });
+  try {
+    await downloadFiles(files, { signal: session.control.closed, durable: false, retry: FETCH_RETRY });
+  } catch (error) {
+    if (!(error instanceof TransferError)) throw error;
+    const code = unusable[error.kind];
+    throw code === undefined ? error : new CheckpointError(code, label, `cannot be used: ${error.message}`);
   }
   return into;
 }
+
+/** A store that is away for about ten minutes is waited for. */
+const FETCH_RETRY = { tries: 65, baseMs: 200, maxMs: 10_000 };
+
+/** What is wrong with the checkpoint itself, so that another one may do. */
+const unusable: Partial<Record<TransferErrorKind, CheckpointErrorCode>> = {
+  damaged: 'hash_mismatch',
+  wrong_size: 'size_mismatch',
+  missing: 'missing_file',
+};
 
 /** Whether an error says that the checkpoint is at fault, and another may do. */
 function rejects(error: unknown): boolean {

@@ -33,6 +33,8 @@ export interface StoreServer {
   plan(key: string, file: Pick<CheckpointFile, 'size' | 'sha256' | 'parts'>): UploadPart[];
   /** Makes an object of the parts that were sent; undefined when some are missing. */
   complete(key: string): Buffer | undefined;
+  /** Loses a part that was sent, counted from 1. */
+  forget(key: string, part: number): void;
   link(key: string): string;
   close(): Promise<void>;
 }
@@ -122,6 +124,7 @@ export async function startStoreServer(): Promise<StoreServer> {
       if (!objects.has(key) && parts.every((part) => part !== undefined)) objects.set(key, Buffer.concat(parts));
       return objects.get(key);
     },
+    forget: (key, part) => void sent.delete(uploads.get(key)?.parts[part - 1]?.name ?? ''),
     link: (key) => `${store.url}/${key}?X-Amz-Signature=secret`,
     close: () =>
       new Promise((resolve) => {

@@ -43,7 +43,7 @@ export async function allInSlots<T>(
       stop.abort(error);
       throw error;
     };
-    await Promise.allSettled(items.map((item) => slots(() => run(item)).catch(abortOthers)));
+    await Promise.allSettled(items.map((item) => slots(() => run(item).catch(abortOthers))));
     stop.signal.throwIfAborted();
   } finally {
     signal.removeEventListener('abort', onAbort);

@@ -30,8 +30,10 @@ export async function uploadFiles(
   const slots = options.slots ?? createSlots(concurrency ?? transferDefaults.concurrency);
   for (const { file, parts } of files) await requireSize(file, parts);
   const all = files.flatMap(({ file, parts }) => parts.map((part) => ({ file, part })));
-  await allInSlots(all, slots, options.signal, async ({ file, part }, signal) => {
-    await retryTransfer(() => sendPart(file, part, { signal, idleMs }), { signal, retry });
+  await allInSlots(all, slots, options.signal, async ({ file, part }, stop) => {
+    // What is under way when another part fails may arrive: it need not be sent again then.
+    const send = () => sendPart(file, part, { signal: options.signal, idleMs });
+    await retryTransfer(send, { signal: stop, retry });
     onProgress?.(part.end - part.start);
   });
 }

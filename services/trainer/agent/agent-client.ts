@@ -39,15 +39,15 @@ export interface AgentClient {
   /** @param ndjson complete lines; empty is a heartbeat. */
   postRecords(ndjson: string, signal?: AbortSignal): Promise<RecordsReply>;
   requestUpload(
-    request: { readonly step: number; readonly files: readonly Pick<CheckpointFile, 'path' | 'size'>[] },
+    request: { readonly step: number; readonly files: readonly CheckpointFile[] },
     signal?: AbortSignal,
   ): Promise<UploadReply>;
   commit(commit: CheckpointCommit, signal?: AbortSignal): Promise<Manifest>;
 }
 
 const TIMEOUT_MS = 15_000;
-/** The control plane checks every file of a checkpoint before it answers. */
-const COMMIT_TIMEOUT_MS = 120_000;
+/** The control plane asks its object store about every file and part of a checkpoint before it answers. */
+const CHECKPOINT_TIMEOUT_MS = 120_000;
 
 /**
  * @param url base URL of the agent API
@@ -92,9 +92,9 @@ export function createAgentClient(params: {
       return read(recordsReplySchema, 'records', await call('records', init, TIMEOUT_MS, signal));
     },
     requestUpload: async (request, signal) =>
-      read(uploadReplySchema, 'uploads', await post('uploads', request, TIMEOUT_MS, signal)),
+      read(uploadReplySchema, 'uploads', await post('uploads', request, CHECKPOINT_TIMEOUT_MS, signal)),
     commit: async (commit, signal) =>
-      read(manifestSchema, 'checkpoints', await post('checkpoints', commit, COMMIT_TIMEOUT_MS, signal)),
+      read(manifestSchema, 'checkpoints', await post('checkpoints', commit, CHECKPOINT_TIMEOUT_MS, signal)),
   };
 }
 

@@ -1,36 +1,92 @@
 import { copyFile, mkdir, open, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { UploadReply } from '../../contracts/agent-operations.ts';
 import type { CheckpointCommit, Manifest } from '../../contracts/checkpoint.ts';
-import type { AgentClient } from './agent-client.ts';
-import { untilAnswered } from './backoff.ts';
-import { putFile } from './transfer-file.ts';
+import { TransferError } from '../../platform/transfer/transfer-error.ts';
+import type { RetryLimits } from '../../platform/transfer/transfer-options.ts';
+import { uploadFiles } from '../../platform/transfer/upload-parts.ts';
+import { type AgentClient, AgentError } from './agent-client.ts';
+import { backoffMs, untilAnswered } from './backoff.ts';
 
-/**
- * Brings the files of a written checkpoint to where the control plane keeps them and commits it. Waits for a control plane that is away.
- *
- * @param directory holds the files under the paths of `commit.files`; they may be moved away
- * @throws AgentError when it is refused, the signal's reason, or an error of the disk.
- */
-export async function storeCheckpoint(params: {
+export interface StoreCheckpoint {
   readonly client: AgentClient;
+  /** Holds the files under the paths of `commit.files`; they may be moved away. */
   readonly directory: string;
   readonly commit: CheckpointCommit;
   readonly signal: AbortSignal;
-}): Promise<Manifest> {
+  /** Told of bytes that the object store has taken. */
+  readonly onProgress?: (bytes: number) => void;
+  /** Of each part. */
+  readonly retry?: RetryLimits;
+}
+
+/**
+ * Brings the files of a written checkpoint to where the control plane keeps them and commits it. Waits for a control plane that is away; an object
+ * store that takes nothing for minutes is an error.
+ *
+ * @throws AgentError or TransferError when it is refused, the signal's reason, or an error of the disk.
+ */
+export async function storeCheckpoint(params: StoreCheckpoint): Promise<Manifest> {
   const { client, directory, commit, signal } = params;
-  const files = commit.files.map(({ path: name, size }) => ({ path: name, size }));
-  const { directory: target, parts } = await untilAnswered(
-    () => client.requestUpload({ step: commit.step, files }, signal),
-    signal,
-  );
-  for (const { path: name } of files) {
-    const url = parts?.[name]?.[0]?.url;
-    if (target !== null) await moveFile(path.join(directory, name), path.join(target, name));
-    else if (url !== undefined) await untilAnswered(() => putFile(path.join(directory, name), url, signal), signal);
-    else throw new Error(`the control plane gave no place for ${name}`);
+  const request = { step: commit.step, files: commit.files };
+  const ask = () => untilAnswered(() => client.requestUpload(request, signal), signal);
+  const reply = await ask();
+  if (reply.directory === null) return sendAndCommit(params, reply, ask);
+  for (const { path: name } of commit.files) {
+    await moveFile(path.join(directory, name), path.join(reply.directory, name));
   }
-  if (target !== null) await syncFolders(target, commit);
+  await syncFolders(reply.directory, commit);
   return untilAnswered(() => client.commit(commit, signal), signal);
+}
+
+/**
+ * Rounds without a byte getting through, until the save is given up: URLs that never hold mean clocks that differ; parts that are missing
+ * although all were sent come once, when an upload was removed meanwhile; a store that is away for about five minutes is not waited for, since training
+ * waits for the save.
+ */
+const ROUNDS = { expired: 3, missing: 2, unreachable: 20 } as const;
+
+/** The control plane answers each time what is still missing, under fresh URLs: that is how an upload goes on. */
+async function sendAndCommit(
+  params: StoreCheckpoint,
+  reply: UploadReply,
+  ask: () => Promise<UploadReply>,
+): Promise<Manifest> {
+  const { client, commit, signal, onProgress, retry } = params;
+  let [sent, sentBefore, rounds] = [0, 0, 0];
+  const count = (bytes: number) => {
+    sent += bytes;
+    onProgress?.(bytes);
+  };
+  for (let missing = reply; ; missing = await ask()) {
+    try {
+      await uploadFiles(toSend(params, missing), { signal, retry, onProgress: count });
+      return await untilAnswered(() => client.commit(commit, signal), signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      const why = reasonToAskAgain(error);
+      rounds = sent > sentBefore ? 1 : rounds + 1;
+      sentBefore = sent;
+      if (why === null || rounds >= ROUNDS[why]) throw error;
+    }
+    await sleep(backoffMs(rounds), undefined, { signal }).catch(() => signal.throwIfAborted());
+  }
+}
+
+function toSend({ directory, commit }: StoreCheckpoint, { parts }: UploadReply) {
+  return commit.files.map(({ path: name }) => {
+    const missing = parts?.[name];
+    if (missing === undefined) throw new Error(`the control plane gave no place for ${name}`);
+    return { file: path.join(directory, name), parts: missing };
+  });
+}
+
+function reasonToAskAgain(error: unknown): keyof typeof ROUNDS | null {
+  if (error instanceof AgentError) return error.status === 422 ? 'missing' : null;
+  if (!(error instanceof TransferError)) return null;
+  if (error.kind === 'expired') return 'expired';
+  return error.kind === 'unreachable' ? 'unreachable' : null;
 }
 
 /** A rename where both are on one file system; else a copy that gets its name when it is complete. */

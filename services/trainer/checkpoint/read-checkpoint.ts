@@ -44,9 +44,11 @@ export interface LoadedCheckpoint {
 export async function readCheckpoint(from: {
   readonly directory: string;
   readonly manifest?: Pick<Manifest, 'files' | 'policy_version'> | null;
+  /** Whether its files were compared with the manifest already. */
+  readonly verified?: boolean;
 }): Promise<LoadedCheckpoint> {
   const manifest = from.manifest ?? null;
-  if (manifest !== null) await verifyFiles(from.directory, manifest.files);
+  if (manifest !== null && from.verified !== true) await verifyFiles(from.directory, manifest.files);
   const { directory, layout } = await locate(from.directory, manifest);
   const whenPresent = async <T>(file: string | null, read: (at: string) => Promise<T>): Promise<T | null> =>
     file === null ? null : read(path.join(directory, file));

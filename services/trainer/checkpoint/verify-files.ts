@@ -2,8 +2,8 @@ import { constants } from 'node:fs';
 import { lstat, open } from 'node:fs/promises';
 import path from 'node:path';
 import type { CheckpointFile } from '../../contracts/checkpoint.ts';
+import { hashFile } from '../../platform/transfer/hash-file.ts';
 import { CheckpointError } from './checkpoint-error.ts';
-import { hashFile } from './hash-file.ts';
 
 /**
  * Checks that every file is there with the size and sha256 that the manifest says; sizes first, since they cost nothing.
@@ -33,7 +33,7 @@ async function verifySize(at: string, { size }: CheckpointFile): Promise<void> {
 async function verifyHash(at: string, { sha256 }: CheckpointFile): Promise<void> {
   const handle = await open(at, constants.O_RDONLY | constants.O_NOFOLLOW);
   try {
-    const found = await hashFile(handle);
+    const found = await hashFile(handle, null);
     if (found.sha256 === sha256) return;
     throw new CheckpointError(
       'hash_mismatch',

@@ -3,7 +3,7 @@ import path from 'node:path';
 import type { CheckpointFile } from '../../contracts/checkpoint.ts';
 import { writePeftAdapter } from '../../model/peft.ts';
 import { saveModel } from '../../model/weights.ts';
-import { hashFile } from './hash-file.ts';
+import { hashFile, partSizeFor } from '../../platform/transfer/hash-file.ts';
 import { writeOptimizerFile } from './optimizer-file.ts';
 import { writeSchedulerFile } from './scheduler-file.ts';
 import type { CheckpointSnapshot, TrainedWeights } from './snapshot.ts';
@@ -80,11 +80,12 @@ async function publish(staging: string, directory: string): Promise<CheckpointFi
 }
 
 /** On the disk for good, and hashed as the disk has it. */
-async function settle(file: string): Promise<{ size: number; sha256: string }> {
+async function settle(file: string): Promise<Omit<CheckpointFile, 'path'>> {
   const handle = await open(file, 'r');
   try {
     await handle.sync();
-    return await hashFile(handle);
+    const { size } = await handle.stat();
+    return await hashFile(handle, partSizeFor(size));
   } finally {
     await handle.close();
   }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import path from 'node:path';
-import type { AttemptSpec, Want } from '../../contracts/agent-operations.ts';
+import type { AttemptSpec, UploadFile, Want } from '../../contracts/agent-operations.ts';
 import { agentOperations, attemptSpecSchema, recordsReplySchema } from '../../contracts/agent-operations.ts';
-import { commitSchema, MANIFEST_SCHEMA, type Manifest } from '../../contracts/checkpoint.ts';
+import { checkpointFileSchema, commitSchema, MANIFEST_SCHEMA, type Manifest } from '../../contracts/checkpoint.ts';
 import { recordSchema, type TrainerRecord } from '../../contracts/record.ts';
+import type { StoreServer } from '../../platform/testing/store-server.ts';
 
 /** A control plane as one trainer sees it: the agent API over real HTTP, in memory but for the checkpoints' files. */
 export interface TestControlPlane {
@@ -20,8 +21,8 @@ export interface TestControlPlane {
   deadline: string | null;
   /** Answers every call with this status instead. */
   failWith: number | null;
-  /** Hands out presigned URLs instead of a directory. */
-  objectStore: boolean;
+  /** Hands out URLs of this store instead of a directory. */
+  objectStore: StoreServer | null;
   /** Forgets records above it, as a store that lost its newest would. */
   forgetAbove(n: number): void;
   attempt: AttemptSpec;
@@ -48,7 +49,7 @@ export async function startTestControlPlane(params: {
     request.on('end', () => {
       const reply = answer(request, Buffer.concat(chunks));
       response.writeHead(reply.status, { 'content-type': 'application/json' });
-      response.end(Buffer.isBuffer(reply.body) ? reply.body : JSON.stringify(reply.body));
+      response.end(JSON.stringify(reply.body));
     });
   });
 
@@ -56,7 +57,6 @@ export async function startTestControlPlane(params: {
     const { pathname } = new URL(request.url ?? '/', 'http://test');
     if (plane.failWith !== null)
       return problem(plane.failWith, plane.failWith === 410 ? 'attempt-closed' : 'unavailable');
-    if (pathname.startsWith('/store/')) return object(request.method, path.join(directory, pathname.slice(7)), body);
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return problem(401, 'unauthorized');
     const prefix = `/agent/attempts/${plane.attempt.run}.a${plane.attempt.attempt}/`;
     if (!pathname.startsWith(prefix)) return problem(404, 'not-found');
@@ -91,25 +91,27 @@ export async function startTestControlPlane(params: {
     return { status: 200, body: recordsReplySchema.parse(reply) };
   }
 
-  function upload({ step, files }: { step: number; files: { path: string; size: number }[] }) {
+  function upload({ step, files }: { step: number; files: readonly UploadFile[] }) {
     const name = `checkpoint-${step}`;
-    if (!plane.objectStore) return { status: 200, body: { directory: path.join(directory, name), parts: null } };
-    const parts = Object.fromEntries(
-      files.map((file) => {
-        const url = `${plane.url}/store/${name}/${file.path}`;
-        return [file.path, [{ start: 0, end: file.size, url, headers: {} }]];
-      }),
-    );
-    return { status: 200, body: { directory: null, parts } };
+    const store = plane.objectStore;
+    if (store === null) return { status: 200, body: { directory: path.join(directory, name), parts: null } };
+    const plan = (file: UploadFile) => store.plan(`${name}/${file.path}`, checkpointFileSchema.parse(file));
+    return {
+      status: 200,
+      body: { directory: null, parts: Object.fromEntries(files.map((file) => [file.path, plan(file)])) },
+    };
   }
 
   function commit(json: unknown) {
     const posted = commitSchema.parse(json);
     for (const file of posted.files) {
-      const at = path.join(directory, `checkpoint-${posted.step}`, file.path);
-      const { size } = statSync(at);
-      const sha256 = createHash('sha256').update(readFileSync(at)).digest('hex');
-      if (size !== file.size || sha256 !== file.sha256) return problem(422, 'checkpoint-unusable');
+      const name = path.join(`checkpoint-${posted.step}`, file.path);
+      const bytes =
+        plane.objectStore === null ? readFileSync(path.join(directory, name)) : plane.objectStore.complete(name);
+      const sha256 = createHash('sha256')
+        .update(bytes ?? '')
+        .digest('hex');
+      if (bytes?.length !== file.size || sha256 !== file.sha256) return problem(422, 'checkpoint-unusable');
     }
     const manifest: Manifest = {
       schema: MANIFEST_SCHEMA,
@@ -132,7 +134,7 @@ export async function startTestControlPlane(params: {
     want: 'run',
     deadline: null,
     failWith: null,
-    objectStore: false,
+    objectStore: null,
     attempt: params.attempt,
     forgetAbove: (n) => void records.splice(n),
     onRecord: (listener) => void listeners.push(listener),
@@ -147,13 +149,6 @@ export async function startTestControlPlane(params: {
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return Object.assign(plane, { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` });
-}
-
-function object(method: string | undefined, file: string, body: Buffer): { status: number; body: unknown } {
-  if (method === 'GET') return { status: 200, body: readFileSync(file) };
-  mkdirSync(path.dirname(file), { recursive: true });
-  writeFileSync(file, body);
-  return { status: 200, body: {} };
 }
 
 function problem(status: number, type: string): { status: number; body: unknown } {
