@@ -32,7 +32,7 @@ describe.skipIf(why)(`the store's disk fills in the middle of a run (${why ?? 'M
     const failed = async () => (await tandem.events(id)).filter(({ name }) => name === 'save_failed');
     await expect.poll(failed, { timeout: 60_000 }).not.toEqual([]);
     expect((await failed())[0]).toMatchObject({
-      message: expect.stringMatching(/^checkpoint-\d+ could not be saved: .*no space left/),
+      message: expect.stringMatching(/^checkpoint-\d+ could not be saved: .*the store is full, free space there$/),
     });
     expect((await tandem.checkpoints(id)).map(({ step }) => step)).toEqual(
       expect.arrayContaining([before.find(({ aliases }) => aliases.includes('best'))!.step]),
