@@ -83,7 +83,7 @@ find_go_program() {
   fi
 }
 
-is_of_version() { [[ -x "$1" ]] && go version -m "$1" 2>/dev/null | grep -qF "$2"; }
+is_of_version() { [[ -x "$1" && "$(go version -m "$1" 2>/dev/null)" == *"$2"* ]]; }
 
 require_tools() {
   local line name failed=0

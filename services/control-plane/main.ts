@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { DatabaseOpenError } from '../platform/database.ts';
 import { SettingsError, withEnvFile } from '../platform/settings.ts';
 import { onShutdown } from '../platform/shutdown.ts';
+import { StorageFaultError } from '../platform/storage-error.ts';
 import { surviveOutputErrors } from '../platform/survive-output-errors.ts';
 import { HomeLockedError } from './home/home-lock.ts';
 import { ListenError } from './listen.ts';
@@ -50,7 +51,7 @@ try {
 }
 
 function fail(error: unknown): void {
-  const known = [SettingsError, StartError, DatabaseOpenError, HomeLockedError, ListenError].some(
+  const known = [SettingsError, StartError, DatabaseOpenError, HomeLockedError, ListenError, StorageFaultError].some(
     (kind) => error instanceof kind,
   );
   process.stderr.write(known ? `tandem: ${(error as Error).message}\n` : `tandem: ${(error as Error).stack}\n`);

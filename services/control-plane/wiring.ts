@@ -3,6 +3,7 @@ import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
@@ -40,6 +41,8 @@ import type { Settings } from './settings.ts';
 import { createSinks } from './sinks/sinks.ts';
 
 const RESYNC_MS = 1000;
+/** How often it is looked whether files of unfinished checkpoints have to go. */
+const SWEEP_MS = 60_000;
 
 export interface WiringOptions {
   settings: Settings;
@@ -89,6 +92,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const work = join(home, 'work');
   const closing = new AbortController();
   let checking: Promise<void> = Promise.resolve();
+  let sweeping: Promise<void> = Promise.resolve();
   const steady = options.steady ?? now;
   const clock = watchClock({ db, wall: now, steady, log });
   let since = now();
@@ -175,6 +179,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     now,
   });
 
+  const sweepOften = async () => {
+    for (; !closing.signal.aborted; await pause(SWEEP_MS, closing.signal)) await checkpoints.sweep();
+  };
+
   return {
     publicApp,
     agentApp,
@@ -197,11 +205,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       checking = records.recover(undefined, closing.signal).catch((error: unknown) => {
         log.error('The record files of runs at rest could not be checked; the next start does it.', { error });
       });
+      sweeping = sweepOften();
     },
     endStreams: () => streams.close(),
     close: async () => {
       closing.abort();
       await checking;
+      await sweeping;
       await sinks.close();
       await runFiles.close();
     },

@@ -7,6 +7,7 @@ import { eachLimited } from '../../platform/each-limited.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ByteRange, ObjectStore } from '../../platform/object-store.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
+import { storageFault } from '../../platform/storage-error.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { LineageLink } from '../attempts/attempt.store.ts';
 import type { EventStore } from '../events/event.store.ts';
@@ -307,9 +308,13 @@ export function createCheckpointService({
       }),
     sweep: async () => {
       for (const run of uploads.runsBefore(now() - sweepGraceMs)) {
-        await sweepRun(run).catch((error: unknown) => {
-          log.error('Files of unfinished checkpoints could not be removed; it is tried again.', { run, error });
-        });
+        try {
+          await sweepRun(run);
+        } catch (error) {
+          log.warn('Files of unfinished checkpoints could not be removed; it is tried again.', { run, error });
+          // What keeps one run waiting keeps all of them.
+          if (storageFault(error)?.kind === 'unreachable') return;
+        }
       }
     },
 

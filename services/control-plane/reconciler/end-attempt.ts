@@ -62,7 +62,7 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
         stop: null,
         stop_deadline: null,
         // What it started from stays its start until it has a checkpoint of its own.
-        ...(latest === undefined ? {} : { start_from: { kind: 'latest' } }),
+        ...(latest?.run === id ? { start_from: { kind: 'latest' } } : {}),
         ...(restart === null
           ? { ended_at: verdict.run.status === 'paused' ? null : now() }
           : { [restart.budget]: restart.count, restart_at: now() + restart.delayMs }),

@@ -1,0 +1,122 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Manifest } from '../../services/contracts/checkpoint.ts';
+import type { Run } from '../../services/contracts/run.ts';
+import type { ObjectStore } from '../../services/platform/object-store.ts';
+import { openS3Store } from '../../services/platform/s3/s3-store.ts';
+import { minioBinary, type S3Server, startMinio } from '../support/s3-servers.ts';
+import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
+import { ended, startTandem, type Tandem } from '../support/tandem.ts';
+
+// A control plane with its checkpoints in a real MinIO, driven as a user does.
+describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', () => {
+  let server: S3Server;
+  let tandem: Tandem;
+  let small: SmallRuns;
+  let bucket: ObjectStore;
+
+  beforeAll(async () => {
+    server = await startMinio();
+    const { endpoint, accessKey, secretKey, region } = server;
+    tandem = await startTandem({
+      TANDEM_S3_ENDPOINT: endpoint,
+      TANDEM_S3_BUCKET: server.bucket,
+      TANDEM_S3_ACCESS_KEY: accessKey,
+      TANDEM_S3_SECRET_KEY: secretKey,
+      TANDEM_S3_REGION: region,
+    });
+    bucket = openS3Store({
+      endpoint,
+      accessKey,
+      secretKey,
+      region,
+      bucket: server.bucket,
+      publicUrl: null,
+      conditionalWrites: true,
+    });
+    small = await makeSmallRuns(tandem);
+  });
+  afterAll(async () => {
+    await tandem?.dispose();
+    await server?.close();
+  });
+
+  const keys = async (prefix = 'runs/') => {
+    const found: string[] = [];
+    for await (const { key } of bucket.list(prefix)) found.push(key);
+    return found;
+  };
+  /** Every object below a checkpoint's prefix is named by a manifest, and no multipart upload is left. */
+  const nothingLoose = async () => {
+    const all = await keys();
+    const committed = new Set(
+      all.filter((key) => key.endsWith('/manifest.json')).map((key) => key.slice(0, -'manifest.json'.length)),
+    );
+    const loose = all.filter((key) => {
+      const prefix = /^runs\/[^/]+\/checkpoints\/a\d+\/checkpoint-\d+\//.exec(key)?.[0];
+      return prefix !== undefined && !committed.has(prefix);
+    });
+    expect(loose).toEqual([]);
+  };
+  const manifestsOf = async (run: string) =>
+    (await keys(`runs/${run}/checkpoints/`)).filter((key) => key.endsWith('/manifest.json')).sort();
+
+  test('train to the end, with the same trees and checkpoints as on files, and nothing beside them', async () => {
+    const { id } = await tandem.post<Run>('/runs', small.sft({ max_steps: 20 }));
+    const run = await tandem.untilSucceeded(id);
+    const tree = (path: string) => readdirSync(join(tandem.tree(run), path)).sort();
+    expect(tree('checkpoints')).toEqual(['checkpoint-14', 'checkpoint-7']);
+    for (const directory of ['checkpoints/checkpoint-14', 'best_model', 'final']) {
+      const manifest = JSON.parse(readFileSync(join(tandem.tree(run), directory, 'manifest.json'), 'utf8')) as Manifest;
+      for (const { path, size } of manifest.files) {
+        expect(readFileSync(join(tandem.tree(run), directory, path))).toHaveLength(size);
+      }
+    }
+    const names = (await tandem.checkpoints(id)).map(({ attempt, step }) => `a${attempt}/checkpoint-${step}`);
+    expect((await manifestsOf(id)).map((key) => key.split('/').slice(3, 5).join('/'))).toEqual(names.sort());
+    expect(names).toEqual(expect.arrayContaining(['a1/checkpoint-7', 'a1/checkpoint-14', 'a1/checkpoint-20']));
+    await nothingLoose();
+    expect(readdirSync(tandem.home)).not.toContain('objects');
+  });
+
+  test('are paused, resumed, forked and deleted, with the control plane killed in between', async () => {
+    const { id } = await tandem.post<Run>('/runs', small.sft({ max_steps: 40 }));
+    await tandem.until(id, (run) => run.status === 'running' && (run.progress?.step ?? 0) >= 8);
+    await tandem.post(`/runs/${id}/pause`);
+    const paused = await tandem.until(id, ended);
+    expect(paused).toMatchObject({ status: 'paused' });
+    const [latest] = await tandem.checkpoints(id);
+
+    await tandem.post(`/runs/${id}/resume`, { from: 'latest' });
+    await tandem.until(id, (run) => run.attempts.length === 2 && run.status === 'running');
+    await tandem.kill();
+    await tandem.start();
+    const done = await tandem.untilSucceeded(id);
+    expect(done.attempts[1]?.resumed_from).toBe(`${id}/a1/checkpoint-${latest?.step}`);
+    expect((await tandem.checkpoints(id))[0]).toMatchObject({
+      attempt: 2,
+      parent: `${id}/a1/checkpoint-${latest?.step}`,
+    });
+
+    const fork = await tandem.post<Run>(`/runs/${id}/resume`, {
+      from: 'final',
+      fork: true,
+      overrides: { training: { max_steps: 44 } },
+    });
+    expect(await tandem.untilSucceeded(fork.id)).toMatchObject({ parent: `${id}/checkpoint-40` });
+    const model = { name: `runs/${id}/best`, use_lora: false, max_seq_length: 64 };
+    const trained = await tandem.post<Run>('/runs', { ...small.sft({ max_steps: 2 }), model });
+    await tandem.untilSucceeded(trained.id);
+
+    for (const each of [trained.id, fork.id, id]) {
+      await tandem.until(each, (run) =>
+        run.attempts.flatMap(({ roles }) => roles).every(({ state }) => state !== 'ready'),
+      );
+      const response = await fetch(`${tandem.url}/runs/${each}`, { method: 'DELETE' });
+      expect(response.status, await response.text()).toBe(204);
+      expect(await keys(`runs/${each}/`)).toEqual([]);
+    }
+    await nothingLoose();
+  });
+});
