@@ -3,9 +3,10 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Decoder, ForwardOptions } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createKvCache } from './kv-cache.ts';
-import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig, resolveTargetModules } from './lora.ts';
+import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig } from './lora.ts';
 import { packSequences } from './packed-batch.ts';
 import { fillNormal, uniform } from './random.ts';
+import { resolveTargetModules } from './target-modules.ts';
 import { floats, sameBits, smallConfig, smallDecoder, startKernels } from './testing/support.ts';
 
 const config = smallConfig({ vocab_size: 131, intermediate_size: 77 });

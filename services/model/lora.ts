@@ -38,19 +38,6 @@ export interface LoraModule {
   readonly b: tf.Tensor2D;
 }
 
-/** `all-linear`, or projection names. @throws ModelError `invalid_adapter` for a name that is none. */
-export function resolveTargetModules(modules: 'all-linear' | readonly string[]): Projection[] {
-  if (modules === 'all-linear') return [...PROJECTIONS];
-  const unknown = modules.find((name) => !PROJECTIONS.some((projection) => projection === name));
-  if (unknown !== undefined || modules.length === 0) {
-    throw new ModelError(
-      'invalid_adapter',
-      `target_modules has ${unknown ?? 'nothing'}; it can be "all-linear" or a choice of ${PROJECTIONS.join(', ')}`,
-    );
-  }
-  return PROJECTIONS.filter((projection) => modules.includes(projection));
-}
-
 /** A new adapter's weights as PEFT starts them: A uniform in +-1/sqrt(in) (Kaiming with a = sqrt 5), B zero. */
 export function initialLoraWeights(config: LoraConfig, model: ModelConfig, seed: Seed): LoraWeights {
   const weights = new Map<string, TensorData>();

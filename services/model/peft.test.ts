@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createLora, initialLoraWeights, type LoraConfig, resolveTargetModules } from './lora.ts';
+import { createLora, initialLoraWeights, type LoraConfig } from './lora.ts';
 import { readPeftAdapter, writePeftAdapter } from './peft.ts';
+import { resolveTargetModules } from './target-modules.ts';
 import { smallConfig, startKernels, temporaryDirectory } from './testing/support.ts';
 
 const model = smallConfig();

@@ -1,8 +1,9 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ModelError } from './errors.ts';
-import { type LoraConfig, type LoraWeights, resolveTargetModules } from './lora.ts';
+import type { LoraConfig, LoraWeights } from './lora.ts';
 import { openSafetensors, type TensorData, writeSafetensors } from './safetensors.ts';
+import { resolveTargetModules } from './target-modules.ts';
 import { readJson } from './weights.ts';
 
 /** An adapter directory as read. */

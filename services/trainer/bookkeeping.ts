@@ -3,7 +3,6 @@ import type { ProgressRecord } from '../contracts/record.ts';
 import { StopRequested } from './agent/attempt-control.ts';
 import { type Ending, endingOf, savePurposes } from './cadence.ts';
 import { takeSnapshot } from './checkpoint/snapshot.ts';
-import type { CheckpointSaver } from './checkpoint-saver.ts';
 import { configView } from './config-view.ts';
 import { epochsDone } from './data/data-order.ts';
 import { createEvaluationBooks, type Evaluator } from './evaluation/evaluation-books.ts';
@@ -14,6 +13,7 @@ import { runSummary } from './log/run-summary.ts';
 import { isReproducible, type MetricValues, metricsRecord } from './metrics.ts';
 import { type ScheduleOptions, schedulerState } from './optimizer/schedule.ts';
 import { eta, progressRecord, type TrainingClock } from './progress.ts';
+import type { CheckpointSaver } from './saving/checkpoint-saver.ts';
 import type { Outcome, Session } from './session.ts';
 import { trainingMetadata } from './training-metadata.ts';
 

@@ -11,6 +11,7 @@ import { explainFailure, TrainerError } from './failure.ts';
 import { type ComponentLogs, createComponentLogs } from './log/component-logs.ts';
 import { trainGrpo } from './methods/grpo.ts';
 import { trainSft } from './methods/sft.ts';
+import { createSaveWorker } from './saving/save-worker.ts';
 import type { Outcome, Session } from './session.ts';
 
 /** How long the last records may take when the control plane is away; it can read them from the spool afterwards. */
@@ -33,7 +34,9 @@ export async function runAttempt(params: {
 }): Promise<number> {
   const { environment, terminate, now, complain } = params;
   const { agentUrl: url, attempt: id, token, workspace } = environment;
-  const client = createAgentClient({ url, attempt: id, token });
+  const agent = { url, attempt: id, token };
+  const client = createAgentClient(agent);
+  const saveWorker = createSaveWorker(agent);
   await mkdir(workspace, { recursive: true });
   const attempt = await untilAnswered(() => client.spec(terminate), terminate);
 
@@ -53,6 +56,7 @@ export async function runAttempt(params: {
       control,
       records,
       logs,
+      saveWorker,
       workspace,
       ...clocks,
     };
@@ -65,6 +69,7 @@ export async function runAttempt(params: {
     return reportFailure(error, records, logs);
   } finally {
     if (!control.closed.aborted) await poster.flush(FLUSH_MS);
+    await saveWorker.close();
     await poster.stop();
     records.close();
   }

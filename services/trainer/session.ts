@@ -5,6 +5,7 @@ import type { AgentClient } from './agent/agent-client.ts';
 import type { AttemptControl } from './agent/attempt-control.ts';
 import type { RecordSpool } from './agent/record-spool.ts';
 import type { ComponentLogs } from './log/component-logs.ts';
+import type { SaveWorker } from './saving/save-worker.ts';
 
 /** What a training method is given: its orders, the engine, and the ways to report. */
 export interface Session {
@@ -15,6 +16,7 @@ export interface Session {
   readonly control: AttemptControl;
   readonly records: RecordSpool;
   readonly logs: ComponentLogs;
+  readonly saveWorker: SaveWorker;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   /** The time of day, for deadlines and dates; it may be set meanwhile. */

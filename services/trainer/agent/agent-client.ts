@@ -49,15 +49,16 @@ const TIMEOUT_MS = 15_000;
 /** The control plane asks its object store about every file and part of a checkpoint before it answers. */
 const CHECKPOINT_TIMEOUT_MS = 120_000;
 
-/**
- * @param url base URL of the agent API
- * @param attempt `run-7k3m9q2d.a1`
- */
-export function createAgentClient(params: {
+/** Where the agent API of an attempt is, and what it is asked with. */
+export interface AgentConnection {
+  /** Base URL. */
   readonly url: string;
+  /** `run-7k3m9q2d.a1` */
   readonly attempt: string;
   readonly token: string;
-}): AgentClient {
+}
+
+export function createAgentClient(params: AgentConnection): AgentClient {
   const base = `${params.url.replace(/\/+$/, '')}/agent/attempts/${params.attempt}`;
 
   async function call(path: string, init: RequestInit, timeoutMs: number, signal?: AbortSignal): Promise<unknown> {

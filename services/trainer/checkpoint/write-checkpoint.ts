@@ -12,6 +12,12 @@ import type { CheckpointSnapshot, TrainedWeights } from './snapshot.ts';
 const STAGING = '.writing';
 const TOKENIZER_FILES =
   /^(tokenizer.*\.(json|model)|special_tokens_map\.json|vocab\.json|merges\.txt|added_tokens\.json|chat_template\..+)$/;
+const CONFIG_FILES = /^(config|generation_config)\.json$/;
+
+/** Whether a file of the base model goes into a checkpoint. */
+export function isCompanion(name: string): boolean {
+  return TOKENIZER_FILES.test(name) || CONFIG_FILES.test(name);
+}
 
 /**
  * Writes a checkpoint (requirement C1) into `directory` and gives its files, sorted by path, with their sizes and hashes as read back.
@@ -36,7 +42,7 @@ export async function writeCheckpoint(directory: string, snapshot: CheckpointSna
 
 async function writeModel(to: string, { weights, modelDirectory }: CheckpointSnapshot): Promise<void> {
   await writeWeights(to, weights);
-  const companions = weights.kind === 'lora' ? /^(config|generation_config)\.json$/ : /^generation_config\.json$/;
+  const companions = weights.kind === 'lora' ? CONFIG_FILES : /^generation_config\.json$/;
   await copyMatching(modelDirectory, to, companions);
 }
 

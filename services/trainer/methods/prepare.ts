@@ -1,6 +1,5 @@
 import { deriveSeed } from '../../model/random.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
-import { createCheckpointSaver } from '../checkpoint-saver.ts';
 import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
 import { type Dataset, readDataset } from '../data/dataset.ts';
 import { hashModel } from '../data/hash-inputs.ts';
@@ -11,6 +10,7 @@ import { loadPolicy, type Policy } from '../learner/policy.ts';
 import type { ScheduleOptions } from '../optimizer/schedule.ts';
 import { startClock } from '../progress.ts';
 import { startingPoint } from '../resume.ts';
+import { createCheckpointSaver } from '../saving/checkpoint-saver.ts';
 import type { Session } from '../session.ts';
 
 /** What every method reads before it starts. */

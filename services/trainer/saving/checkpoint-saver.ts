@@ -1,20 +1,17 @@
-import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { CheckpointCommit } from '../contracts/checkpoint.ts';
-import { AttemptClosed } from './agent/attempt-control.ts';
-import { storeCheckpoint } from './agent/store-checkpoint.ts';
-import type { CheckpointSnapshot } from './checkpoint/snapshot.ts';
-import { writeCheckpoint } from './checkpoint/write-checkpoint.ts';
-import { explainFailure, TrainerError } from './failure.ts';
-import { checkpointSaved } from './log/messages.ts';
-import type { Session } from './session.ts';
+import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
+import { AttemptClosed } from '../agent/attempt-control.ts';
+import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
+import { explainFailure, TrainerError } from '../failure.ts';
+import { checkpointSaved } from '../log/messages.ts';
+import type { Session } from '../session.ts';
 
 /** Writes and commits checkpoints beside training, at most one at a time. */
 export interface CheckpointSaver {
   /** Step of the newest checkpoint that was handed over, or that training started from. */
   readonly lastSavedStep: number | null;
-  /** Hands a snapshot over. Waits for the one before, so training is never more than one save ahead. */
+  /** Hands a snapshot over: its tensors are gone here afterwards. Waits for the one before, so training is never more than one save ahead. */
   save(snapshot: CheckpointSnapshot, commit: Omit<CheckpointCommit, 'files'>): Promise<void>;
   /**
    * Waits until all is committed.
@@ -33,8 +30,11 @@ const MARGIN_MS = 1500;
 
 /** @param startedFrom step of the checkpoint that this attempt resumed from */
 export function createCheckpointSaver(session: Session, startedFrom: number | null): CheckpointSaver {
-  const { client, control, records, logs, workspace, now } = session;
+  const { saveWorker, control, records, logs, workspace, now } = session;
   const gaveUp = giveUpSignal(session);
+  const onGiveUp = () => saveWorker.giveUp(explainFailure(gaveUp.reason).message);
+  if (gaveUp.aborted) onGiveUp();
+  else gaveUp.addEventListener('abort', onGiveUp, { once: true });
   let lastSavedStep = startedFrom;
   let running: Promise<void> = Promise.resolve();
   let missing: TrainerError | null = null;
@@ -42,17 +42,15 @@ export function createCheckpointSaver(session: Session, startedFrom: number | nu
   async function save(snapshot: CheckpointSnapshot, commit: Omit<CheckpointCommit, 'files'>): Promise<void> {
     lastSavedStep = commit.step;
     await running;
-    running = commitWithRetries(snapshot, commit);
+    saveWorker.hold(snapshot);
+    running = commitWithRetries(commit).finally(saveWorker.drop);
   }
 
-  async function commitWithRetries(
-    snapshot: CheckpointSnapshot,
-    commit: Omit<CheckpointCommit, 'files'>,
-  ): Promise<void> {
+  async function commitWithRetries(commit: Omit<CheckpointCommit, 'files'>): Promise<void> {
     const needed = commit.purposes.includes('final') || commit.purposes.includes('stop');
     for (let tries = 1; ; tries++) {
       try {
-        return await writeAndCommit(snapshot, commit);
+        return await writeAndCommit(commit);
       } catch (error) {
         if (control.closed.aborted) return;
         const last = !needed || tries === TRIES || gaveUp.aborted;
@@ -66,15 +64,9 @@ export function createCheckpointSaver(session: Session, startedFrom: number | nu
     }
   }
 
-  async function writeAndCommit(snapshot: CheckpointSnapshot, commit: Omit<CheckpointCommit, 'files'>): Promise<void> {
+  async function writeAndCommit(commit: Omit<CheckpointCommit, 'files'>): Promise<void> {
     const startedAt = now();
-    const directory = path.join(workspace, 'checkpoints', `checkpoint-${commit.step}`);
-    try {
-      const files = await writeCheckpoint(directory, snapshot);
-      await storeCheckpoint({ client, directory, commit: { ...commit, files }, signal: gaveUp });
-    } finally {
-      await rm(directory, { recursive: true, force: true });
-    }
+    await saveWorker.save(path.join(workspace, 'checkpoints'), commit);
     const seconds = (now() - startedAt) / 1000;
     logs.training.info(checkpointSaved(commit.step), { step: commit.step, purposes: commit.purposes, seconds });
     missing = null;
