@@ -108,7 +108,9 @@ describe.skipIf(noMinio)(`files of several parts (${noMinio ?? 'MinIO'}, seed ${
     await s3.tandem.start();
     await s3.tandem.untilSucceeded(id, SECONDS);
     expect(await finalState(s3.tandem, id)).toEqual(wanted);
-    const sent = s3.proxy.passages.slice(from).filter((each) => each.operation === 'UploadPart' && each.key.includes(id));
+    const sent = s3.proxy.passages
+      .slice(from)
+      .filter((each) => each.operation === 'UploadPart' && each.key.includes(id));
     const needed = await neededBytes(id);
     expect(bytes(sent)).toBeGreaterThanOrEqual(needed);
     // Less than a part for each request that was under way.
