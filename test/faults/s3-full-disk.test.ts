@@ -25,8 +25,9 @@ describe.skipIf(why)(`the store's disk fills in the middle of a run (${why ?? 'M
     const straight = await tandem.post<Run>('/runs', small.sft(steps));
     await tandem.untilSucceeded(straight.id);
     const { id } = await tandem.post<Run>('/runs', small.sft(steps));
-    await tandem.until(id, (run) => (run.progress?.step ?? 0) >= 25);
-    const before = await tandem.checkpoints(id);
+    const best = async () => (await tandem.checkpoints(id)).find(({ aliases }) => aliases.includes('best'));
+    await expect.poll(best, { timeout: 60_000 }).toBeDefined();
+    const { step } = (await best())!;
 
     disk.fill();
     const failed = async () => (await tandem.events(id)).filter(({ name }) => name === 'save_failed');
@@ -34,9 +35,7 @@ describe.skipIf(why)(`the store's disk fills in the middle of a run (${why ?? 'M
     expect((await failed())[0]).toMatchObject({
       message: expect.stringMatching(/^checkpoint-\d+ could not be saved: .*the store is full, free space there$/),
     });
-    expect((await tandem.checkpoints(id)).map(({ step }) => step)).toEqual(
-      expect.arrayContaining([before.find(({ aliases }) => aliases.includes('best'))!.step]),
-    );
+    expect((await best())?.step).toBeGreaterThanOrEqual(step);
     await expectSoundBucket(bucket, { hash: true });
     expect(ended(await tandem.run(id))).toBe(false);
     disk.free();
