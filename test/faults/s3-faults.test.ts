@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
 import { expectNothingLeaked, expectSoundBucket } from '../support/bucket.ts';
 import type { Fault, FaultRule } from '../support/fault-rules.ts';
@@ -13,6 +13,9 @@ import { expectTreeOfFinal } from '../support/what-is-kept.ts';
 const full = process.env['TANDEM_TEST_FULL'] === '1';
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
 const SECONDS = 240;
+
+const methods = ['sft', 'grpo'] as const;
+type Method = (typeof methods)[number];
 
 const some = (share: number, ...faults: Fault[]): FaultRule[] => faults.map((fault) => ({ fault, share }));
 /** Bytes of files carry their sha256 on the way; a listing or a manifest is guarded by TLS alone. */
@@ -51,7 +54,7 @@ describe.skipIf(noMinio)(
   `runs whose checkpoints go through a bad network (${noMinio ?? 'MinIO'}, seed ${seed})`,
   () => {
     let s3: TandemOnS3;
-    let specs: Record<'sft' | 'grpo', object>;
+    let specs: Record<Method, object>;
     const wanted: Record<string, Awaited<ReturnType<typeof finalState>>> = {};
     const ids: string[] = [];
     let watch: CheckpointWatch;
@@ -79,7 +82,7 @@ describe.skipIf(noMinio)(
       Object.keys(kinds),
     )('%s: SFT and GRPO end with the right bytes, killed once on their way', async (kind) => {
       s3.proxy.inject(kinds[kind]!, seed);
-      await runBoth();
+      await runAll(methods);
       expect(Object.values(s3.proxy.done()).reduce((sum, count) => sum + count, 0)).toBeGreaterThan(0);
     });
 
@@ -94,30 +97,32 @@ describe.skipIf(noMinio)(
           await s3.proxy.up();
         }
       };
-      await runBoth(away);
+      await runAll(methods, away);
     });
 
     test.runIf(full).each(Array.from({ length: 20 }, (_, i) => i))('everything at once, %i', async (i) => {
       s3.proxy.inject(everything, seed + i);
-      await runBoth();
+      await runAll(methods);
     });
 
     test('at no moment was a manifest without its files, was the best lost or went latest back', async () => {
       expect(await watch.stop()).toBeGreaterThan(10);
     });
 
-    async function runBoth(meanwhile?: () => Promise<void>): Promise<void> {
+    async function runAll(chosen: readonly Method[], meanwhile?: () => Promise<void>): Promise<void> {
       const runs = await Promise.all(
-        Object.keys(specs).map(async (name) => {
-          const { id } = await s3.tandem.post<Run>('/runs', specs[name as keyof typeof specs]);
+        chosen.map(async (name) => {
+          const { id } = await s3.tandem.post<Run>('/runs', specs[name]);
           ids.push(id);
           return { name, id };
         }),
       );
-      await Promise.all([meanwhile?.(), ...runs.map(({ name, id }) => killOnce(id, name === 'sft' ? 12 : 4))]);
-      for (const { name, id } of runs) {
+      const kills = runs.map(({ name, id }) => killOnce(id, name === 'sft' ? 12 : 4));
+      const [, ...killed] = await Promise.all([meanwhile?.(), ...kills]);
+      for (const [i, { name, id }] of runs.entries()) {
         const run = await s3.tandem.untilSucceeded(id, SECONDS);
         expect(await finalState(s3.tandem, id), `${name} ${id}`).toEqual(wanted[name]);
+        if (killed[i]) expect(run.attempts.length).toBeGreaterThan(1);
         await expectTreeOfFinal(s3.tandem, run);
       }
       s3.proxy.inject([]);
@@ -125,14 +130,16 @@ describe.skipIf(noMinio)(
       await expectNothingLeaked(s3.bucket);
     }
 
-    /** Kills the trainer at a step, so that the next one resumes through the store. */
-    async function killOnce(id: string, step: number): Promise<void> {
-      const run = await s3.tandem.until(id, (run) => ended(run) || (run.progress?.step ?? 0) >= step, SECONDS);
-      if (ended(run)) return;
+    /** Kills the trainer once there is a checkpoint, so that the next one resumes through the store; false when it had ended before. */
+    async function killOnce(id: string, step: number): Promise<boolean> {
+      const saved = async () => ended(await s3.tandem.run(id)) || (await s3.tandem.checkpoints(id)).length > 0;
+      await s3.tandem.until(id, (run) => ended(run) || (run.progress?.step ?? 0) >= step, SECONDS);
+      await vi.waitUntil(saved, { timeout: SECONDS * 1000, interval: 100 });
+      const run = await s3.tandem.run(id);
       try {
-        process.kill(pidOf(run, 'trainer'), 'SIGKILL');
+        return !ended(run) && process.kill(pidOf(run, 'trainer'), 'SIGKILL');
       } catch {
-        // it has just ended by itself
+        return false;
       }
     }
   },

@@ -4,14 +4,14 @@ import { finalState } from './final-state.ts';
 import { makeSmallRuns, type SmallRuns } from './small-runs.ts';
 import { ended, pidOf, type Tandem } from './tandem.ts';
 
-const kills = process.env['TANDEM_TEST_FULL'] ? 12 : 2;
-
 /**
  * Runs that are killed and resumed through a store end as undisturbed ones do. Scope of the claim (DESIGN 4.11): embedded server and wasm engine,
  * same machine type and versions, synchronous mode.
+ * @param kills of each run, at the most
  */
 export function describeExactResume(
   store: string,
+  kills: number,
   start: () => Promise<{ tandem: Tandem; dispose: () => Promise<void> }>,
 ): void {
   let tandem: Tandem;
@@ -25,17 +25,18 @@ export function describeExactResume(
   afterAll(() => dispose?.());
 
   describe(`a run that was killed at random steps and resumed from ${store} ends with the same bytes as one never interrupted`, () => {
-    test('SFT, full weights', () => compare(tandem, small.sft()));
+    test('SFT, full weights', () => compare(tandem, kills, small.sft()));
     test('SFT, LoRA with dropout', () =>
-      compare(tandem, {
+      compare(tandem, kills, {
         ...small.sft(),
         model: { name: small.model, max_seq_length: 64, lora: { r: 4, alpha: 8, dropout: 0.1 } },
       }));
     test('GRPO, LoRA with a KL term', () =>
-      compare(tandem, small.grpo({ max_steps: 40 }, { grpo: { kl_coef: 0.02 } })));
+      compare(tandem, kills, small.grpo({ max_steps: 40 }, { grpo: { kl_coef: 0.02 } })));
     test('GRPO, full weights', () =>
       compare(
         tandem,
+        kills,
         small.grpo(
           { max_steps: 40, learning_rate: 1e-3 },
           { model: { name: small.model, use_lora: false, max_seq_length: 64 } },
@@ -44,7 +45,7 @@ export function describeExactResume(
   });
 }
 
-async function compare(tandem: Tandem, spec: object): Promise<void> {
+async function compare(tandem: Tandem, kills: number, spec: object): Promise<void> {
   const straight = await tandem.untilSucceeded((await tandem.post<Run>('/runs', spec)).id);
   const interrupted = (await tandem.post<Run>('/runs', spec)).id;
   const total = straight.progress!.total_steps;
