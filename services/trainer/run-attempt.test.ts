@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { AttemptSpec } from '../contracts/agent-operations.ts';
+import { startStoreServer } from '../platform/testing/store-server.ts';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
 import { event, type Interruption, type Life, live, measured, messages } from './test-support/lives.ts';
 
@@ -93,6 +94,24 @@ test('a wish for a checkpoint is met at the next step', async () => {
     },
   });
   expect(life.manifests.map(({ purposes }) => purposes)).toEqual([['stop'], ['final']]);
+});
+
+test('through an object store: a save that fails is told with reason and remedy, training goes on, and later ones are kept', async () => {
+  const store = await startStoreServer();
+  store.interfere = ({ path: key }) =>
+    key.includes('checkpoint-4/') ? { status: 507, code: 'XMinioStorageFull' } : undefined;
+  const life = await run({ during: (plane) => void Object.assign(plane, { objectStore: store }) });
+  await store.close();
+  expect(life.exitCode).toBe(0);
+  expect(event(life, 'save_failed')).toMatchObject({
+    message: expect.stringMatching(/^checkpoint-4 could not be saved: The object store: .*507/),
+    reason: 'disk_full',
+    remedy: expect.stringContaining('Free space in the object store'),
+    data: { step: 4, final_try: true },
+  });
+  expect(life.manifests.map(({ step }) => step)).toEqual([2, 3, 6]);
+  expect(measured([life])).toEqual(measured([whole]));
+  expect([...store.objects.keys()].filter((key) => key.endsWith('optimizer.pt'))).toHaveLength(3);
 });
 
 test('the target accuracy ends training early and says so', async () => {

@@ -1,4 +1,5 @@
 import { runApiBench } from './api.ts';
+import { runCheckpointBench } from './checkpoint.ts';
 import { runRecordsBench } from './records.ts';
 import { runRestartBench } from './restart.ts';
 import { runRolloutBench } from './rollout.ts';
@@ -7,6 +8,7 @@ import { runTrainerBench } from './trainer.ts';
 
 const benches: Readonly<Record<string, { readonly what: string; readonly run: Bench }>> = {
   api: { what: 'lists and metrics with 100,000 runs against 100', run: runApiBench },
+  checkpoint: { what: 'checkpoints to a real MinIO and back; steps beside a save', run: runCheckpointBench },
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
   rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },
@@ -16,7 +18,7 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
 const [name, ...rest] = process.argv.slice(2);
 const bench = name === undefined || rest.length > 0 ? undefined : benches[name];
 if (bench === undefined) {
-  const list = Object.entries(benches).map(([each, { what }]) => `  ${each.padEnd(9)} ${what}`);
+  const list = Object.entries(benches).map(([each, { what }]) => `  ${each.padEnd(10)} ${what}`);
   console.error(
     [name === undefined ? 'which bench?' : `there is no bench ${process.argv.slice(2).join(' ')}`, ...list].join('\n'),
   );

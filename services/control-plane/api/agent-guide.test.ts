@@ -5,12 +5,19 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type AttemptSpec, agentOperations, attemptSpecSchema, type Want } from '../../contracts/agent-operations.ts';
-import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
+import {
+  type AttemptSpec,
+  agentOperations,
+  attemptSpecSchema,
+  type UploadFile,
+  type Want,
+} from '../../contracts/agent-operations.ts';
+import { type CheckpointCommit, checkpointFileSchema, type Manifest } from '../../contracts/checkpoint.ts';
 import type { Operation } from '../../contracts/operation.ts';
 import { commonProblems, type ProblemType, problems } from '../../contracts/problem.ts';
 import type { TrainerRecord } from '../../contracts/record.ts';
 import { runSpecSchema } from '../../contracts/run-spec.ts';
+import { type StoreServer, startStoreServer } from '../../platform/testing/store-server.ts';
 import { ProblemError } from './problem-error.ts';
 import { serveAgent, type TestServer } from './testing.ts';
 
@@ -32,12 +39,15 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
   let resume: AttemptSpec['resume'];
   let want: (step: number) => Want;
   let beforeRecords: (calls: number) => void;
+  /** Null where checkpoints go to a directory. */
+  let store: StoreServer | null;
 
   beforeEach(async () => {
     directory = mkdtempSync(join(tmpdir(), 'tandem-python-'));
     stored = [];
     commits = [];
     resume = [];
+    store = null;
     want = () => 'run';
     beforeRecords = () => undefined;
     let calls = 0;
@@ -56,27 +66,19 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
         return { status: 200, body: { high: stored.length, want: want(step), deadline: null, log_levels: levels } };
       },
       postUploads: async ({ body }) => {
+        if (store !== null) return { status: 200, body: { directory: null, parts: plan(store, body) } };
         const target = join(objects, `checkpoint-${body.step}`);
         mkdirSync(target, { recursive: true });
         return { status: 200, body: { directory: target, parts: null } };
       },
       postCheckpoint: async ({ body }) => {
         for (const { path, size, sha256 } of body.files) {
-          const bytes = readFileSync(join(objects, `checkpoint-${body.step}`, path));
+          const name = `checkpoint-${body.step}/${path}`;
+          const bytes = store === null ? readFileSync(join(objects, name)) : (store.complete(name) ?? Buffer.of());
           expect([bytes.length, createHash('sha256').update(bytes).digest('hex')]).toEqual([size, sha256]);
         }
         commits.push(body);
-        return {
-          status: 200,
-          body: {
-            schema: 'tandem.checkpoint/1',
-            run: 'run-7k3m9q2d',
-            attempt: 1,
-            name: `checkpoint-${body.step}`,
-            created_at: '2026-11-20T09:00:00.000Z',
-            ...body,
-          },
-        };
+        return { status: 200, body: manifestOf(body) };
       },
     });
     writeFileSync(join(directory, 'trainer.py'), /```python\n([\s\S]*?)```/.exec(guide)?.[1] ?? '');
@@ -84,6 +86,7 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
   });
   afterEach(async () => {
     await server.close();
+    await store?.close();
     rmSync(directory, { recursive: true });
   });
 
@@ -126,6 +129,25 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
     expect(steps()).toEqual([4, 5]);
   });
 
+  test('sends its checkpoints to an object store, again what fails, and fetches the one it goes on from', async () => {
+    const bucket = await startStoreServer();
+    store = bucket;
+    let requests = 0;
+    bucket.interfere = () => (requests++ === 1 ? { status: 403, code: 'AccessDenied' } : undefined);
+    want = (step) => (step === 3 ? 'stop' : 'run');
+    expect(await exitOf(start())).toBe(0);
+    expect(commits.map(({ step }) => step)).toEqual([2, 3]);
+    expect(bucket.requests).toHaveLength(5);
+
+    const { files } = commits.at(-1)!;
+    const urls = Object.fromEntries(files.map(({ path }) => [path, bucket.link(`checkpoint-3/${path}`)]));
+    const manifest = manifestOf(commits.at(-1)!);
+    resume = [{ label: 'stopped', manifest, directory: null, urls }];
+    stored = [];
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([4, 5]);
+  });
+
   test('saves nothing once its attempt is closed', async () => {
     beforeRecords = (calls) => {
       if (calls === 2) throw new ProblemError('attempt-closed', 'over');
@@ -143,6 +165,16 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
     expect(steps()).toEqual([1, 2, 3, 4, 5]);
   });
 });
+
+function plan(store: StoreServer, { step, files }: { step: number; files: readonly UploadFile[] }) {
+  const parts = (file: UploadFile) => store.plan(`checkpoint-${step}/${file.path}`, checkpointFileSchema.parse(file));
+  return Object.fromEntries(files.map((file) => [file.path, parts(file)]));
+}
+
+function manifestOf(commit: CheckpointCommit): Manifest {
+  const [run, name] = ['run-7k3m9q2d', `checkpoint-${commit.step}`];
+  return { schema: 'tandem.checkpoint/1', run, attempt: 1, name, created_at: '2026-11-20T09:00:00.000Z', ...commit };
+}
 
 function specWith(resume: AttemptSpec['resume']): AttemptSpec {
   const level = 'INFO' as const;

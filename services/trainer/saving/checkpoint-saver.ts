@@ -32,7 +32,7 @@ const MARGIN_MS = 1500;
 export function createCheckpointSaver(session: Session, startedFrom: number | null): CheckpointSaver {
   const { saveWorker, control, records, logs, workspace, now } = session;
   const gaveUp = giveUpSignal(session);
-  const onGiveUp = () => saveWorker.giveUp(explainFailure(gaveUp.reason).message);
+  const onGiveUp = () => saveWorker.giveUp((gaveUp.reason as Error).message);
   if (gaveUp.aborted) onGiveUp();
   else gaveUp.addEventListener('abort', onGiveUp, { once: true });
   let lastSavedStep = startedFrom;
