@@ -223,6 +223,88 @@ export interface paths {
         get: operations["getCheckpoint"];
         put?: never;
         post?: never;
+        /**
+         * Delete a checkpoint
+         * @description Refused for what is pinned and for what a run under way, queued or paused starts from.
+         */
+        delete: operations["deleteCheckpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/{name}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Keep a checkpoint, whatever retention says */
+        post: operations["pinCheckpoint"];
+        /** Leave a checkpoint to retention again */
+        delete: operations["unpinCheckpoint"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Apply retention now, or see what it would do
+         * @description Retention runs by itself after each save; this does the same. `dry_run=true` only answers what would stay and go, and why.
+         */
+        post: operations["pruneCheckpoints"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/{name}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A checkpoint as one tar file
+         * @description Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it.
+         */
+        get: operations["getCheckpointArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/checkpoints/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a run of checkpoints that lie in a folder
+         * @description Takes a checkpoint folder (of Tandem, a PEFT adapter, of the Hugging Face Trainer, or an older layout) or a whole output folder with its logs and evaluations. The files are copied into the store with a manifest. The run is `paused`: resume it, or fork from it.
+         */
+        post: operations["importCheckpoints"];
         delete?: never;
         options?: never;
         head?: never;
@@ -463,6 +545,7 @@ export interface components {
              */
             dpo: components["schemas"]["DpoSpec"];
             /**
+             * @description Where it starts from.
              * @default {}
              * @example {}
              */
@@ -847,7 +930,7 @@ export interface components {
              */
             beta: number;
         };
-        /** @description Where it starts from. */
+        /** @description Where it starts from, and what stays. */
         CheckpointSpec: {
             /**
              * @description Start from this checkpoint: `runs/<id>/<checkpoint>` or a path such as `outputs/grpo_cua/checkpoints/checkpoint-500`.
@@ -861,6 +944,18 @@ export interface components {
              * @example false
              */
             ignore_data_skip: boolean;
+            /**
+             * @description How many of the checkpoints that were the best when they were saved stay, besides `save_total_limit`.
+             * @default 1
+             * @example 3
+             */
+            keep_best: number;
+            /**
+             * @description Keep each checkpoint whose step is a multiple of this, besides `save_total_limit`; null: none.
+             * @default null
+             * @example 500
+             */
+            keep_every: number | null;
         };
         /** @description How completions are made. */
         RolloutSpec: {
@@ -1224,6 +1319,26 @@ export interface components {
             /** @description Level of evaluation. */
             eval_log_level?: components["schemas"]["LogLevel"];
         };
+        /** @description What to import. */
+        ImportRequest: {
+            /**
+             * @description Checkpoint folder or output folder on this host, below one of TANDEM_DATA_ROOTS.
+             * @example outputs/grpo_cua
+             */
+            path: string;
+            /**
+             * @description Run spec of the run that is made, or the part of it that the folder does not tell; at least `model.name` has to come from one of them.
+             * @default {}
+             * @example {
+             *       "model": {
+             *         "name": "models/tiny"
+             *       }
+             *     }
+             */
+            spec: {
+                [key: string]: unknown;
+            };
+        };
         /** @description One numbered line from a trainer. */
         Record: components["schemas"]["MetricsRecord"] | components["schemas"]["LogRecord"] | components["schemas"]["ProgressRecord"] | components["schemas"]["EvaluationRecord"] | components["schemas"]["EventRecord"];
         MetricsRecord: {
@@ -1538,18 +1653,48 @@ export interface components {
              *       }
              *     ]
              */
-            files: {
-                /**
-                 * @description Path inside the checkpoint.
-                 * @example model/adapter_model.safetensors
-                 */
-                path: string;
-                /**
-                 * @description Bytes.
-                 * @example 42624
-                 */
-                size: number;
-            }[];
+            files: components["schemas"]["UploadFile"][];
+        };
+        UploadFile: {
+            /**
+             * @description Path inside the checkpoint.
+             * @example model/adapter_model.safetensors
+             */
+            path: string;
+            /**
+             * @description Bytes.
+             * @example 42624
+             */
+            size: number;
+            /**
+             * @description sha256 of the content, hexadecimal.
+             * @example aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+             */
+            sha256?: string;
+            /**
+             * @description How it is cut into parts that are sent, fetched and verified apart; absent for a file that goes as one.
+             * @example {
+             *       "size": 16777216,
+             *       "sha256": [
+             *         "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+             *       ]
+             *     }
+             */
+            parts?: components["schemas"]["FileParts"];
+        };
+        FileParts: {
+            /**
+             * @description Bytes of each part but the last.
+             * @example 16777216
+             */
+            size: number;
+            /**
+             * @description sha256 of each part, in order.
+             * @example [
+             *       "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+             *     ]
+             */
+            sha256: string[];
         };
         /** @description Makes uploaded files a checkpoint. */
         CheckpointCommit: {
@@ -1632,6 +1777,16 @@ export interface components {
              * @example aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
              */
             sha256: string;
+            /**
+             * @description How it is cut into parts that are sent, fetched and verified apart; absent for a file that goes as one.
+             * @example {
+             *       "size": 16777216,
+             *       "sha256": [
+             *         "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
+             *       ]
+             *     }
+             */
+            parts?: components["schemas"]["FileParts"];
         };
         /** @description What a submission would do. */
         DryRun: {
@@ -1823,7 +1978,7 @@ export interface components {
          * @example training
          * @enum {string}
          */
-        Reason: "submitted" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_to_restart" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_to_restart" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
         Progress: {
             /**
              * @description What the trainer is doing.
@@ -2140,7 +2295,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -2332,6 +2487,16 @@ export interface components {
                 [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
             };
             /**
+             * @description Whether a user has pinned it; retention never deletes what is pinned.
+             * @example false
+             */
+            pinned: boolean;
+            /**
+             * @description Checkpoint that its attempt resumed from, as `<run>/a<attempt>/checkpoint-<step>` or a folder; null from the beginning.
+             * @example run-7k3m9q2d/a1/checkpoint-40
+             */
+            parent: string | null;
+            /**
              * @description Its files.
              * @example [
              *       {
@@ -2342,6 +2507,127 @@ export interface components {
              *     ]
              */
             files: components["schemas"]["CheckpointFile"][];
+        };
+        /** @description What retention keeps and removes. */
+        RetentionReport: {
+            /**
+             * @description Whether nothing was changed.
+             * @example true
+             */
+            dry_run: boolean;
+            /**
+             * @description What stays.
+             * @example []
+             */
+            keep: components["schemas"]["RetentionVerdict"][];
+            /**
+             * @description What goes, in that order.
+             * @example []
+             */
+            remove: components["schemas"]["RetentionVerdict"][];
+            /**
+             * @description Unfinished uploads and files without a manifest that go.
+             * @example []
+             */
+            sweep: components["schemas"]["SweepVerdict"][];
+        };
+        RetentionVerdict: {
+            /**
+             * @description Checkpoint, as `a<attempt>/checkpoint-<step>`.
+             * @example a1/checkpoint-40
+             */
+            name: string;
+            /**
+             * @description Bytes of all its files.
+             * @example 1234567
+             */
+            size: number;
+            /**
+             * @description Which rule keeps it, or that none does.
+             * @example among the newest 5 (save_total_limit)
+             */
+            why: string;
+        };
+        SweepVerdict: {
+            /**
+             * @description Upload that never became a checkpoint.
+             * @example a1/checkpoint-45
+             */
+            name: string;
+            /**
+             * @description Why it goes now.
+             * @example its attempt is over
+             */
+            why: string;
+        };
+        /** @description What an import made. */
+        ImportReport: {
+            /**
+             * @description The run that was made; null with `dry_run`.
+             * @example run-7k3m9q2d
+             */
+            run: components["schemas"]["RunId"] | null;
+            /**
+             * @description Checkpoints, oldest first.
+             * @example []
+             */
+            imported: components["schemas"]["ImportedCheckpoint"][];
+            /**
+             * @description How many rows of the training log, evaluations and backups were taken over.
+             * @example {
+             *       "train_history": 150,
+             *       "evaluations": 5
+             *     }
+             */
+            records: {
+                [key: string]: number;
+            };
+            /**
+             * @description What was left out, and why.
+             * @example []
+             */
+            skipped: components["schemas"]["SkippedImport"][];
+        };
+        ImportedCheckpoint: {
+            /**
+             * @description Checkpoint that was made.
+             * @example checkpoint-40
+             */
+            name: string;
+            /**
+             * @description Folder it comes from.
+             * @example outputs/grpo_cua/checkpoints/checkpoint-40
+             */
+            from: string;
+            /**
+             * @description `tandem`, `peft`, `hf-trainer`, `samples` or `model-pt`: which layout was recognised.
+             * @example hf-trainer
+             */
+            layout: string;
+            /**
+             * @description Bytes.
+             * @example 1234567
+             */
+            size: number;
+            /**
+             * @description What a checkpoint has and this one lacks; it starts afresh.
+             * @example [
+             *       "optimizer.pt"
+             *     ]
+             */
+            missing: string[];
+        };
+        SkippedImport: {
+            /**
+             * @description What was left out.
+             * @example outputs/grpo_cua/checkpoints/checkpoint-50
+             */
+            from: string;
+            /**
+             * @description Why, and what would help.
+             * @example holds no weights
+             */
+            why: string;
         };
         Health: {
             /**
@@ -2614,17 +2900,44 @@ export interface components {
         };
         UploadReply: {
             /**
-             * @description Write the files below this directory, each under a temporary name, fsynced, then renamed.
+             * @description Write the files below this directory, each under a temporary name, fsynced, then renamed; null when the store is not a directory.
              * @example /srv/tandem/objects/runs/run-7k3m9q2d/checkpoints/a1/checkpoint-40
              */
             directory: string | null;
             /**
-             * @description Presigned PUT URL of each file, when the store is not a directory.
+             * @description What is still to be sent of each file, by path: a file that is stored already has an empty list. Ask again to get fresh URLs for what is then missing. Null when the store is a directory.
              * @example null
              */
-            urls: {
-                [key: string]: string;
+            parts: {
+                [key: string]: components["schemas"]["UploadPart"][];
             } | null;
+        };
+        UploadPart: {
+            /**
+             * @description First byte of the file.
+             * @example 0
+             */
+            start: number;
+            /**
+             * @description The byte after the last one.
+             * @example 16777216
+             */
+            end: number;
+            /**
+             * Format: uri
+             * @description Presigned URL; holds for this part alone.
+             * @example http://minio:9000/tandem/runs/…?X-Amz-Signature=…
+             */
+            url: string;
+            /**
+             * @description Headers to send with it; they are part of the signature.
+             * @example {
+             *       "x-amz-checksum-sha256": "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0="
+             *     }
+             */
+            headers: {
+                [key: string]: string;
+            };
         };
         /** @description Low-rank adapter. */
         LoraSpecOutput: {
@@ -2960,7 +3273,7 @@ export interface components {
              */
             beta: number;
         };
-        /** @description Where it starts from. */
+        /** @description Where it starts from, and what stays. */
         CheckpointSpecOutput: {
             /**
              * @description Start from this checkpoint: `runs/<id>/<checkpoint>` or a path such as `outputs/grpo_cua/checkpoints/checkpoint-500`.
@@ -2974,6 +3287,18 @@ export interface components {
              * @example false
              */
             ignore_data_skip: boolean;
+            /**
+             * @description How many of the checkpoints that were the best when they were saved stay, besides `save_total_limit`.
+             * @default 1
+             * @example 3
+             */
+            keep_best: number;
+            /**
+             * @description Keep each checkpoint whose step is a multiple of this, besides `save_total_limit`; null: none.
+             * @default null
+             * @example 500
+             */
+            keep_every: number | null;
         };
         /** @description How completions are made. */
         RolloutSpecOutput: {
@@ -3372,7 +3697,10 @@ export interface components {
              *     }
              */
             dpo: components["schemas"]["DpoSpecOutput"];
-            /** @example {} */
+            /**
+             * @description Where it starts from.
+             * @example {}
+             */
             checkpoint: components["schemas"]["CheckpointSpecOutput"];
             /**
              * @description How completions are made (GRPO).
@@ -4880,9 +5208,626 @@ export interface operations {
             };
         };
     };
-    getCheckpointFile: {
+    deleteCheckpoint: {
         parameters: {
             query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pinCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoint, pinned. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unpinCheckpoint: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The checkpoint, no longer pinned. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checkpoint"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pruneCheckpoints: {
+        parameters: {
+            query?: {
+                /** @description Change nothing. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What stays and what goes. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RetentionReport"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCheckpointArchive: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A tar file with one folder, `<run>-<checkpoint>/`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/x-tar": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    importCheckpoints: {
+        parameters: {
+            query?: {
+                /** @description Change nothing; answer what would be imported. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Repeating an accepted request with the same key within 24 hours answers what the first one answered, and does nothing again. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImportRequest"];
+                "application/yaml": components["schemas"]["ImportRequest"];
+            };
+        };
+        responses: {
+            /** @description With `dry_run`: what would be imported. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description What was imported, and as which run. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportReport"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. `idempotency-mismatch`: This Idempotency-Key was used for another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-spec`: The run spec is not valid. `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getCheckpointFile: {
+        parameters: {
+            query?: {
+                /** @description Answer with a link to the object store where it can be reached (TANDEM_S3_PUBLIC_URL); else the bytes are streamed all the same. */
+                redirect?: boolean;
+            };
             header?: {
                 /** @description One range of bytes. */
                 range?: string;
@@ -4927,6 +5872,13 @@ export interface operations {
             };
             /** @description The file is the one that is already held. */
             304: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description With `redirect`: the bytes are at `Location`, for an hour. */
+            307: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4997,6 +5949,15 @@ export interface operations {
             };
             /** @description `internal`: Tandem failed. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -12,6 +12,8 @@ export const eventNames = [
   'role_exited',
   'checkpoint_committed',
   'checkpoint_deleted',
+  'checkpoint_pinned',
+  'checkpoint_unpinned',
   'checkpoint_rejected',
   'save_failed',
   'evaluated',

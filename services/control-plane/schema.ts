@@ -1,6 +1,7 @@
 import { idempotencyTables } from './api/idempotency.tables.ts';
 import { attemptTables } from './attempts/attempt.tables.ts';
 import { checkpointTables } from './checkpoints/checkpoint.tables.ts';
+import { pinTables } from './checkpoints/pin.tables.ts';
 import { uploadTables } from './checkpoints/upload.tables.ts';
 import { eventTables } from './events/event.tables.ts';
 import { recordTables } from './records/record.tables.ts';
@@ -10,4 +11,5 @@ import { runTables } from './runs/run.tables.ts';
 export const migrations: readonly string[] = [
   [runTables, attemptTables, eventTables, recordTables, checkpointTables, idempotencyTables].join('\n'),
   uploadTables,
+  pinTables,
 ];

@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { readSettings } from './settings.ts';
 
@@ -44,5 +47,58 @@ describe('readSettings', () => {
     ],
   ])('says in one line what is wrong with %j', (environment, message) => {
     expect(() => read(environment)).toThrow(message);
+  });
+
+  describe('of an S3 store', () => {
+    const s3 = {
+      TANDEM_S3_ENDPOINT: 'http://127.0.0.1:9000',
+      TANDEM_S3_ACCESS_KEY: 'access',
+      TANDEM_S3_SECRET_KEY: 'not-to-be-seen',
+    };
+
+    it('are none unless there is an endpoint', () => {
+      expect(read({}).s3).toBeNull();
+      expect(read({ TANDEM_S3_BUCKET: 'other' }).s3).toBeNull();
+    });
+
+    it('need an endpoint and keys, and have defaults for the rest', () => {
+      expect(read(s3).s3).toEqual({
+        endpoint: 'http://127.0.0.1:9000',
+        bucket: 'tandem',
+        accessKey: 'access',
+        secretKey: 'not-to-be-seen',
+        region: 'us-east-1',
+        prefix: '',
+        publicUrl: null,
+        createBucket: false,
+      });
+    });
+
+    it('take the secret from a file, without the line break that editors add', () => {
+      const directory = mkdtempSync(join(tmpdir(), 'tandem-settings-'));
+      writeFileSync(join(directory, 'secret'), 'from-a-file\n');
+      const { TANDEM_S3_SECRET_KEY: _, ...rest } = s3;
+      const named = { ...rest, TANDEM_S3_SECRET_KEY_FILE: join(directory, 'secret') };
+      expect(read(named).s3?.secretKey).toBe('from-a-file');
+      rmSync(directory, { recursive: true });
+      expect(() => read(named)).toThrow(/TANDEM_S3_SECRET_KEY_FILE: .* cannot be read \(ENOENT\)/);
+    });
+
+    it.each([
+      [{ TANDEM_S3_ACCESS_KEY: '' }, /TANDEM_S3_ENDPOINT: needs TANDEM_S3_ACCESS_KEY/],
+      [{ TANDEM_S3_ENDPOINT: 'minio:9000' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
+      [{ TANDEM_S3_ENDPOINT: 'http://minio:9000/tandem' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
+      [{ TANDEM_S3_BUCKET: 'My_Bucket' }, /TANDEM_S3_BUCKET: must be a bucket name/],
+      [{ TANDEM_S3_PREFIX: '../x' }, /TANDEM_S3_PREFIX: must be a path that ends with a slash/],
+      [{ TANDEM_S3_CREATE_BUCKET: 'maybe' }, /TANDEM_S3_CREATE_BUCKET: must be true or false/],
+      [{ TANDEM_SWEEP_GRACE: '-1' }, /TANDEM_SWEEP_GRACE: must be a whole number/],
+    ])('say in one line what is wrong with %j, without the keys', (change, message) => {
+      expect(() => read({ ...s3, ...change })).toThrow(message);
+      try {
+        read({ ...s3, ...change });
+      } catch (error) {
+        expect(String(error)).not.toContain('not-to-be-seen');
+      }
+    });
   });
 });

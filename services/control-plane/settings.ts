@@ -60,10 +60,10 @@ const list = (separator: string) =>
       .filter((item) => item !== ''),
   );
 
-const storeUrl = z.url({
-  protocol: /^https?$/,
-  error: 'must be a URL such as http://127.0.0.1:9000, without a path',
-});
+const STORE_URL = 'must be a URL without a path, such as http://127.0.0.1:9000';
+const storeUrl = z
+  .url({ protocol: /^https?$/, error: STORE_URL })
+  .refine((text) => URL.canParse(text) && new URL(text).pathname === '/' && new URL(text).search === '', STORE_URL);
 const s3Environment = {
   TANDEM_S3_ENDPOINT: storeUrl.optional(),
   TANDEM_S3_BUCKET: z

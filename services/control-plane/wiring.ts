@@ -6,6 +6,7 @@ import type { ObjectStore } from '../platform/object-store.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
+import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
 import { missingHandlers } from './api/checkpoint-changes.handlers.ts';
 import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
@@ -27,6 +28,7 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
+import { requireUnused } from './runs/checkpoint-users.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
@@ -161,7 +163,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     handlers: {
       ...createRunHandlers(service),
       ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
-      ...createCheckpointHandlers({ hasRun: (run) => runs.get(run) !== undefined, checkpoints, store }),
+      ...createCheckpointHandlers({
+        runs,
+        checkpoints,
+        store,
+        requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
+      }),
+      ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...missingHandlers,
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),

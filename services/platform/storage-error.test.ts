@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { storageFault } from './storage-error.ts';
+import { StorageFaultError, storageFault } from './storage-error.ts';
 
 const withCode = (fields: object, cause?: unknown) => Object.assign(new Error('failed', { cause }), fields);
 
@@ -17,6 +17,13 @@ describe('storageFault', () => {
 
   it('finds the disk below errors that were explained on the way', () => {
     expect(storageFault(withCode({}, withCode({ code: 'ENOSPC' })))?.kind).toBe('full');
+  });
+
+  it('finds what an object store refuses, with the remedy as a sentence', () => {
+    const fault = { kind: 'refused', message: 'the store denies access; allow it' } as const;
+    const error = new StorageFaultError(fault, { cause: withCode({ code: 'ENOSPC' }) });
+    expect(error.message).toBe('The store denies access; allow it.');
+    expect(storageFault(withCode({}, error))).toBe(fault);
   });
 
   it('does not blame the disk for anything else', () => {

@@ -37,6 +37,13 @@ function at(step: number): ResumeCandidate[] {
   return whole.candidates.filter(({ manifest }) => manifest?.step === step);
 }
 
+/** The checkpoint at step 4 as if one of its inputs had been another. */
+function withInput(name: string, change: { run?: string }): ResumeCandidate {
+  const [candidate] = at(4);
+  const manifest = { ...candidate!.manifest!, ...change };
+  return { ...candidate!, manifest: { ...manifest, inputs: { ...manifest.inputs, [name]: '0'.repeat(64) } } };
+}
+
 /** A checkpoint of its own at a step, to be damaged. */
 async function checkpointAt(step: number): Promise<ResumeCandidate & { directory: string }> {
   const life = await run([], { training: { max_steps: step, eval_steps: 0 } });
@@ -107,14 +114,34 @@ test('a folder that never had a manifest, without optimizer and state, starts at
   );
 });
 
-test('the data starts at its beginning when the spec says so, or when it is other data', async () => {
+test('the data starts at its beginning when the spec says so, or in a fork when it is other data', async () => {
   const skipped = await run(at(4), { checkpoint: { ignore_data_skip: true } });
   expect(skipped.manifests.at(-1)?.epoch).toBeCloseTo(16 / 40);
-  const [candidate] = at(4);
-  const manifest = { ...candidate!.manifest!, inputs: { ...candidate!.manifest!.inputs, train_data: '0'.repeat(64) } };
-  const changed = await run([{ ...candidate!, manifest }]);
+  const changed = await run([withInput('train_data', { run: 'run-bbbbbbbb' })]);
   expect(changed.manifests.at(-1)?.epoch).toBeCloseTo(16 / 40);
   expect(messages(changed)).toContainEqual(expect.stringContaining('The training data has changed'));
+});
+
+test.each([
+  ['model', 'base model'],
+  ['tokenizer', 'tokenizer'],
+  ['train_data', 'training data'],
+])('the run refuses to go on with another %s than it was trained from, and an older checkpoint is no way out', async (name, words) => {
+  const life = await run([withInput(name, {}), ...at(2)]);
+  expect(event(life, 'failed')).toMatchObject({
+    reason: 'invalid_checkpoint',
+    message: expect.stringMatching(
+      new RegExp(`checkpoint-4 was trained from another ${words} \\(sha256 000000000000…, this run has`),
+    ),
+    remedy: expect.stringMatching(/Resume with the model|fork the run/),
+  });
+  expect(life.manifests).toEqual([]);
+});
+
+test('a fork goes on with another tokenizer, and says so', async () => {
+  const life = await run([withInput('tokenizer', { run: 'run-bbbbbbbb' })]);
+  expect(life.exitCode).toBe(0);
+  expect(messages(life)).toContainEqual(expect.stringContaining("The tokenizer is another than the checkpoint's"));
 });
 
 test('a finished run under other limits goes on from its end', async () => {

@@ -25,7 +25,7 @@ export interface StartingPoint {
 /**
  * Restores the first checkpoint that verifies: weights, optimizer and state. Each that does not is an event with the reason.
  *
- * @param inputs hashes of what this run trains from: a checkpoint of other data starts that data at its beginning
+ * @param inputs hashes of what this run trains from: a checkpoint of other data is refused, or in a fork starts that data at its beginning
  * @throws TrainerError `invalid_checkpoint` when there were candidates and none could be used.
  */
 export async function startingPoint(
@@ -36,6 +36,8 @@ export async function startingPoint(
   if (attempt.resume.length === 0) return { state: trainingStateSchema.parse({}), resumedStep: null };
   const reasons: string[] = [];
   for (const candidate of attempt.resume) {
+    // Older checkpoints of the run have the same inputs: none of them would do either.
+    requireSameInputs(session, candidate, params);
     try {
       return await restore(session, candidate, params);
     } catch (error) {
@@ -66,7 +68,6 @@ async function restore(
   candidate: ResumeCandidate,
   { policy, learner, inputs }: { policy: Policy; learner: Learner; inputs: Readonly<Record<string, string>> },
 ): Promise<StartingPoint> {
-  requireSameModel(candidate, inputs);
   const fetched = path.join(session.workspace, 'resume');
   const directory = candidate.directory ?? (await fetchFiles(session, candidate, fetched));
   try {
@@ -133,15 +134,35 @@ function report(
   ]);
 }
 
-/** An adapter means nothing on another base model. */
-function requireSameModel({ manifest }: ResumeCandidate, inputs: Readonly<Record<string, string>>): void {
-  const trained = manifest?.inputs['model'];
-  if (trained === undefined || trained === inputs['model']) return;
-  throw new TrainerError(
-    'invalid_checkpoint',
-    `it was trained from another base model (sha256 ${trained.slice(0, 12)}…, this run has ${inputs['model']?.slice(0, 12)}…)`,
-    'Resume with the model it was trained from.',
-  );
+/** What a checkpoint records hashes of, in words. */
+const inputNames = { model: 'base model', tokenizer: 'tokenizer', train_data: 'training data' } as const;
+
+/**
+ * A run goes on with what it was trained from: with other data its steps and metrics would mean something else under the same name. A fork may change it,
+ * but an adapter means nothing on another base model. Checkpoints that record no hashes are taken as they are.
+ */
+function requireSameInputs(
+  session: Session,
+  { manifest, label }: ResumeCandidate,
+  { policy, inputs }: { policy: Policy; inputs: Readonly<Record<string, string>> },
+): void {
+  const forked = manifest?.run !== session.attempt.run;
+  for (const [name, words] of Object.entries(inputNames)) {
+    const [was, is] = [manifest?.inputs[name], inputs[name]];
+    if (was === undefined || was === is) continue;
+    const hashes = `sha256 ${was.slice(0, 12)}…, this run has ${is?.slice(0, 12)}…`;
+    if (!forked || (name === 'model' && policy.lora !== null)) {
+      throw new TrainerError(
+        'invalid_checkpoint',
+        `${label} was trained from another ${words} (${hashes})`,
+        name === 'model' && policy.lora !== null
+          ? 'Resume with the model it was trained from.'
+          : `Put the ${words} back that it was trained from, or fork the run to go on with this one (fork: true).`,
+      );
+    }
+    if (name !== 'train_data')
+      session.logs.training.warning(`The ${words} is another than the checkpoint's (${hashes})`);
+  }
 }
 
 /** Every byte is verified on its way, so that it need not be read again for that. */

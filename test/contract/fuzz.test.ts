@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -31,7 +32,7 @@ const documented = Object.entries(document.paths).flatMap(([path, item]) =>
     .map(([method, operation]) => ({ ...(operation as object), method, path }) as DocumentedOperation),
 );
 /** These end what the others are tried on, so they come last. */
-const endings = ['pauseRun', 'cancelRun', 'resumeRun', 'deleteRun'];
+const endings = ['deleteCheckpoint', 'pauseRun', 'cancelRun', 'resumeRun', 'deleteRun'];
 documented.sort((a, b) => endings.indexOf(a.operationId) - endings.indexOf(b.operationId));
 const table: Record<string, Operation> = { ...operations, ...agentOperations };
 
@@ -57,17 +58,20 @@ beforeAll(async () => {
   await reconcileUntil(wiring, () => wiring.service.get(live).attempts.at(-1)?.roles[0]?.pid != null);
   const identity = { run: live, attempt: 1, role: 'trainer', start: 1 } as const;
   token = ((await wiring.runtime.readFile(identity, TOKEN_FILE)) ?? '').trim();
-  const directory = join(bench.root, `.tandem/objects/runs/${live}/checkpoints/a1/checkpoint-5`);
-  mkdirSync(directory, { recursive: true });
-  writeFileSync(join(directory, 'optimizer.pt'), '0123456789');
-  const request = {
-    operation: 'postCheckpoint',
-    method: 'POST',
-    target: `/agent/attempts/${live}.a1/checkpoints`,
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: Buffer.from(JSON.stringify(checkpoint)),
-  };
-  expect(await send((servers[1]?.address() as AddressInfo).port, request)).toMatchObject({ status: 200 });
+  // The newest one is needed by the run; the older ones can be deleted.
+  for (const step of [3, 4, 5]) {
+    const directory = join(bench.root, `.tandem/objects/runs/${live}/checkpoints/a1/checkpoint-${step}`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'optimizer.pt'), content);
+    const request = {
+      operation: 'postCheckpoint',
+      method: 'POST',
+      target: `/agent/attempts/${live}.a1/checkpoints`,
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: Buffer.from(JSON.stringify({ ...checkpoint, step })),
+    };
+    expect(await send((servers[1]?.address() as AddressInfo).port, request)).toMatchObject({ status: 200 });
+  }
 });
 
 afterAll(async () => {
@@ -78,6 +82,7 @@ afterAll(async () => {
   await bench?.remove();
 });
 
+const content = '0123456789';
 const checkpoint = {
   step: 5,
   purposes: ['step', 'best', 'final'],
@@ -87,12 +92,22 @@ const checkpoint = {
   best_metric: null,
   metrics: {},
   inputs: {},
-  files: [{ path: 'optimizer.pt', size: 10, sha256: 'a'.repeat(64) }],
+  files: [{ path: 'optimizer.pt', size: 10, sha256: createHash('sha256').update(content).digest('hex') }],
 };
 
 /** Values with a meaning on this server. */
 function known(parameter: string): readonly string[] {
-  if (parameter === 'name') return ['latest', 'best', 'final', 'checkpoint-5', 'a1/checkpoint-5', 'checkpoint-99'];
+  if (parameter === 'name')
+    return [
+      'latest',
+      'best',
+      'final',
+      'checkpoint-3',
+      'checkpoint-4',
+      'checkpoint-5',
+      'a1/checkpoint-5',
+      'checkpoint-99',
+    ];
   if (parameter === 'path') return ['optimizer.pt', 'manifest.json'];
   if (parameter === 'range') return ['bytes=0-3', 'bytes=-2', 'bytes=3-', 'bytes=9-1', 'bytes=99-', 'lines=1-2'];
   if (parameter === 'last-event-id') return ['1', '1:1', '0:0', '1:999', '99'];

@@ -1,5 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { execFile } from 'node:child_process';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Manifest } from '../../services/contracts/checkpoint.ts';
 import type { Run } from '../../services/contracts/run.ts';
@@ -7,25 +10,29 @@ import type { ObjectStore } from '../../services/platform/object-store.ts';
 import { openS3Store } from '../../services/platform/s3/s3-store.ts';
 import { minioBinary, type S3Server, startMinio } from '../support/s3-servers.ts';
 import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
-import { ended, startTandem, type Tandem } from '../support/tandem.ts';
+import { atRest, ended, startTandem, type Tandem } from '../support/tandem.ts';
+
+const rebuildFile = resolve(import.meta.dirname, '../../dist/scripts/rebuild.js');
 
 // A control plane with its checkpoints in a real MinIO, driven as a user does.
 describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', () => {
   let server: S3Server;
   let tandem: Tandem;
   let small: SmallRuns;
+  let environment: Record<string, string>;
   let bucket: ObjectStore;
 
   beforeAll(async () => {
     server = await startMinio();
     const { endpoint, accessKey, secretKey, region } = server;
-    tandem = await startTandem({
+    environment = {
       TANDEM_S3_ENDPOINT: endpoint,
       TANDEM_S3_BUCKET: server.bucket,
       TANDEM_S3_ACCESS_KEY: accessKey,
       TANDEM_S3_SECRET_KEY: secretKey,
       TANDEM_S3_REGION: region,
-    });
+    };
+    tandem = await startTandem(environment);
     bucket = openS3Store({
       endpoint,
       accessKey,
@@ -118,5 +125,49 @@ describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', (
       expect(await keys(`runs/${each}/`)).toEqual([]);
     }
     await nothingLoose();
+  });
+
+  test('outlive a store that is away for a while: the API says so and the run goes on', async () => {
+    const { id } = await tandem.post<Run>('/runs', small.sft({ max_steps: 60 }));
+    await tandem.until(id, (run) => run.status === 'running' && (run.progress?.step ?? 0) >= 8);
+    const saved = async () => (await tandem.checkpoints(id))[0]?.name;
+    while ((await saved()) === undefined) await sleep(25);
+    const file = `/runs/${id}/checkpoints/${await saved()}/files/training_state.json`;
+    await server.kill();
+    const response = await fetch(tandem.url + file);
+    const said = await response.text();
+    expect(response.status, said).toBe(503);
+    expect(said).toMatch(/the object store at http:\/\/127\.0\.0\.1:\d+/);
+    expect((await fetch(`${tandem.url}/readyz`)).status).toBe(200);
+    expect((await tandem.run(id)).status).toMatch(/running|stopping/);
+    await server.start();
+    const run = await tandem.untilSucceeded(id, 240);
+    expect(run.attempts).toHaveLength(1);
+    for (const directory of ['best_model', 'final']) {
+      expect(readdirSync(join(tandem.tree(run), directory))).toContain('manifest.json');
+    }
+    await nothingLoose();
+  });
+
+  test('are all there after the database was lost', async () => {
+    const { id } = await tandem.post<Run>('/runs', small.sft({ max_steps: 10 }));
+    await tandem.untilSucceeded(id);
+    await tandem.until(id, atRest);
+    const before = await tandem.checkpoints(id);
+    await tandem.kill();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(join(tandem.home, `tandem.db${suffix}`), { force: true });
+    const { stdout } = await promisify(execFile)(process.execPath, [rebuildFile], {
+      cwd: tandem.directory,
+      env: { PATH: process.env['PATH'], TANDEM_HOME: tandem.home, TANDEM_OUTPUTS: tandem.outputs, ...environment },
+    });
+    expect(stdout).not.toContain('not restored');
+    expect(stdout).not.toContain(server.secretKey);
+    await tandem.start();
+    expect(await tandem.checkpoints(id)).toEqual(before);
+    expect((await tandem.run(id)).status).toBe('succeeded');
+    const logs = readdirSync(join(tandem.home, 'logs')).map((name) =>
+      readFileSync(join(tandem.home, 'logs', name), 'utf8'),
+    );
+    expect([tandem.serverLog(), ...logs].join('')).not.toContain(server.secretKey);
   });
 });

@@ -129,6 +129,14 @@ describe.each([
       expect(await none.link('a/b.bin', { seconds: 60, audience: 'public', filename: 'b.bin' })).toBeNull();
     });
 
+    it('needs no second try for what follows a refused write', async () => {
+      const store = openS3Store({ ...within(server), retry: { tries: 1, baseMs: 1, maxMs: 1 } });
+      for (let round = 0; round < 5; round++) {
+        await store.putIfAbsent('m.json', Buffer.from('x'));
+        await store.put(`after-${round}`, Buffer.from('y'));
+      }
+    });
+
     it('writes manifests once without conditional writes as well, as long as there is one writer', async () => {
       const store = openS3Store({ ...within(server), conditionalWrites: false });
       expect(await store.putIfAbsent('m.json', Buffer.from('1'))).toBe('created');

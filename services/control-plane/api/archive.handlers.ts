@@ -1,6 +1,6 @@
 import type { Operations } from '../../contracts/operations.ts';
 import { type ArchiveServices, archiveRun } from '../archive/archive-run.ts';
-import { writeTarGzip } from '../archive/tar-gzip.ts';
+import { writeTar } from '../archive/write-tar.ts';
 import { type Handlers, STREAMED } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -31,9 +31,7 @@ export function createArchiveHandlers(options: ArchiveHandlerOptions): Pick<Hand
       }
       underWay += 1;
       try {
-        await writeTarGzip(entries, response, { mtime: new Date(now), signal });
-      } catch (error) {
-        if (!signal.aborted) throw error;
+        await writeTar(entries, response, { mtime: new Date(now), signal, gzip: true });
       } finally {
         underWay -= 1;
       }

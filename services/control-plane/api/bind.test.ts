@@ -20,6 +20,12 @@ const json = (body: unknown): RequestInit => ({
   body: JSON.stringify(body),
 });
 
+test('a fixed path is not taken for a name: its other methods are refused as such', async () => {
+  const call = await serve({});
+  const answer = await call(`${run}/checkpoints/prune`);
+  expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+});
+
 describe('input', () => {
   test('a handler is given parameters and query as its schemas parse them', async () => {
     const seen: unknown[] = [];

@@ -29,18 +29,29 @@ export function bindOperations<Ops extends Record<string, Operation>>(
   router: IRouter,
   options: BindOptions<Ops>,
 ): void {
-  const methodsOf = new Map<string, string[]>();
-  for (const [name, operation] of Object.entries(options.operations)) {
-    const path = toExpressPath(operation.path);
-    // The mapped type has made sure that the handler is the one for this operation; the loop cannot know.
-    const handler = options.handlers[name] as unknown as Handler<Operation>;
-    router[operation.method](path, serve(name, operation, handler, options));
-    methodsOf.set(path, [
-      ...(methodsOf.get(path) ?? []),
-      ...(operation.method === 'get' ? ['GET', 'HEAD'] : [operation.method.toUpperCase()]),
-    ]);
+  const byPath = new Map<string, [string, Operation][]>();
+  for (const entry of Object.entries(options.operations)) {
+    byPath.set(entry[1].path, [...(byPath.get(entry[1].path) ?? []), entry]);
   }
-  for (const [path, methods] of methodsOf) router.all(path, refuseMethod(methods));
+  for (const path of [...byPath.keys()].sort(byVariables)) {
+    const here = byPath.get(path) ?? [];
+    for (const [name, operation] of here) {
+      // The mapped type has made sure that the handler is the one for this operation; the loop cannot know.
+      const handler = options.handlers[name] as unknown as Handler<Operation>;
+      router[operation.method](toExpressPath(path), serve(name, operation, handler, options));
+    }
+    router.all(toExpressPath(path), refuseMethod(here.flatMap(([, { method }]) => methodsOf(method))));
+  }
+}
+
+/** `/checkpoints/prune` comes before `/checkpoints/{name}`, which would take it for a name. */
+function byVariables(a: string, b: string): number {
+  const variables = (path: string) => path.split('{').length;
+  return variables(a) - variables(b);
+}
+
+function methodsOf(method: Operation['method']): string[] {
+  return method === 'get' ? ['GET', 'HEAD'] : [method.toUpperCase()];
 }
 
 /** `/runs/{id}/files/{path+}` as Express writes it: `/runs/:id/files/*path`. */

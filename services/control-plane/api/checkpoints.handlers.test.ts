@@ -1,46 +1,27 @@
 import { createHash } from 'node:crypto';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Checkpoint, Manifest } from '../../contracts/checkpoint.ts';
-import { openFileStore } from '../../platform/file-store.ts';
-import type { ObjectStore } from '../../platform/object-store.ts';
+import type { ObjectTransfers } from '../../platform/object-store.ts';
+import { type CheckpointFixture, commitOf, openCheckpoints, RUN } from '../checkpoints/checkpoint.fixtures.ts';
+import type { RunRow } from '../runs/run.store.ts';
 import { createCheckpointHandlers } from './checkpoints.handlers.ts';
 import { problemOf, servePublic, type TestServer } from './testing.ts';
 
-const RUN = 'run-7k3m9q2d';
+const FORK = 'run-bbbbbbbb';
 const PREFIX = `runs/${RUN}/checkpoints/a1/checkpoint-40`;
 const weights = Buffer.from(Array.from({ length: 100_000 }, (_, at) => at % 251));
 const config = Buffer.from('{"r": 16}');
-let directory: string;
-let store: ObjectStore;
+let fixture: CheckpointFixture;
+let manifest: Manifest;
 let server: TestServer;
+/** Where a fake store in front of the files says that people find an object; null: nowhere. */
+let publicLink: ObjectTransfers['link'];
 
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 const file = (path: string, bytes: Buffer) => ({ path, size: bytes.length, sha256: sha256(bytes) });
-const manifest: Manifest = {
-  schema: 'tandem.checkpoint/1',
-  run: RUN,
-  attempt: 1,
-  name: 'checkpoint-40',
-  created_at: '2026-11-20T09:00:00.000Z',
-  step: 40,
-  purposes: ['step'],
-  policy_version: 40,
-  record: 100,
-  epoch: 0.5,
-  best_metric: null,
-  metrics: { loss: 0.5 },
-  inputs: {},
-  files: [
-    file('model/weights.bin', weights),
-    file('model/config.json', config),
-    file('empty.txt', Buffer.alloc(0)),
-    file('lost.pt', config),
-  ],
-};
-const listed: Checkpoint = {
+const listed = (): Checkpoint => ({
   name: 'checkpoint-40',
   attempt: 1,
   step: 40,
@@ -54,29 +35,43 @@ const listed: Checkpoint = {
   pinned: false,
   parent: null,
   files: manifest.files,
-};
+});
 
 beforeEach(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'tandem-files-'));
-  store = openFileStore(directory);
-  await store.put(`${PREFIX}/model/weights.bin`, weights);
-  await store.put(`${PREFIX}/model/config.json`, config);
-  await store.put(`${PREFIX}/empty.txt`, Buffer.alloc(0));
-  await store.put(`${PREFIX}/secret.txt`, Buffer.from('in no manifest'));
-  writeFileSync(join(directory, 'outside.txt'), 'outside');
+  fixture = openCheckpoints();
+  const { store, checkpoints, attempts } = fixture;
+  publicLink = async () => null as never;
+  for (const [path, bytes] of [
+    ['model/weights.bin', weights],
+    ['model/config.json', config],
+    ['empty.txt', Buffer.alloc(0)],
+    ['lost.pt', config],
+    ['secret.txt', Buffer.from('in no manifest')],
+  ] as const)
+    await store.put(`${PREFIX}/${path}`, bytes);
+  const files = [
+    file('model/weights.bin', weights),
+    file('model/config.json', config),
+    file('empty.txt', Buffer.alloc(0)),
+    file('lost.pt', config),
+  ];
+  manifest = await checkpoints.commit({ run: RUN, attempt: 1 }, commitOf(40, ['step'], { files }));
+  await store.delete(`${PREFIX}/lost.pt`);
+  attempts.start(FORK, { run: RUN, attempt: 1, step: 40 });
+  writeFileSync(join(fixture.home, 'outside.txt'), 'outside');
+  const link = (...call: Parameters<typeof publicLink>) => publicLink(...call);
+  const transfers = { link } as Partial<ObjectTransfers> as ObjectTransfers;
   const handlers = createCheckpointHandlers({
-    hasRun: (run) => run === RUN || run === 'run-f0000000',
-    checkpoints: {
-      list: (run) => (run === RUN ? [listed] : []),
-      resolve: (_run, name) => (['latest', 'checkpoint-40', 'a1/checkpoint-40'].includes(name) ? manifest : undefined),
-    },
-    store,
+    runs: { get: (run) => ([RUN, FORK].includes(run) ? ({ id: run } as RunRow) : undefined), startsFrom: () => [] },
+    checkpoints,
+    store: { ...store, transfers },
+    requireUnused: () => undefined,
   });
   server = await servePublic(handlers);
 });
 afterEach(async () => {
   await server.close();
-  rmSync(directory, { recursive: true });
+  fixture.close();
 });
 
 const get = (path: string, headers: Record<string, string> = {}, method = 'GET') =>
@@ -85,14 +80,24 @@ const bytesOf = async (response: Response) => Buffer.from(await response.arrayBu
 
 describe('checkpoints', () => {
   test('are listed and found by each of their names', async () => {
-    expect(await (await get('')).json()).toEqual({ checkpoints: [listed] });
+    expect(await (await get('')).json()).toEqual({ checkpoints: [listed()] });
     for (const name of ['latest', 'checkpoint-40', 'a1%2Fcheckpoint-40'])
-      expect(await (await get(`/${name}`)).json()).toEqual(listed);
+      expect(await (await get(`/${name}`)).json()).toEqual(listed());
   });
 
-  test('that a fork has inherited are shown as on its lineage', async () => {
-    const response = await fetch(`${server.url}/runs/run-f0000000/checkpoints/latest`);
-    expect(await response.json()).toEqual({ ...listed, name: 'checkpoint-40' });
+  test('that a fork has inherited are shown as on its lineage, and as none of its own', async () => {
+    const ofFork = `${server.url}/runs/${FORK}/checkpoints`;
+    expect(await (await fetch(`${ofFork}/checkpoint-40`)).json()).toEqual(listed());
+    expect(await (await fetch(ofFork)).json()).toEqual({ checkpoints: [] });
+  });
+
+  test('name what their attempt resumed from', async () => {
+    fixture.attempts.start(RUN, { run: RUN, attempt: 1, step: 40 });
+    await fixture.save(50);
+    expect(await (await get('/latest')).json()).toMatchObject({
+      name: 'checkpoint-50',
+      parent: `${RUN}/a1/checkpoint-40`,
+    });
   });
 
   test.each([
@@ -172,6 +177,49 @@ describe('a file', () => {
     expect(problem).toMatchObject({
       kind: 'checkpoint-unusable',
       detail: 'lost.pt is missing from the object store; use an older checkpoint.',
+    });
+  });
+
+  test('of another size than was committed is damaged, and not served', async () => {
+    await fixture.store.put(`${PREFIX}/model/config.json`, Buffer.from('{}'));
+    expect(await problemOf(await get('/latest/files/model/config.json'))).toMatchObject({
+      kind: 'checkpoint-unusable',
+      detail: 'model/config.json is damaged in the object store; use an older checkpoint.',
+    });
+  });
+
+  describe('with redirect', () => {
+    const follow = (path: string, init: RequestInit = {}) =>
+      fetch(`${server.url}/runs/${RUN}/checkpoints/latest/files/${path}?redirect=true`, {
+        redirect: 'manual',
+        ...init,
+      });
+
+    test('is answered with a link, for an hour, that nobody keeps', async () => {
+      const asked: unknown[] = [];
+      publicLink = async (...call: unknown[]) => `http://store.example/${asked.push(call)}?signature=s`;
+      const response = await follow('model/weights.bin');
+      expect([response.status, await response.text()]).toEqual([307, '']);
+      expect(response.headers.get('location')).toBe('http://store.example/1?signature=s');
+      expect(response.headers.get('cache-control')).toBe('no-store');
+      const options = { seconds: 3600, audience: 'public', filename: 'weights.bin' };
+      expect(asked).toEqual([[`${PREFIX}/model/weights.bin`, options]]);
+      expect(JSON.stringify(server.log)).not.toContain('signature');
+    });
+
+    test('comes as bytes where people cannot reach the store, and for HEAD, which a link would refuse', async () => {
+      const response = await follow('model/config.json');
+      expect([response.status, await response.text()]).toEqual([200, '{"r": 16}']);
+      publicLink = async () => 'http://store.example/';
+      const head = await follow('model/config.json', { method: 'HEAD' });
+      expect([head.status, head.headers.get('content-length')]).toEqual([200, '9']);
+    });
+
+    test('of what is lost or already held is no link', async () => {
+      publicLink = async () => 'http://store.example/';
+      expect((await problemOf(await follow('lost.pt'))).kind).toBe('checkpoint-unusable');
+      const held = await follow('model/config.json', { headers: { 'if-none-match': `"${sha256(config)}"` } });
+      expect(held.status).toBe(304);
     });
   });
 

@@ -1,41 +1,52 @@
-import { basename, extname } from 'node:path';
-import { pipeline } from 'node:stream/promises';
-import type { Checkpoint, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
+import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { Operations } from '../../contracts/operations.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { checkpointPrefix } from '../checkpoints/checkpoint-keys.ts';
-import { parseByteRange } from './byte-range.ts';
-import { type Exchange, type Handlers, STREAMED } from './handlers.ts';
+import { retentionRules } from '../checkpoints/retention.ts';
+import { reportRetention } from '../checkpoints/retention-report.ts';
+import { noCheckpoint } from '../checkpoints/user-changes.ts';
+import type { RunStore } from '../runs/run.store.ts';
+import { type Handlers, STREAMED } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
+import { sendFile } from './send-file.ts';
 
-const contentTypes: Readonly<Record<string, string>> = {
-  '.json': 'application/json; charset=utf-8',
-  '.txt': 'text/plain; charset=utf-8',
-};
-
-export interface CheckpointServices {
-  /** Whether there is such a run. */
-  hasRun: (run: string) => boolean;
-  checkpoints: Pick<CheckpointService, 'list' | 'resolve'>;
-  store: Pick<ObjectStore, 'head' | 'read'>;
+export interface CheckpointHandlerOptions {
+  runs: Pick<RunStore, 'get' | 'startsFrom'>;
+  checkpoints: Pick<
+    CheckpointService,
+    'list' | 'show' | 'resolve' | 'pin' | 'unpin' | 'discard' | 'prune' | 'planPrune'
+  >;
+  store: Pick<ObjectStore, 'head' | 'read' | 'transfers'>;
+  /** Throws conflict while a run that has not ended needs the checkpoint. */
+  requireUnused: (manifest: Manifest) => void;
 }
 
-type CheckpointHandlers = Pick<Handlers<Operations>, 'listCheckpoints' | 'getCheckpoint' | 'getCheckpointFile'>;
+type CheckpointHandlers = Pick<
+  Handlers<Operations>,
+  | 'listCheckpoints'
+  | 'getCheckpoint'
+  | 'getCheckpointFile'
+  | 'pinCheckpoint'
+  | 'unpinCheckpoint'
+  | 'deleteCheckpoint'
+  | 'pruneCheckpoints'
+>;
 
-/** Checkpoints of a run and the bytes of their files. */
-export function createCheckpointHandlers({ hasRun, checkpoints, store }: CheckpointServices): CheckpointHandlers {
-  const requireRun = (run: string) => {
-    if (!hasRun(run)) throw new ProblemError('not-found', `There is no run ${run}; GET /runs lists those there are.`);
+/** Checkpoints of a run: what there is, the bytes of their files, which are kept and which go. */
+export function createCheckpointHandlers(options: CheckpointHandlerOptions): CheckpointHandlers {
+  const { runs, checkpoints, store, requireUnused } = options;
+  const requireRun = (id: string) => {
+    const run = runs.get(id);
+    if (run === undefined)
+      throw new ProblemError('not-found', `There is no run ${id}; GET /runs lists those there are.`);
+    return run;
   };
-  const requireManifest = (run: string, name: string): Manifest => {
+  const requireShown = (run: string, name: string) => {
     requireRun(run);
-    const manifest = checkpoints.resolve(run, name);
-    if (manifest !== undefined) return manifest;
-    throw new ProblemError(
-      'not-found',
-      `${run} has no checkpoint ${name}; GET /runs/${run}/checkpoints lists those there are.`,
-    );
+    const checkpoint = checkpoints.show(run, name);
+    if (checkpoint === undefined) throw noCheckpoint(run, name);
+    return checkpoint;
   };
 
   return {
@@ -44,16 +55,12 @@ export function createCheckpointHandlers({ hasRun, checkpoints, store }: Checkpo
       return { status: 200, body: { checkpoints: checkpoints.list(id) } };
     },
 
-    getCheckpoint: async ({ params: { id, name } }) => {
-      const manifest = requireManifest(id, name);
-      const own = checkpoints.list(id).find((one) => one.attempt === manifest.attempt && one.step === manifest.step);
-      // A fork's lineage goes on in its parent, whose checkpoints are not in its own list.
-      const body = manifest.run === id && own !== undefined ? own : viewInherited(manifest, name);
-      return { status: 200, body };
-    },
+    getCheckpoint: async ({ params: { id, name } }) => ({ status: 200, body: requireShown(id, name) }),
 
-    getCheckpointFile: async ({ params: { id, name, path } }, exchange) => {
-      const manifest = requireManifest(id, name);
+    getCheckpointFile: async ({ params: { id, name, path }, query: { redirect } }, exchange) => {
+      requireRun(id);
+      const manifest = checkpoints.resolve(id, name);
+      if (manifest === undefined) throw noCheckpoint(id, name);
       // Only what the manifest names is served, so no path can lead anywhere else.
       const file = manifest.files.find((one) => one.path === path);
       if (file === undefined) {
@@ -62,79 +69,38 @@ export function createCheckpointHandlers({ hasRun, checkpoints, store }: Checkpo
           `${manifest.name} of ${id} has no file ${path}; GET /runs/${id}/checkpoints/${name} lists those there are.`,
         );
       }
-      await sendFile(exchange, store, file, checkpointPrefix(manifest) + file.path);
+      await sendFile(exchange, { store, key: checkpointPrefix(manifest) + file.path, file, redirect });
       return STREAMED;
+    },
+
+    pinCheckpoint: async ({ params: { id, name } }) => {
+      requireRun(id);
+      const manifest = await checkpoints.pin(id, name);
+      return { status: 200, body: requireShown(id, stableName(id, name, manifest)) };
+    },
+
+    unpinCheckpoint: async ({ params: { id, name } }) => {
+      requireRun(id);
+      const manifest = await checkpoints.unpin(id, name);
+      return { status: 200, body: requireShown(id, stableName(id, name, manifest)) };
+    },
+
+    deleteCheckpoint: async ({ params: { id, name } }) => {
+      requireRun(id);
+      await checkpoints.discard(id, name, requireUnused);
+      return { status: 204 };
+    },
+
+    pruneCheckpoints: async ({ params: { id }, query: { dry_run: dryRun } }) => {
+      const { spec } = requireRun(id);
+      const options = { rules: retentionRules(spec), protect: runs.startsFrom(id) };
+      const report = await (dryRun ? checkpoints.planPrune(id, options) : checkpoints.prune(id, options));
+      return { status: 200, body: reportRetention(report, dryRun) };
     },
   };
 }
 
-const aliases = ['latest', 'best', 'final'] as const;
-
-function viewInherited({ files, ...manifest }: Manifest, name: string): Checkpoint {
-  const { attempt, step, purposes, policy_version, created_at, metrics } = manifest;
-  return {
-    name: manifest.name,
-    attempt,
-    step,
-    aliases: aliases.filter((alias) => alias === name),
-    purposes,
-    on_lineage: true,
-    policy_version,
-    size: files.reduce((sum, { size }) => sum + size, 0),
-    created_at,
-    metrics,
-    pinned: false,
-    parent: null,
-    files,
-  };
-}
-
-async function sendFile(
-  { request, response, signal }: Exchange,
-  store: CheckpointServices['store'],
-  file: CheckpointFile,
-  key: string,
-): Promise<void> {
-  const etag = `"${file.sha256}"`;
-  response.setHeader('ETag', etag);
-  // A name such as `latest` may mean other bytes tomorrow: kept copies are asked about each time.
-  response.setHeader('Cache-Control', 'private, no-cache');
-  response.setHeader('Accept-Ranges', 'bytes');
-  if (holds(request.headers['if-none-match'], etag)) {
-    response.status(304).end();
-    return;
-  }
-  const stored = await store.head(key);
-  if (stored?.size !== file.size) {
-    throw new ProblemError(
-      'checkpoint-unusable',
-      `${file.path} is ${stored === null ? 'missing from' : 'damaged in'} the object store; use an older checkpoint.`,
-    );
-  }
-  const ifRange = request.headers['if-range'];
-  const range = ifRange === undefined || ifRange === etag ? parseByteRange(request.headers.range, file.size) : null;
-  if (range === 'unsatisfiable') {
-    response.setHeader('Content-Range', `bytes */${file.size}`);
-    const most = file.size === 0 ? 'none' : `bytes=0-${file.size - 1}`;
-    throw new ProblemError('range-not-satisfiable', `The file has ${file.size} bytes; ask for a range within ${most}.`);
-  }
-  response.setHeader('Content-Type', contentTypes[extname(file.path)] ?? 'application/octet-stream');
-  response.setHeader('Content-Disposition', `attachment; filename="${basename(file.path)}"`);
-  response.setHeader('Content-Length', range === null ? file.size : range.end - range.start + 1);
-  if (range !== null) response.status(206).setHeader('Content-Range', `bytes ${range.start}-${range.end}/${file.size}`);
-  if (request.method === 'HEAD' || file.size === 0) {
-    response.end();
-    return;
-  }
-  try {
-    await pipeline(store.read(key, range ?? undefined), response, { signal });
-  } catch (error) {
-    if (!signal.aborted) throw error;
-  }
-}
-
-/** Whether an If-None-Match header names the tag (RFC 9110, 13.1.2: weak comparison). */
-function holds(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  return header.split(',').some((tag) => tag.trim() === '*' || tag.trim().replace(/^W\//, '') === etag);
+/** A name that still means the checkpoint when a newer one has come meanwhile. What is inherited has no name but the one on the lineage. */
+function stableName(run: string, name: string, manifest: Manifest): string {
+  return manifest.run === run ? `a${manifest.attempt}/${manifest.name}` : name;
 }

@@ -9,7 +9,7 @@ import { ProblemError } from './problem-error.ts';
 const RETRY_AFTER: Partial<Record<ProblemError['type'], number>> = { 'too-many-requests': 5, unavailable: 2 };
 
 /**
- * The one place where an error becomes an answer (RFC 9457). What is not a ProblemError is the doing of the disk or the object store, which may pass, or a bug: of
+ * The one place where an error becomes an answer (RFC 9457). What is not a ProblemError is the disk's doing, which may pass, or a bug: of
  * that the client is shown an id only, the log has the rest under that id.
  */
 export function problemHandler({ log }: { log: Pick<Logger, 'error'> }): ErrorRequestHandler {
@@ -59,7 +59,7 @@ function asProblemError(error: unknown): ProblemError {
   }
   const fault = storageFault(error);
   if (fault !== null) {
-    const detail = `Tandem's storage cannot do what this needs: ${fault.message}. Its log says more; then send the request again.`;
+    const detail = `Tandem cannot write or read what this needs: ${fault.message}. Its log names the place; then send the request again.`;
     return new ProblemError('unavailable', detail, { cause: error });
   }
   return new ProblemError('internal', problems.internal.example, { cause: error });

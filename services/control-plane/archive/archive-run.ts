@@ -8,7 +8,7 @@ import { readLines } from '../records/record-file.ts';
 import type { RecordFileView } from '../records/record-types.ts';
 import { fileNames, toLogLine } from '../sinks/log-line.ts';
 import { lineParts, type NamedLine } from './line-parts.ts';
-import type { ArchiveEntry } from './tar-gzip.ts';
+import type { ArchiveEntry } from './write-tar.ts';
 
 const EVENT_PAGE = 1000;
 

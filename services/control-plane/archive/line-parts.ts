@@ -1,4 +1,4 @@
-import type { ArchiveEntry } from './tar-gzip.ts';
+import type { ArchiveEntry } from './write-tar.ts';
 
 /** The text of a part: what is held in memory at a time, because an entry's size comes before its content. */
 export const PART_BYTES = 4 * 1024 * 1024;

@@ -1,5 +1,8 @@
 import { MANIFEST_FILE } from '../../contracts/checkpoint.ts';
 
+/** Lies beside the manifest of a checkpoint that a user has pinned, and goes with it. */
+export const PIN_FILE = 'pinned.json';
+
 /** Which checkpoint: one attempt saves at most one for each step. */
 export interface CheckpointId {
   run: string;
@@ -19,6 +22,10 @@ export function checkpointPrefix({ run, attempt, step }: CheckpointId): string {
 
 export function manifestKey(id: CheckpointId): string {
   return checkpointPrefix(id) + MANIFEST_FILE;
+}
+
+export function pinKey(id: CheckpointId): string {
+  return checkpointPrefix(id) + PIN_FILE;
 }
 
 /** `<run>/a<attempt>/checkpoint-<step>`, for people and for `resumed_from`. */

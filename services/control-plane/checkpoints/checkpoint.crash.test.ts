@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { type CheckpointFixture, commitOf, newest, openCheckpoints, RUN } from './checkpoint.fixtures.ts';
-import { checkpointPrefix, manifestKey } from './checkpoint-keys.ts';
+import { checkpointPrefix, manifestKey, pinKey } from './checkpoint-keys.ts';
 import { surveyCheckpoints } from './survey.ts';
 
 /** A kill of the control plane at every call it makes to the store, before the call takes effect and after. */
@@ -107,6 +107,50 @@ describe('a kill at any point', () => {
         for await (const { key } of store.list('')) left.add(key.split('/').slice(0, -1).join('/'));
         expect([...left].filter((prefix) => /checkpoint-(10|20)/.test(prefix))).toEqual([]);
         expect(events.filter(({ name }) => name === 'checkpoint_deleted')).toHaveLength(2);
+      },
+    );
+    expect(kills).toBeGreaterThan(4);
+  });
+
+  it('of a pin and its removal leaves index and store of one mind, and repeating it ends as asked', async () => {
+    const agree = async ({ checkpoints, store }: CheckpointFixture) => {
+      const stored = await store.head(pinKey({ run: RUN, attempt: 1, step: 10 }));
+      expect(checkpoints.show(RUN, 'checkpoint-10')?.pinned).toBe(stored !== null);
+    };
+    const change = async (checkpoints: CheckpointFixture['checkpoints']) => {
+      await checkpoints.pin(RUN, 'checkpoint-10');
+      await checkpoints.unpin(RUN, 'checkpoint-10');
+      await checkpoints.pin(RUN, 'checkpoint-10');
+    };
+    const kills = await killEverywhere(
+      async (fixture) => {
+        await fixture.save(10);
+      },
+      (fixture, view) => change(fixture.over(view)),
+      async (fixture) => {
+        await agree(fixture);
+        await fixture.checkpoints.pin(RUN, 'checkpoint-10');
+        await agree(fixture);
+        expect(fixture.checkpoints.show(RUN, 'checkpoint-10')?.pinned).toBe(true);
+      },
+    );
+    expect(kills).toBe(12);
+  });
+
+  it('of a deletion leaves a whole checkpoint or none, and what is left of it goes with the next prune', async () => {
+    const kills = await killEverywhere(
+      async (fixture) => {
+        for (const step of [10, 20]) await fixture.save(step);
+      },
+      (fixture, view) => fixture.over(view).discard(RUN, 'checkpoint-10', () => undefined),
+      async ({ checkpoints, store, attempts }) => {
+        attempts.close(RUN);
+        if (checkpoints.resolve(RUN, 'checkpoint-10') !== undefined) {
+          await checkpoints.discard(RUN, 'checkpoint-10', () => undefined);
+        }
+        await checkpoints.prune(RUN, newest(5));
+        expect(checkpoints.list(RUN).map(({ step }) => step)).toEqual([20]);
+        for await (const { key } of store.list('')) expect(key).not.toContain('checkpoint-10/');
       },
     );
     expect(kills).toBeGreaterThan(4);

@@ -12,8 +12,9 @@ import type { LineageLink } from '../attempts/attempt.store.ts';
 import type { NewEvent } from '../events/event.store.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoint.service.ts';
 import { checkpointTables } from './checkpoint.tables.ts';
-import { checkpointPrefix } from './checkpoint-keys.ts';
+import { checkpointLabel, checkpointPrefix } from './checkpoint-keys.ts';
 import { lineageOf, type ResumedAttempt } from './lineage.ts';
+import { pinTables } from './pin.tables.ts';
 import type { RetentionRules } from './retention.ts';
 import type { AttemptSpan } from './sweep.ts';
 import { uploadTables } from './upload.tables.ts';
@@ -102,7 +103,7 @@ export function fakeAttempts(now: () => number = () => 0) {
         open: true,
         opened_at: now(),
         ended_at: null,
-        resumed_from: from && `${from.run}/a${from.attempt}/checkpoint-${from.step}`,
+        resumed_from: from && checkpointLabel(from),
         resumed_run: from?.run ?? null,
         resumed_attempt: from?.attempt ?? null,
         resumed_step: from?.step ?? null,
@@ -127,13 +128,15 @@ export interface CheckpointFixture {
   upload(step: number): Promise<void>;
   /** Lets that much time pass. */
   pass(ms: number): void;
+  /** Loses what the database knows of checkpoints. */
+  forget(): void;
   close(): void;
 }
 
 /** Over a directory, unless another store is given. */
 export function openCheckpoints(run = RUN, given?: ObjectStore): CheckpointFixture {
   const home = mkdtempSync(join(tmpdir(), 'tandem-checkpoints-'));
-  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables, uploadTables] });
+  const db = openDatabase({ path: join(home, 'tandem.db'), migrations: [checkpointTables, uploadTables, pinTables] });
   const store = given ?? openFileStore(join(home, 'objects'));
   let clock = Date.UTC(2026, 10, 20);
   const now = () => (clock += 1000);
@@ -184,6 +187,9 @@ export function openCheckpoints(run = RUN, given?: ObjectStore): CheckpointFixtu
     },
     pass: (ms) => {
       clock += ms;
+    },
+    forget: () => {
+      for (const table of ['checkpoints', 'checkpoint_pins']) db.run(`DELETE FROM ${table}`);
     },
     close: () => {
       db.close();

@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import type { ResumeCandidate, UploadFile, UploadReply } from '../../contracts/agent-operations.ts';
 import type { Checkpoint, CheckpointCommit, CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
+import type { RunEvent } from '../../contracts/event.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { Database } from '../../platform/database.ts';
 import { eachLimited } from '../../platform/each-limited.ts';
@@ -13,16 +14,18 @@ import type { LineageLink } from '../attempts/attempt.store.ts';
 import type { EventStore } from '../events/event.store.ts';
 import { createCheckpointIndex } from './checkpoint-index.ts';
 import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint } from './checkpoint-keys.ts';
-import { viewCheckpoints } from './checkpoint-view.ts';
+import { sizeOf, viewCheckpoint, viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
 import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
 import { type FetchOptions, fetchFile } from './fetch-file.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
+import { createPinIndex } from './pin-index.ts';
 import { planUploads, refuseOddKeys } from './request-upload.ts';
 import { planRetention, type RetentionPlan, type RetentionRules, shownCheckpoints } from './retention.ts';
 import { type Survey, surveyCheckpoints } from './survey.ts';
 import { type AttemptSpan, planSweep, type SweepVerdict } from './sweep.ts';
 import { createUploads } from './uploads.ts';
+import { createUserChanges, type UserChanges } from './user-changes.ts';
 
 /** An attempt that talks to the control plane. */
 export interface AttemptRef {
@@ -30,7 +33,7 @@ export interface AttemptRef {
   attempt: number;
 }
 
-export interface CheckpointService {
+export interface CheckpointService extends UserChanges {
   /**
    * Where the files of a checkpoint go, and what of them is still to be sent. Throws attempt-closed, conflict when that step is committed already, or
    * invalid-request for files that cannot be stored.
@@ -42,6 +45,8 @@ export interface CheckpointService {
   list(run: string): Checkpoint[];
   /** What a name means: `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, `a<attempt>/checkpoint-<step>` any of the run. */
   resolve(run: string, name: string): Manifest | undefined;
+  /** The checkpoint that a name means as the API shows it, inherited ones too. */
+  show(run: string, name: string): Checkpoint | undefined;
   /**
    * Checkpoints to start from, best choice first: what `from` means, then a few older ones on its lineage for the case that it does not verify.
    * Empty when `latest` means none; throws checkpoint-unusable when another name means none.
@@ -63,7 +68,7 @@ export interface CheckpointService {
   planPrune(run: string, options: PruneOptions): Promise<PruneReport>;
   /** Deletes files without a manifest whose time has come, of all runs; those of a run that fails are left for the next time. */
   sweep(): Promise<void>;
-  /** Brings the index in line with the manifests in the store; to be called at start for every run that is not ended. */
+  /** Brings the index in line with the manifests and pins in the store; to be called at start for every run that is not ended. */
   rebuild(run: string): Promise<void>;
   /** Deletes every checkpoint of a run. */
   remove(run: string): Promise<void>;
@@ -75,8 +80,6 @@ export interface PruneOptions {
   rules: RetentionRules;
   /** What runs start or resume from. */
   protect?: readonly CheckpointId[];
-  /** What users have pinned. */
-  pinned?: readonly CheckpointId[];
 }
 
 export interface PruneReport extends RetentionPlan {
@@ -115,16 +118,25 @@ export function createCheckpointService({
 }: CheckpointServiceOptions): CheckpointService {
   const index = createCheckpointIndex({ db });
   const uploads = createUploads({ db });
+  const pins = createPinIndex({ db });
   const serial = serialByKey();
   const listeners = new Map<string, Set<() => void>>();
   const changed = (run: string) => {
     for (const listener of listeners.get(run) ?? []) listener();
   };
+  /** Checkpoints whose deletion has begun: nothing may choose them any more, although their manifests may still be there. */
+  const leaving = new Set<string>();
   const view = (run: string) => {
     const lineage = attempts.lineage(run);
     const runs = new Set([run, ...lineage.map((link) => link.run)]);
-    return { run, lineage, manifests: [...runs].flatMap(index.list) };
+    const manifests = [...runs].flatMap(index.list).filter((manifest) => !leaving.has(checkpointLabel(manifest)));
+    return { run, lineage, manifests };
   };
+  const facts = {
+    isPinned: pins.has,
+    parentOf: ({ run, attempt }: CheckpointId) => attempts.get(run, attempt)?.resumed_from ?? null,
+  };
+  const resolve = (run: string, name: string) => resolveName(name, view(run));
   const requireOpen = ({ run, attempt }: AttemptRef) => {
     if (attempts.open(run)?.number === attempt) return;
     throw new ProblemError('attempt-closed', `Attempt a${attempt} of ${run} is over; stop without saving.`);
@@ -135,7 +147,7 @@ export function createCheckpointService({
       if (index.has(manifest)) return;
       index.put(manifest);
       const { run, attempt, step, name, purposes, policy_version, files } = manifest;
-      const size = files.reduce((sum, file) => sum + file.size, 0);
+      const size = sizeOf({ files });
       events.append({
         run,
         attempt,
@@ -147,20 +159,29 @@ export function createCheckpointService({
     });
     changed(manifest.run);
   };
-  const leave = (id: CheckpointId, why: string) => {
+  const leave = (id: CheckpointId, why: string, actor: RunEvent['actor'] = 'control_plane') => {
     db.transaction(() => {
       if (!index.has(id)) return;
       index.delete(id);
+      pins.delete(id);
       events.append({
         run: id.run,
         attempt: id.attempt,
         name: 'checkpoint_deleted',
-        actor: 'control_plane',
+        actor,
         message: `Checkpoint deleted: a${id.attempt}/checkpoint-${id.step} (${why})`,
         data: { checkpoint: `a${id.attempt}/checkpoint-${id.step}`, step: id.step },
       });
     });
     changed(id.run);
+  };
+  const erase = async (id: CheckpointId, why: string, actor: RunEvent['actor'] = 'control_plane') => {
+    leaving.add(checkpointLabel(id));
+    try {
+      await deleteCheckpoint({ store, uploads }, id, () => leave(id, why, actor));
+    } finally {
+      leaving.delete(checkpointLabel(id));
+    }
   };
   const toCandidate = (manifest: Manifest): ResumeCandidate => ({
     label: checkpointLabel(manifest),
@@ -170,7 +191,7 @@ export function createCheckpointService({
   });
 
   /** Brings the index in line with what has a manifest. */
-  const reconcile = async (run: string, { committed }: Survey) => {
+  const reconcile = async (run: string, { committed, pinned }: Survey) => {
     for (const id of committed) {
       if (index.has(id)) continue;
       try {
@@ -184,13 +205,22 @@ export function createCheckpointService({
     for (const known of index.list(run)) {
       if (!committed.some((id) => isSameCheckpoint(id, known))) leave(known, 'its manifest is gone');
     }
+    db.transaction(() => {
+      pins.deleteRun(run);
+      for (const id of pinned.filter(index.has)) pins.put(id);
+    });
   };
   const sweepPlan = (run: string, survey: Survey): SweepVerdict[] =>
     planSweep({ survey, unsettled: uploads.list(run), attemptOf: attempts.get, now: now(), graceMs: sweepGraceMs });
-  const planPrune = async (run: string, { rules, protect = [], pinned = [] }: PruneOptions): Promise<PruneReport> => {
+  const planPrune = async (run: string, { rules, protect = [] }: PruneOptions): Promise<PruneReport> => {
     const survey = await surveyCheckpoints(store, run);
     await reconcile(run, survey);
-    return { ...planRetention({ ...view(run), rules, protect, pinned }), sweep: sweepPlan(run, survey) };
+    // What came into the store some other way has its time too, and is found by the next sweep.
+    for (const id of survey.loose) if (uploads.get(id) === undefined) uploads.begin(id, now());
+    return {
+      ...planRetention({ ...view(run), rules, protect, pinned: pins.list(run) }),
+      sweep: sweepPlan(run, survey),
+    };
   };
   const deleteSwept = async (verdicts: readonly SweepVerdict[]) => {
     for (const { id, why } of verdicts) {
@@ -256,8 +286,14 @@ export function createCheckpointService({
         return manifest;
       }),
 
-    list: (run) => viewCheckpoints({ ...view(run), attemptOf: attempts.get }),
-    resolve: (run, name) => resolveName(name, view(run)),
+    list: (run) => viewCheckpoints(view(run), facts),
+    resolve,
+    show: (run, name) => {
+      const scope = view(run);
+      const manifest = resolveName(name, scope);
+      return manifest && viewCheckpoint(manifest, scope, facts);
+    },
+    ...createUserChanges({ db, store, pins, events, now, serial, resolve, erase }),
 
     candidates: (run, from) => {
       const { manifests, lineage } = view(run);
@@ -266,7 +302,7 @@ export function createCheckpointService({
         if (from === 'latest') return [];
         throw new ProblemError(
           'checkpoint-unusable',
-          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints({ ...view(run), attemptOf: attempts.get }))}.`,
+          `${run} has no checkpoint ${from}; it has ${names(viewCheckpoints(view(run), facts))}.`,
         );
       }
       const older = onLineage(manifests, lineageOf(first, attempts.get)).filter((each) => each !== first);
@@ -300,9 +336,7 @@ export function createCheckpointService({
     prune: (run, options) =>
       serial(run, async () => {
         const report = await planPrune(run, options);
-        for (const { manifest, why } of report.remove) {
-          await deleteCheckpoint({ store, uploads }, manifest, () => leave(manifest, why));
-        }
+        for (const { manifest, why } of report.remove) await erase(manifest, why);
         await deleteSwept(report.sweep);
         return report;
       }),
@@ -326,6 +360,7 @@ export function createCheckpointService({
         for (const id of committed) await deleteCheckpoint({ store, uploads }, id, () => index.delete(id));
         for (const id of [...loose, ...uploads.list(run)]) await deleteFiles({ store, uploads }, id);
         index.deleteRun(run);
+        pins.deleteRun(run);
         uploads.settleRun(run);
         changed(run);
       }),

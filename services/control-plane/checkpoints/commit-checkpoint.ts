@@ -11,7 +11,7 @@ import {
 import { eachLimited } from '../../platform/each-limited.ts';
 import { InvalidObjectKeyError, type ObjectStore } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { type CheckpointId, checkpointPrefix, manifestKey } from './checkpoint-keys.ts';
+import { type CheckpointId, checkpointPrefix, manifestKey, PIN_FILE } from './checkpoint-keys.ts';
 import { joinUploads } from './join-uploads.ts';
 import { syncFiles } from './sync-files.ts';
 import type { Uploads } from './uploads.ts';
@@ -97,11 +97,12 @@ function sameOrConflict(existing: Manifest, commit: CheckpointCommit): Manifest 
 function refuseOddPaths({ step }: CheckpointId, files: readonly CheckpointFile[]): void {
   const seen = new Set<string>();
   for (const { path } of files) {
-    if (path === MANIFEST_FILE || seen.has(path)) {
+    const reserved = path === MANIFEST_FILE || path === PIN_FILE;
+    if (reserved || seen.has(path)) {
       throw new ProblemError(
         'checkpoint-unusable',
-        path === MANIFEST_FILE
-          ? `checkpoint-${step}: ${MANIFEST_FILE} is written by the control plane; leave it out of the files.`
+        reserved
+          ? `checkpoint-${step}: ${path} is written by the control plane; leave it out of the files.`
           : `checkpoint-${step}: ${path} is listed twice; list each file once.`,
       );
     }

@@ -1,12 +1,14 @@
 import type { UploadFile, UploadPart } from '../../contracts/agent-operations.ts';
-import { MAX_SINGLE_PUT } from '../../contracts/checkpoint.ts';
+import { MANIFEST_FILE, MAX_SINGLE_PUT } from '../../contracts/checkpoint.ts';
 import { eachLimited } from '../../platform/each-limited.ts';
 import { InvalidObjectKeyError, type ObjectStore, type ObjectTransfers } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { type CheckpointId, checkpointPrefix } from './checkpoint-keys.ts';
+import { type CheckpointId, checkpointPrefix, PIN_FILE } from './checkpoint-keys.ts';
 import { type AnnouncedFile, announce, isSameContent, type Uploads } from './uploads.ts';
 
 const FILES_AT_ONCE = 16;
+/** Whoever may write these makes checkpoints, or keeps them. */
+const OURS: ReadonlySet<string> = new Set([MANIFEST_FILE, PIN_FILE]);
 
 interface PlanOptions {
   store: ObjectStore;
@@ -82,6 +84,9 @@ function refuseOddFiles(files: readonly UploadFile[]): void {
   for (const { path, size, parts } of files) {
     if (seen.has(path)) throw new ProblemError('invalid-request', `files: ${path} is listed twice; list it once.`);
     seen.add(path);
+    if (OURS.has(path)) {
+      throw new ProblemError('invalid-request', `files: ${path} is written by the control plane; leave it out.`);
+    }
     if (size > MAX_SINGLE_PUT && parts === undefined) {
       throw new ProblemError(
         'invalid-request',

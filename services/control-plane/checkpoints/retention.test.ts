@@ -3,7 +3,7 @@ import { type CheckpointPurpose, checkpointPurposes, type Manifest } from '../..
 import type { LineageLink } from '../attempts/attempt.store.ts';
 import { manifestOf, newest, RUN } from './checkpoint.fixtures.ts';
 import { onLineage, resolveName } from './lineage.ts';
-import { planRetention, type RetentionVerdict, shownCheckpoints } from './retention.ts';
+import { planRetention, type RetentionRules, type RetentionVerdict, shownCheckpoints } from './retention.ts';
 
 const alone: LineageLink[] = [{ run: RUN, attempt: 1, upToStep: null }];
 const resumed: LineageLink[] = [
@@ -64,11 +64,7 @@ describe('planRetention', () => {
   });
 
   it('holds its promises for random histories', () => {
-    let seed = 11;
-    const random = (below: number) => {
-      seed = (seed * 1103515245 + 12345) % 2147483648;
-      return Math.floor((seed / 2147483648) * below);
-    };
+    const random = randomFrom(11);
     for (let round = 0; round < 500; round++) {
       const manifests = Array.from({ length: random(14) }, (_, index) => {
         const purposes = checkpointPurposes.filter(() => random(3) === 0);
@@ -108,4 +104,127 @@ describe('planRetention', () => {
       expect(planRetention({ ...rest, manifests: keep }).remove).toEqual([]);
     }
   });
+
+  it('keeps the best so many of those saved as best, of equal ones the earlier step', () => {
+    const saved = [0.1, 0.3, 0.3, 0.5, 0.5, 0.7].map((best_metric, at) =>
+      manifestOf(RUN, 1, (at + 1) * 10, ['best'], { best_metric }),
+    );
+    const kept = (keepBest: number) =>
+      planRetention({
+        run: RUN,
+        manifests: saved,
+        lineage: alone,
+        rules: { limit: 1, keepBest, keepEvery: null },
+        protect: [],
+        pinned: [],
+      }).keep.map(({ manifest, why }) => `${manifest.step}: ${why}`);
+    expect(kept(1)).toEqual(['60: the newest (latest); the best (best)']);
+    expect(kept(3)).toEqual([
+      '20: among the 3 best (checkpoint.keep_best)',
+      '40: among the 3 best (checkpoint.keep_best)',
+      '60: the newest (latest); the best (best)',
+    ]);
+    expect(kept(9).map((text) => text.slice(0, 2))).toEqual(['10', '20', '40', '60']);
+  });
+
+  it('says of each checkpoint by which rules it stays, or that none keeps it', () => {
+    const saved = [save(10), save(20), save(30), save(35, ['final']), save(40, ['step'], 2)];
+    const rules = { limit: 1, keepBest: 1, keepEvery: 20 };
+    const { keep, remove } = planRetention({
+      run: RUN,
+      manifests: saved,
+      lineage: alone,
+      rules,
+      protect: [{ run: RUN, attempt: 1, step: 30 }],
+      pinned: [{ run: RUN, attempt: 1, step: 30 }],
+    });
+    expect(Object.fromEntries([...keep, ...remove].map(({ manifest, why }) => [manifest.step, why]))).toEqual({
+      10: 'not among the newest 1 (save_total_limit), and no other rule keeps it',
+      20: 'step is a multiple of 20 (checkpoint.keep_every)',
+      30: 'pinned; a run starts or resumes from it; among the newest 1 (save_total_limit)',
+      35: 'the newest (latest); the final one (final)',
+      40: 'step is a multiple of 20 (checkpoint.keep_every)',
+    });
+  });
+
+  it('keeps exactly what the rules say, one by one, for random histories', () => {
+    const random = randomFrom(29);
+    let removed = 0;
+    for (let round = 0; round < 1000; round++) {
+      const manifests = Array.from({ length: random(16) }, (_, index) => {
+        const purposes = checkpointPurposes.filter(() => random(3) === 0);
+        const best_metric = random(4) === 0 ? null : random(3) / 2;
+        return manifestOf(RUN, 1 + random(2), (index + 1) * 5, purposes.length === 0 ? ['step'] : purposes, {
+          best_metric,
+        });
+      });
+      const lineage = random(2)
+        ? alone
+        : [
+            { run: RUN, attempt: 2, upToStep: null },
+            { run: RUN, attempt: 1, upToStep: 5 * random(16) },
+          ];
+      const rules = {
+        limit: 1 + random(4),
+        keepBest: 1 + random(3),
+        keepEvery: random(2) ? null : 5 * (1 + random(4)),
+      };
+      const protect = manifests.filter(() => random(8) === 0);
+      const pinned = manifests.filter(() => random(8) === 0);
+      const { keep, remove } = planRetention({ run: RUN, manifests, lineage, rules, protect, pinned });
+      const expected = keptOneByOne({ manifests, lineage, rules, chosen: [...protect, ...pinned] });
+      expect(new Set(keep.map(({ manifest }) => manifest))).toEqual(expected);
+      expect(keep.length + remove.length).toBe(manifests.length);
+      for (const { why } of [...keep, ...remove]) expect(why).not.toBe('');
+      removed += remove.length;
+    }
+    expect(removed).toBeGreaterThan(1000);
+  });
 });
+
+function randomFrom(seed: number): (below: number) => number {
+  let state = seed;
+  return (below) => {
+    state = (state * 1103515245 + 12345) % 2147483648;
+    return Math.floor((state / 2147483648) * below);
+  };
+}
+
+/** The rules again, each by itself and without care for time: what stays is what any of them names. */
+function keptOneByOne({
+  manifests,
+  lineage,
+  rules,
+  chosen,
+}: {
+  manifests: Manifest[];
+  lineage: LineageLink[];
+  rules: RetentionRules;
+  chosen: Manifest[];
+}): Set<Manifest> {
+  const place = ({ attempt, step }: Manifest) =>
+    lineage.findIndex((link) => link.attempt === attempt && (link.upToStep === null || step <= link.upToStep));
+  const onLine = manifests.filter((manifest) => place(manifest) >= 0);
+  const oldestFirst = onLine.toSorted((a, b) => place(b) - place(a) || a.step - b.step);
+  const kept = new Set(chosen);
+  const newest = oldestFirst.at(-1);
+  if (newest !== undefined) kept.add(newest);
+  const final = oldestFirst.findLast(({ purposes }) => purposes.includes('final'));
+  if (final !== undefined) kept.add(final);
+  const bests: Manifest[] = [];
+  for (const manifest of oldestFirst.filter(({ purposes }) => purposes.includes('best'))) {
+    const before = bests.at(-1);
+    const tie = before !== undefined && before.best_metric !== null && before.best_metric === manifest.best_metric;
+    if (!tie) bests.push(manifest);
+  }
+  for (const manifest of bests.slice(-rules.keepBest)) kept.add(manifest);
+  const steps = oldestFirst.filter(({ purposes }) => purposes.includes('step') || purposes.includes('stop'));
+  for (const manifest of steps.slice(-rules.limit)) kept.add(manifest);
+  const room = Math.max(0, rules.limit - steps.length);
+  const leftBehind = manifests.filter((manifest) => place(manifest) < 0);
+  const youngestFirst = leftBehind.toSorted((a, b) => (a.created_at < b.created_at ? 1 : -1));
+  for (const manifest of youngestFirst.slice(0, room)) kept.add(manifest);
+  for (const manifest of manifests)
+    if (rules.keepEvery !== null && manifest.step % rules.keepEvery === 0) kept.add(manifest);
+  return kept;
+}

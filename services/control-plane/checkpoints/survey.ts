@@ -1,7 +1,14 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointOfKey, checkpointPrefix, manifestKey, runPrefix } from './checkpoint-keys.ts';
+import {
+  type CheckpointId,
+  checkpointOfKey,
+  checkpointPrefix,
+  manifestKey,
+  pinKey,
+  runPrefix,
+} from './checkpoint-keys.ts';
 
 /** What the store holds of the checkpoints of a run. */
 export interface Survey {
@@ -9,14 +16,18 @@ export interface Survey {
   committed: CheckpointId[];
   /** Those of which there are only files. */
   loose: CheckpointId[];
+  /** Those with a pin beside them, whether they have a manifest or not. */
+  pinned: CheckpointId[];
 }
 
 /** One pass over the objects of a run: its cost grows with their number (S3 answers 1,000 keys a request), not with their size or with other runs. */
 export async function surveyCheckpoints(store: ObjectStore, run: string): Promise<Survey> {
   const found = new Map<string, { id: CheckpointId; committed: boolean }>();
+  const pinned: CheckpointId[] = [];
   const note = (key: string) => {
     const id = checkpointOfKey(key);
     if (id === null) return;
+    if (key === pinKey(id)) pinned.push(id);
     const prefix = checkpointPrefix(id);
     const committed = key === manifestKey(id) || found.get(prefix)?.committed === true;
     found.set(prefix, { id, committed });
@@ -27,6 +38,7 @@ export async function surveyCheckpoints(store: ObjectStore, run: string): Promis
   return {
     committed: all.filter(({ committed }) => committed).map(({ id }) => id),
     loose: all.filter(({ committed }) => !committed).map(({ id }) => id),
+    pinned,
   };
 }
 

@@ -25,7 +25,7 @@ export function planSweep({
   now,
   graceMs,
 }: {
-  survey: Survey;
+  survey: Pick<Survey, 'committed' | 'loose'>;
   unsettled: readonly Unsettled[];
   attemptOf: (run: string, attempt: number) => AttemptSpan | undefined;
   now: number;

@@ -151,6 +151,13 @@ describe('an upload', () => {
     await expect(ask(10, huge)).rejects.toMatchObject({ type: 'invalid-request' });
   });
 
+  it.each([
+    'manifest.json',
+    'pinned.json',
+  ])('of %s is refused: it would make or keep a checkpoint past the control plane', async (path) => {
+    await expect(ask(10, [{ path, size: 2 }])).rejects.toThrow(`${path} is written by the control plane; leave it out`);
+  });
+
   it('of a file that is listed twice is refused', async () => {
     await expect(ask(10, [...files, ...files])).rejects.toMatchObject({ type: 'invalid-request' });
   });

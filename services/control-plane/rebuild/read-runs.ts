@@ -2,7 +2,14 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { type CheckpointId, checkpointLabel, checkpointOfKey, manifestKey } from '../checkpoints/checkpoint-keys.ts';
+import {
+  type CheckpointId,
+  checkpointLabel,
+  checkpointOfKey,
+  checkpointPrefix,
+  manifestKey,
+  pinKey,
+} from '../checkpoints/checkpoint-keys.ts';
 import { readManifest } from '../checkpoints/commit-checkpoint.ts';
 import { type RunFile, runFileKey, runFileSchema } from '../runs/run-file.ts';
 
@@ -11,22 +18,34 @@ export interface StoredRuns {
   /** Oldest first. */
   runs: RunFile[];
   manifests: Map<string, Manifest[]>;
+  /** Files without a manifest: of uploads and deletions that were cut short. */
+  loose: CheckpointId[];
+  /** Checkpoints that users have pinned. */
+  pinned: CheckpointId[];
   /** What could not be used, each with where it is and what to do. */
   problems: string[];
 }
 
-/** Reads every `run.json` and every manifest of the store. What cannot be read is a problem, not an end. */
+/**
+ * Reads every `run.json` and every manifest of the store, one after another: the cost grows with the objects of all runs (1,000 keys a request) and with
+ * the number of runs and checkpoints. What cannot be read is a problem, not an end.
+ */
 export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
   const ids = new Set<string>();
   const described = new Set<string>();
-  const committed: CheckpointId[] = [];
+  const committed = new Map<string, CheckpointId>();
+  const seen = new Map<string, CheckpointId>();
+  const pinned: CheckpointId[] = [];
   for await (const { key } of store.list('runs/')) {
     const id = /^runs\/(run-[a-z0-9]{8})\//.exec(key)?.[1];
     if (id === undefined) continue;
     ids.add(id);
     if (key === runFileKey(id)) described.add(id);
     const checkpoint = checkpointOfKey(key);
-    if (checkpoint !== null && key === manifestKey(checkpoint)) committed.push(checkpoint);
+    if (checkpoint === null) continue;
+    seen.set(checkpointPrefix(checkpoint), checkpoint);
+    if (key === manifestKey(checkpoint)) committed.set(checkpointPrefix(checkpoint), checkpoint);
+    if (key === pinKey(checkpoint)) pinned.push(checkpoint);
   }
 
   const problems: string[] = [];
@@ -42,7 +61,7 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
   }
 
   const manifests = new Map<string, Manifest[]>();
-  for (const id of committed) {
+  for (const id of committed.values()) {
     try {
       const manifest = await readManifest(store, id);
       if (manifest !== null) manifests.set(id.run, [...(manifests.get(id.run) ?? []), manifest]);
@@ -50,7 +69,9 @@ export async function readStoredRuns(store: ObjectStore): Promise<StoredRuns> {
       problems.push(`${checkpointLabel(id)}: ${(error as Error).message}`);
     }
   }
-  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, problems };
+  const known = new Set(runs.map(({ id }) => id));
+  const loose = [...seen].filter(([prefix, { run }]) => !committed.has(prefix) && known.has(run)).map(([, id]) => id);
+  return { runs: runs.sort((a, b) => a.created_at - b.created_at), manifests, loose, pinned, problems };
 }
 
 /** Numbers of the attempts that have left files: records, or workspaces. */

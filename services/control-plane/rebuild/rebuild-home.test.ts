@@ -1,6 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { manifestOf } from '../checkpoints/checkpoint.fixtures.ts';
 import { lockHome } from '../home/home-lock.ts';
 import { quietLog } from '../records/record.fixtures.ts';
 import { createTestBench, reconcileUntil, type TestBench, trainerPrelude } from '../testing.ts';
@@ -45,6 +46,23 @@ test('a rebuilt database shows ended runs as they ended, and waiting ones still 
   const wiring = await bench.open();
   expect([wiring.service.get(done), wiring.service.list({ limit: 10 })]).toEqual(seen);
   expect(wiring.service.list({ limit: 10, label: 'a=b' }).runs).toHaveLength(1);
+});
+
+test('checkpoints are pinned again that were pinned, and no others', async () => {
+  const { done } = await trainOne();
+  for (const step of [10, 20]) {
+    const directory = join(home, `objects/runs/${done}/checkpoints/a1/checkpoint-${step}`);
+    mkdirSync(directory, { recursive: true });
+    writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifestOf(done, 1, step)));
+    if (step === 10) writeFileSync(join(directory, 'pinned.json'), '{}');
+  }
+  loseDatabase();
+  expect(await rebuild()).toMatchObject({ checkpoints: 2, problems: [] });
+  const { archive } = await bench.open();
+  expect(archive.checkpoints.list(done).map(({ step, pinned }) => [step, pinned])).toEqual([
+    [20, false],
+    [10, true],
+  ]);
 });
 
 test('what the newest events say is believed where run.json was not written any more', async () => {

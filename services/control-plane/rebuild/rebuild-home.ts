@@ -7,6 +7,8 @@ import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { createAttemptStore } from '../attempts/attempt.store.ts';
 import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
+import { createPinIndex } from '../checkpoints/pin-index.ts';
+import { createUploads } from '../checkpoints/uploads.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { openHomeFile } from '../home/home-file.ts';
 import { lockHome } from '../home/home-lock.ts';
@@ -118,19 +120,23 @@ async function fill({
     const events = createEventStore({ db, now });
     const attempts = createAttemptStore({ db });
     const checkpoints = createCheckpointIndex({ db });
+    const pins = createPinIndex({ db });
     const ended: string[] = [];
+    const uploads = createUploads({ db });
     for (const file of found.runs) {
       const restored = await restoreRun(
         {
           file,
           tree: await findTree(file, { runs, trees }),
           manifests: found.manifests.get(file.id) ?? [],
+          pinned: found.pinned.filter(({ run }) => run === file.id),
           attempts: await attemptNumbers(home, file.id),
         },
-        { db, home, runs, attempts, events, records, checkpoints, now },
+        { db, home, runs, attempts, events, records, checkpoints, pins, now },
       );
       if (restored.ended) ended.push(file.id);
     }
+    for (const id of found.loose) uploads.begin(id, now());
     const count = (sql: string) => db.get<{ count: number }>(sql)?.count ?? 0;
     return {
       runs: count('SELECT count(*) AS count FROM runs'),

@@ -6,7 +6,8 @@ import { activeStatuses, endedStatuses, type RunStatus } from '../../contracts/r
 import type { BindValue, Database } from '../../platform/database.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointIndex } from '../checkpoints/checkpoint-index.ts';
-import { checkpointLabel } from '../checkpoints/checkpoint-keys.ts';
+import { type CheckpointId, checkpointLabel, isSameCheckpoint } from '../checkpoints/checkpoint-keys.ts';
+import type { PinIndex } from '../checkpoints/pin-index.ts';
 import type { EventStore } from '../events/event.store.ts';
 import { readEventFile } from '../events/event-file.ts';
 import type { RecordService } from '../records/record.service.ts';
@@ -24,6 +25,7 @@ export interface RestoreOptions {
   events: EventStore;
   records: RecordService;
   checkpoints: CheckpointIndex;
+  pins: PinIndex;
   now: () => number;
 }
 
@@ -32,6 +34,7 @@ export interface FoundRun {
   /** Where its tree is, and how people know it. */
   tree: Pick<RunRow, 'tree' | 'output_dir'>;
   manifests: readonly Manifest[];
+  pinned: readonly CheckpointId[];
   /** Attempts that have left files, whether `run.json` knows them or not. */
   attempts: readonly number[];
 }
@@ -43,8 +46,8 @@ const EVENT_BATCH = 1000;
  * ended, because its trainer cannot be told any more that it goes on; it can be resumed.
  */
 export async function restoreRun(found: FoundRun, options: RestoreOptions): Promise<{ ended: boolean }> {
-  const { file, tree, manifests } = found;
-  const { db, home, events, records, checkpoints } = options;
+  const { file, tree, manifests, pinned } = found;
+  const { db, home, events, records, checkpoints, pins } = options;
   const { schema: _, attempts: lives, ...row } = file;
   db.transaction(() => {
     insertRun({ ...row, ...tree }, options);
@@ -52,7 +55,10 @@ export async function restoreRun(found: FoundRun, options: RestoreOptions): Prom
       insertInto(db, 'attempts', { ...attempt, run: file.id });
       for (const role of roles) insertInto(db, 'attempt_roles', role);
     }
-    for (const manifest of manifests) checkpoints.put(manifest);
+    for (const manifest of manifests) {
+      checkpoints.put(manifest);
+      if (pinned.some((id) => isSameCheckpoint(id, manifest))) pins.put(manifest);
+    }
   });
   const told = await restoreEvents(file.id, eventFilePath(join(home, 'records'), file.id), events);
   const status = catchUpStatus(file, told.status, options);

@@ -30,7 +30,7 @@ async function crashAt(at: number, method: 'sft' | 'grpo') {
   });
   await crashing.close();
 
-  const second = await bench.open();
+  const second = await bench.open({ environment: { TANDEM_SWEEP_GRACE: '0' } });
   await second.recover();
   await second.adopt();
   await reconcileUntil(second, () => isSettled(second));

@@ -52,8 +52,7 @@ async function findTrained(
 ): Promise<ModelSource> {
   const source = run(id);
   if (source === undefined) throw new PathRefusedError(`there is no run ${id}; GET /runs lists those there are`);
-  const names = name === undefined ? ['best', 'final', 'latest'] : [name];
-  const manifest = names.map((each) => checkpoints.resolve(id, each)).find((found) => found !== undefined);
+  const manifest = resolveTrained(id, name, checkpoints);
   if (manifest === undefined) {
     const what = name === undefined ? 'checkpoint yet' : `checkpoint ${name}`;
     throw new PathRefusedError(`${id} has no ${what}; GET /runs/${id}/checkpoints lists those there are`);
@@ -70,6 +69,21 @@ async function findTrained(
     );
   }
   return { kind: 'checkpoint', manifest, baseModel: source.model_directory, isAdapter };
+}
+
+function resolveTrained(
+  id: string,
+  name: string | undefined,
+  checkpoints: Pick<CheckpointService, 'resolve'>,
+): Manifest | undefined {
+  const names = name === undefined ? ['best', 'final', 'latest'] : [name];
+  return names.map((each) => checkpoints.resolve(id, each)).find((found) => found !== undefined);
+}
+
+/** The checkpoint that a `model.name` such as `runs/<id>/best` means now; undefined where it means none. */
+export function trainedModel(modelName: string, checkpoints: Pick<CheckpointService, 'resolve'>): Manifest | undefined {
+  const named = RUN_MODEL.exec(modelName);
+  return named === null ? undefined : resolveTrained(named[1] as string, named[2], checkpoints);
 }
 
 async function requireConfig(directory: string): Promise<void> {

@@ -159,7 +159,9 @@ async function requeue(
 ): Promise<Reply> {
   const { db, runs, now } = options;
   const { manifest, checked, message, data } = change;
+  const start = manifest === undefined ? restartFrom(run) : startAt(manifest);
   const reply = db.transaction((): Reply => {
+    requireStill(start, options);
     const moved = changeStatus(options, {
       run: run.id,
       from: resumable,
@@ -168,7 +170,7 @@ async function requeue(
         reason: 'resumed',
         message,
         ...columnsOf(checked),
-        start_from: manifest === undefined ? restartFrom(run) : startAt(manifest),
+        start_from: start,
         // A pause gives the slot away, not the place among those that wait.
         ...(runs.get(run.id)?.status === 'paused' ? {} : { queued_at: now() }),
         ended_at: null,
@@ -236,6 +238,7 @@ async function fork(
     ...notBegun,
   };
   const reply = db.transaction((): Reply => {
+    requireStill(row.start_from, options);
     runs.insert(row);
     events.append({
       run: id,
@@ -252,6 +255,17 @@ async function fork(
   });
   await options.runFiles.settled(id);
   return reply;
+}
+
+/** To be asked in the transaction that makes a run start somewhere: the checkpoint may have been deleted since it was chosen. */
+export function requireStill(start: StartFrom, { checkpoints }: Pick<RunServiceOptions, 'checkpoints'>): void {
+  if (start.kind !== 'checkpoint') return;
+  const name = `a${start.attempt}/checkpoint-${start.step}`;
+  if (checkpoints.resolve(start.run, name) !== undefined) return;
+  throw new ProblemError(
+    'checkpoint-unusable',
+    `${start.run}/${name} has just been deleted; GET /runs/${start.run}/checkpoints lists those there are.`,
+  );
 }
 
 function columnsOf({ spec, warnings, profile, train_data, val_data }: CheckedSpec) {

@@ -359,6 +359,26 @@ describe('resume', () => {
     expect(wiring.service.get(id).status).toBe('cancelled');
   });
 
+  it('refuses a checkpoint that is deleted while it is being looked at, and leaves the run as it was', async () => {
+    const id = await saved(40);
+    const transaction = wiring.db.transaction;
+    for (const again of [() => resume(id), () => resume(id, { fork: true })]) {
+      wiring.db.transaction = (work) => {
+        wiring.db.run("UPDATE checkpoints SET run = 'gone'");
+        return transaction(work);
+      };
+      const refused = await refusalOf(again());
+      expect(refused).toMatchObject({
+        type: 'checkpoint-unusable',
+        message: expect.stringContaining(`${id}/a1/checkpoint-40 has just been deleted`),
+      });
+      wiring.db.transaction = transaction;
+      expect(wiring.service.get(id).status).toBe('cancelled');
+      expect(wiring.service.list({ limit: 9 }).runs).toHaveLength(1);
+      wiring.db.run('UPDATE checkpoints SET run = :id', { id });
+    }
+  });
+
   it('refuses a run that is under way', async () => {
     const { body } = await submit();
     expect((await refusalOf(resume(body.id))).message).toContain(

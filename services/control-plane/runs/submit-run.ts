@@ -6,7 +6,7 @@ import { ProblemError } from '../api/problem-error.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
 import { prepareModel } from './model-source.ts';
-import { continueRun, refuseShortSteps } from './resume-run.ts';
+import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
 import { notBegun, type RunRow } from './run.store.ts';
 import { createRunId } from './run-id.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
@@ -78,6 +78,7 @@ export async function submitRun(
   const row = newRun(plan, modelOf(plan, modelDirectory), options);
   if (aside === null) await trees.claim(plan.tree, plan.id);
   const reply = db.transaction((): Reply => {
+    requireStill(row.start_from, options);
     if (occupant?.run != null && aside !== null) {
       runs.update(occupant.run.id, { tree: aside, output_dir: options.paths.shown(aside) });
     }

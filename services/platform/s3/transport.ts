@@ -2,22 +2,30 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { readFailure } from './s3-failure.ts';
 
-/** A minute without a byte is a dead connection: servers send blanks at least every ten seconds while they join parts. */
-export const IDLE_MS = 60_000;
+/** A minute without a byte is a dead connection. */
+const IDLE_MS = 60_000;
+/** A server may copy the parts of an upload to join them, and say nothing until it has. */
+const JOIN_IDLE_MS = 15 * 60_000;
 
 /**
- * How the minio client sends requests here. It differs from `node:http` in two things: a connection that stands still ends with ETIMEDOUT, and
- * every error answer becomes an S3Failure. The client alone would drop the body of a 5xx answer, the code in it and the connection with it.
+ * How the minio client sends requests here. It differs from `node:http` in three things: a connection that stands still ends with ETIMEDOUT, one
+ * that refused a body is not used again, and every error answer becomes an S3Failure. The client alone would drop the body of a 5xx answer, the
+ * code in it and the connection with it.
  */
 export function s3Transport(protocol: 'http:' | 'https:', idleMs: number = IDLE_MS): Pick<typeof http, 'request'> {
   const base = protocol === 'https:' ? https : http;
   const request = (options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) => {
     const sent = base.request(options, (response) => {
       if ((response.statusCode ?? 0) < 300) onResponse(response);
-      else readFailure(response).then(fail, fail);
+      else {
+        // MinIO refuses a body without reading it and then closes the connection unannounced: the next request on it would be lost.
+        if (options.method === 'PUT' || options.method === 'POST') sent.shouldKeepAlive = false;
+        readFailure(response).then(fail, fail);
+      }
     });
     const fail = (error: unknown) => void sent.emit('error', error);
-    sent.setTimeout(idleMs, () => sent.destroy(timedOut(idleMs)));
+    const patienceMs = options.method === 'POST' ? JOIN_IDLE_MS : idleMs;
+    sent.setTimeout(patienceMs, () => sent.destroy(timedOut(patienceMs)));
     return sent;
   };
   // The client calls only this one of the overloads.

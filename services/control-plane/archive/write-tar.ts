@@ -10,23 +10,26 @@ export interface ArchiveEntry {
 }
 
 /**
- * Writes entries as one tar.gz, each taken only when the one before has gone out, so memory does not grow with the archive. When `to` ends
- * early, the entries are closed. Rejects with what went wrong; `to` is destroyed then, so nobody takes half an archive for a whole one.
+ * Writes entries as one tar, each taken only when the one before has gone out, so memory does not grow with the archive. When `to` ends
+ * early, the entries are closed. Rejects with what went wrong; `to` is destroyed then, so nobody takes half an archive for a whole one. A reader who
+ * leaves, which `signal` tells, is no error.
  */
-export async function writeTarGzip(
+export async function writeTar(
   entries: AsyncIterable<ArchiveEntry>,
   to: Writable,
-  { mtime, signal }: { mtime: Date; signal: AbortSignal },
+  { mtime, signal, gzip }: { mtime: Date; signal: AbortSignal; gzip: boolean },
 ): Promise<void> {
   const tar = pack();
-  const sent = pipeline(tar as unknown as Readable, createGzip(), to, { signal });
-  const filled = fill(tar, entries, mtime).catch((error: unknown) => {
+  const source = tar as unknown as Readable;
+  const sent = gzip ? pipeline(source, createGzip(), to, { signal }) : pipeline(source, to, { signal });
+  // What has gone wrong here destroys `to`, which looks like a reader who has left: which came first has to be noted.
+  const faults: unknown[] = [];
+  const note = (error: unknown) => {
+    if (!signal.aborted) faults.push(error);
     tar.destroy(error as Error);
-    throw error;
-  });
-  const [filling, sending] = await Promise.allSettled([filled, sent]);
-  if (filling.status === 'rejected' && !signal.aborted) throw filling.reason;
-  if (sending.status === 'rejected') throw sending.reason;
+  };
+  await Promise.all([fill(tar, entries, mtime).catch(note), sent.catch(note)]);
+  if (faults.length > 0) throw faults[0];
 }
 
 async function fill(tar: Pack, entries: AsyncIterable<ArchiveEntry>, mtime: Date): Promise<void> {
