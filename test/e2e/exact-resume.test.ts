@@ -1,67 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { Run } from '../../services/contracts/run.ts';
-import { finalState } from '../support/final-state.ts';
-import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
-import { ended, pidOf, startTandem, type Tandem } from '../support/tandem.ts';
+import { describeExactResume } from '../support/exact-resume.ts';
+import { startTandem } from '../support/tandem.ts';
 
-// Scope of the claim (DESIGN 4.11): embedded server and wasm engine, same machine type and versions, synchronous mode.
-const kills = process.env['TANDEM_TEST_FULL'] ? 12 : 2;
-
-let tandem: Tandem;
-let small: SmallRuns;
-
-beforeAll(async () => {
-  tandem = await startTandem();
-  small = await makeSmallRuns(tandem);
+describeExactResume('files', process.env['TANDEM_TEST_FULL'] ? 12 : 2, async () => {
+  const tandem = await startTandem();
+  return { tandem, dispose: () => tandem.dispose() };
 });
-afterAll(() => tandem?.dispose());
-
-describe('a run that was killed at random steps and resumed ends with the same bytes as one never interrupted', () => {
-  test('SFT, full weights', () => compare(small.sft()));
-  test('SFT, LoRA with dropout', () =>
-    compare({
-      ...small.sft(),
-      model: { name: small.model, max_seq_length: 64, lora: { r: 4, alpha: 8, dropout: 0.1 } },
-    }));
-  test('GRPO, LoRA with a KL term', () => compare(small.grpo({ max_steps: 40 }, { grpo: { kl_coef: 0.02 } })));
-  test('GRPO, full weights', () =>
-    compare(
-      small.grpo(
-        { max_steps: 40, learning_rate: 1e-3 },
-        { model: { name: small.model, use_lora: false, max_seq_length: 64 } },
-      ),
-    ));
-});
-
-async function compare(spec: object): Promise<void> {
-  const straight = await tandem.untilSucceeded((await tandem.post<Run>('/runs', spec)).id);
-  const interrupted = (await tandem.post<Run>('/runs', spec)).id;
-  const total = straight.progress!.total_steps;
-  for (let kill = 0, from = 1; kill < kills && from < total - 2; kill++) {
-    const at = from + Math.floor(Math.random() * Math.max(1, (total - from) / 3));
-    // The progress that is shown is that of the attempt before until the new one reports.
-    const trains = (run: Run) => run.attempts.length > kill && run.status === 'running';
-    const run = await tandem.until(
-      interrupted,
-      (run) => ended(run) || (trains(run) && (run.progress?.step ?? 0) >= at),
-    );
-    if (ended(run)) break;
-    // Whoever is this quick has ended before the signal; the kills before it count.
-    if (!killed(pidOf(run, 'trainer'))) break;
-    const failed = await tandem.until(interrupted, ended);
-    expect(failed).toMatchObject({ status: 'failed', reason: 'trainer_killed' });
-    await tandem.post(`/runs/${interrupted}/resume`, { from: 'latest' });
-    from = at + 1;
-  }
-  const resumed = await tandem.untilSucceeded(interrupted, 240);
-  expect(resumed.attempts.length).toBeGreaterThan(1);
-  expect(await finalState(tandem, interrupted)).toEqual(await finalState(tandem, straight.id));
-}
-
-function killed(pid: number): boolean {
-  try {
-    return process.kill(pid, 'SIGKILL');
-  } catch {
-    return false;
-  }
-}

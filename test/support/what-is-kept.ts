@@ -125,6 +125,18 @@ function expectLogFiles(tandem: Tandem, run: Run): void {
   }
 }
 
+/** Within `seconds` the run's tree holds its final checkpoint, whole. */
+export async function expectTreeOfFinal(tandem: Tandem, run: Run, seconds = 30): Promise<void> {
+  const checkpoints = await tandem.checkpoints(run.id);
+  for (const deadline = Date.now() + seconds * 1000; ; await sleep(100)) {
+    try {
+      return expectTree(tandem, run, checkpoints);
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
+}
+
 function expectTree(tandem: Tandem, run: Run, checkpoints: Awaited<ReturnType<Tandem['checkpoints']>>): void {
   const tree = tandem.tree(run);
   expectWholeCheckpoints(tree, true);

@@ -14,6 +14,7 @@ export interface StoredPart {
 
 /** The requests of a multipart upload whose parts carry sha256 checksums. Keys are keys in the bucket. */
 export interface Multipart {
+  /** Of uploads of this key that were begun by a try whose answer was lost, none is left. */
   begin(key: string): Promise<string>;
   /** All parts the store has, or null where there is no such upload. */
   parts(key: string, uploadId: string): Promise<StoredPart[] | null>;
@@ -27,12 +28,17 @@ export interface Multipart {
 
 export function multipartOf(client: S3Client): Multipart {
   const text = async (request: Parameters<S3Client['send']>[0]) => (await client.send(request)).body.toString();
-  return {
+  const multipart: Multipart = {
     async begin(key) {
       const headers = { 'content-type': contentTypeOf(key), 'x-amz-checksum-algorithm': 'SHA256' };
-      const answer = await text({ method: 'POST', key, query: { uploads: '' }, headers });
-      const uploadId = textOf(answer, 'UploadId');
-      if (uploadId === null) throw failureFrom(200, answer);
+      const { body, earlierFailures } = await client.send({ method: 'POST', key, query: { uploads: '' }, headers });
+      const uploadId = textOf(String(body), 'UploadId');
+      if (uploadId === null) throw failureFrom(200, String(body));
+      if (earlierFailures > 0) {
+        for await (const other of multipart.uploads(key)) {
+          if (other.key === key && other.uploadId !== uploadId) await multipart.abort(key, other.uploadId);
+        }
+      }
       return uploadId;
     },
 
@@ -102,6 +108,7 @@ export function multipartOf(client: S3Client): Multipart {
       }
     },
   };
+  return multipart;
 }
 
 /** The checksum that a store keeps for an object of parts: the sha256 of their sha256s, and how many (base64, hyphen, count). */

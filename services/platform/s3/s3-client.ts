@@ -37,8 +37,11 @@ export interface S3Request {
 export interface S3Client {
   place: S3Place;
   retry: NonNullable<S3Options['retry']>;
-  /** The answer with its whole body. A body that breaks off is fetched again. */
-  send(request: S3Request): Promise<{ headers: IncomingMessage['headers']; body: Buffer }>;
+  /**
+   * The answer with its whole body. A body that breaks off is fetched again. `earlierFailures`: tries before this one, each of which may have been
+   * carried out though its answer was lost.
+   */
+  send(request: S3Request): Promise<{ headers: IncomingMessage['headers']; body: Buffer; earlierFailures: number }>;
   /** One try, with the body as a stream. */
   open(request: S3Request): Promise<IncomingMessage>;
   presign(request: Omit<PresignRequest, 'origin'>, audience?: 'trainer' | 'public'): string;
@@ -87,9 +90,9 @@ export function openS3Client(options: S3Options): S3Client {
     retry,
     open,
     send: (request) =>
-      retrying(retry, async () => {
+      retrying(retry, async (earlierFailures) => {
         const response = await open(request);
-        return { headers: response.headers, body: await buffer(response) };
+        return { headers: response.headers, body: await buffer(response), earlierFailures };
       }),
     presign: (request, audience = 'trainer') => {
       const origin = audience === 'public' ? publicUrl : endpoint;
@@ -104,11 +107,11 @@ export function openS3Client(options: S3Options): S3Client {
 /** Repeats what fails in a way that passes. A failure tells how many came before it. */
 export async function retrying<T>(
   { tries, baseMs, maxMs }: NonNullable<S3Options['retry']>,
-  work: () => Promise<T>,
+  work: (earlierFailures: number) => Promise<T>,
 ): Promise<T> {
   for (let failures = 0; ; ) {
     try {
-      return await work();
+      return await work(failures);
     } catch (error) {
       if (error instanceof S3Failure) error.earlierFailures = failures;
       failures += 1;

@@ -43,6 +43,30 @@ const stored = (checksum?: string): Answer => ({
   },
 });
 
+describe('plan', () => {
+  it('leaves no second upload behind where the answer to the first beginning was lost', async () => {
+    let begun = 0;
+    const { transfers, asked } = await transfersThatGet(({ method }) => {
+      if (method === 'POST') {
+        begun += 1;
+        if (begun === 1) return 'reset';
+        const body = '<InitiateMultipartUploadResult><UploadId>second</UploadId></InitiateMultipartUploadResult>';
+        return { status: 200, body };
+      }
+      if (method === 'DELETE') return { status: 204 };
+      const uploads = ['first', 'second'].map((id) => `<Upload><Key>k</Key><UploadId>${id}</UploadId></Upload>`);
+      const other = '<Upload><Key>k2</Key><UploadId>third</UploadId></Upload>';
+      return {
+        status: 200,
+        body: `<ListMultipartUploadsResult>${uploads.join('')}${other}</ListMultipartUploadsResult>`,
+      };
+    });
+    expect((await transfers.plan('k', file, null)).uploadId).toBe('second');
+    const aborted = asked.filter(({ method }) => method === 'DELETE').map(({ query }) => query.get('uploadId'));
+    expect(aborted).toEqual(['first']);
+  });
+});
+
 describe('complete', () => {
   it('reads every page of parts, and joins them with the tag and the checksum of each', async () => {
     const { transfers, asked } = await transfersThatGet(({ method, query }) => {
