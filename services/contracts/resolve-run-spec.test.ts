@@ -68,7 +68,12 @@ describe("the users' own configs", () => {
       metric_for_best_model: 'eval/accuracy',
       greater_is_better: true,
     });
-    expect(spec.checkpoint).toEqual({ resume_from_checkpoint: null, ignore_data_skip: false });
+    expect(spec.checkpoint).toEqual({
+      resume_from_checkpoint: null,
+      ignore_data_skip: false,
+      keep_best: 1,
+      keep_every: null,
+    });
     expect(spec.logging.rollout_log_level).toBe('DEBUG');
     expect(spec.monitoring.wandb_tags).toEqual(['grpo', 'qwen3vl', 'cua']);
   });
