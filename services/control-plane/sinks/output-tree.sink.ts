@@ -1,5 +1,5 @@
 import { lstat, readdir, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
@@ -10,6 +10,8 @@ import type { Sink, SinkTarget } from './sink.ts';
 /** Where directories are built and where they go to be deleted; no half-made or half-deleted one is ever seen under a real name. */
 export const STAGING = '.tandem-staging';
 const RETIRED = 'retired-';
+/** What another directory of the same name is taking the place of; put back when that was never done. */
+const REPLACED = 'replaced-';
 
 /**
  * `checkpoints/checkpoint-<step>/`, `best_model/` and `final/` of the run's tree, as copies of what the store holds. What goes is moved out before
@@ -31,6 +33,12 @@ export function createOutputTreeSink({
     await makeDirectory(staging);
     await rename(path, join(staging, `${RETIRED}${process.pid}-${++retired}`));
   };
+  const replace = async (path: string, directory: string) => {
+    const replaced = join(staging, REPLACED + basename(path));
+    await rm(replaced, { recursive: true, force: true });
+    await rename(path, replaced);
+    await rename(directory, path);
+  };
 
   /** Makes `path` a copy of `wanted`, or nothing. `beside`: a directory of the tree that may hold the same already. */
   const place = async (path: string, wanted: Manifest | undefined, beside: string | null, signal: AbortSignal) => {
@@ -48,8 +56,7 @@ export function createOutputTreeSink({
     }
     const directory = join(staging, buildName(wanted));
     await buildCheckpoint(checkpoints, wanted, { directory, beside, signal });
-    if (taken) await retire(path);
-    await rename(directory, path);
+    await (taken ? replace(path, directory) : rename(directory, path));
   };
 
   /** Where the tree shows a checkpoint under its own name. */
@@ -60,8 +67,9 @@ export function createOutputTreeSink({
     name: join(tree, 'checkpoints'),
     wakesOn: ['checkpoints'],
     async catchUp(_final, signal) {
-      const { steps, best, final } = checkpoints.shown(run, spec.training.save_total_limit);
       const directory = join(tree, 'checkpoints');
+      for (const path of [join(tree, 'best_model'), join(tree, 'final')]) await putBack(staging, path);
+      const { steps, best, final } = checkpoints.shown(run, spec.training.save_total_limit);
       await clearStaging(staging, [...steps, best, final]);
       await makeDirectory(directory);
       const wanted = new Map(steps.map((manifest) => [manifest.name, manifest]));
@@ -82,6 +90,13 @@ export function createOutputTreeSink({
 /** Where a checkpoint is built. What was half built when the control plane ended is gone on with, if it is still wanted. */
 function buildName({ attempt, name, created_at }: Manifest): string {
   return `${attempt}-${name}-${Date.parse(created_at)}`;
+}
+
+/** After a kill between the two renames of a replacement the name is missing: what had it has it again at once, whether the store answers or not. */
+async function putBack(staging: string, path: string): Promise<void> {
+  const replaced = join(staging, REPLACED + basename(path));
+  if ((await exists(path)) || !(await exists(replaced))) return;
+  await rename(replaced, path);
 }
 
 async function clearStaging(staging: string, wanted: readonly (Manifest | undefined)[]): Promise<void> {

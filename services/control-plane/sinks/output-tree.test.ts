@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, promises, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
@@ -57,6 +58,33 @@ async function expectWhole() {
       if (inode() === looked) throw error;
     }
   }
+}
+
+/** What the tree showed before: the checkpoints of those steps as best and final. */
+const old = ([best, final]: (number | undefined)[]): View => {
+  const service = fixture.checkpoints.checkpoints;
+  const at = (step: number | undefined) => service.resolve(RUN, `a1/checkpoint-${step}`);
+  return { ...service, shown: () => ({ steps: [], best: at(best), final: at(final) }) };
+};
+
+/** Does `work` and stops it before its nth rename as a kill would; false when it made fewer. */
+async function dyingAtRename(nth: number, work: () => Promise<void>): Promise<boolean> {
+  const real = promises.rename;
+  let renames = 0;
+  promises.rename = (...paths) => {
+    renames += 1;
+    return renames < nth ? real(...paths) : Promise.reject(new Error('killed'));
+  };
+  syncBuiltinESMExports();
+  try {
+    await work();
+  } catch (error) {
+    if (!String(error).includes('killed')) throw error;
+  } finally {
+    promises.rename = real;
+    syncBuiltinESMExports();
+  }
+  return renames >= nth;
 }
 
 const history = async () => {
@@ -145,14 +173,32 @@ describe('the tree of a run', () => {
     }
   });
 
-  it('puts the best model back when a kill came between taking the old one out and the new one in', async () => {
+  it('has the old best and final model again after a kill at any rename of their replacement, although the store is away', async () => {
     await history();
     await sink().catchUp(false, signal);
-    mkdirSync(join(fixture.tree, '.tandem-staging'));
-    renameSync(join(fixture.tree, 'best_model'), join(fixture.tree, '.tandem-staging/1-1'));
-    await sink().catchUp(false, signal);
-    expect(await stepOf('best_model')).toBe(30);
-    expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+    const before = [await stepOf('best_model'), await stepOf('final')];
+    fixture.checkpoints.attempts.start(RUN, { run: RUN, attempt: 1, step: 30 });
+    await fixture.checkpoints.save(40, ['step', 'best']);
+    await fixture.checkpoints.save(45, ['final']);
+    const away: View = { ...remote(), fetchFile: () => Promise.reject(new Error('the store is away')) };
+    let died = 0;
+    for (let dieAt = 1; ; dieAt++) {
+      rmSync(fixture.tree, { recursive: true, force: true, maxRetries: 5 });
+      await sink(old(before)).catchUp(false, signal);
+      const killed = await dyingAtRename(dieAt, () => sink().catchUp(false, signal));
+      if (!killed) break;
+      died += 1;
+      await sink(away)
+        .catchUp(false, signal)
+        .catch(() => undefined);
+      expect(before[0] === (await stepOf('best_model')) || (await stepOf('best_model')) === 40).toBe(true);
+      expect(before[1] === (await stepOf('final')) || (await stepOf('final')) === 45).toBe(true);
+      await expectWhole();
+      await sink().catchUp(false, signal);
+      expect([await stepOf('best_model'), await stepOf('final')]).toEqual([40, 45]);
+      expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+    }
+    expect(died).toBeGreaterThanOrEqual(6);
   });
 
   it('leaves directories of other origin alone, and says when one is in the way', async () => {
