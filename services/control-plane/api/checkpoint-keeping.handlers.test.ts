@@ -30,6 +30,7 @@ beforeEach(async () => {
     runs: {
       get: (id) => ([RUN, FORK].includes(id) ? ({ id, spec } as RunRow) : undefined),
       startsFrom: () => inUse,
+      dependants: () => [],
     },
     checkpoints: fixture.checkpoints,
     store: fixture.store,

@@ -62,7 +62,11 @@ beforeEach(async () => {
   const link = (...call: Parameters<typeof publicLink>) => publicLink(...call);
   const transfers = { link } as Partial<ObjectTransfers> as ObjectTransfers;
   const handlers = createCheckpointHandlers({
-    runs: { get: (run) => ([RUN, FORK].includes(run) ? ({ id: run } as RunRow) : undefined), startsFrom: () => [] },
+    runs: {
+      get: (run) => ([RUN, FORK].includes(run) ? ({ id: run } as RunRow) : undefined),
+      startsFrom: () => [],
+      dependants: () => [],
+    },
     checkpoints,
     store: { ...store, transfers },
     requireUnused: () => undefined,

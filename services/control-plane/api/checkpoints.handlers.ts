@@ -6,13 +6,14 @@ import { checkpointPrefix } from '../checkpoints/checkpoint-keys.ts';
 import { retentionRules } from '../checkpoints/retention.ts';
 import { reportRetention } from '../checkpoints/retention-report.ts';
 import { noCheckpoint } from '../checkpoints/user-changes.ts';
+import { neededCheckpoints } from '../runs/needed-checkpoints.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import { type Handlers, STREAMED } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
 import { sendFile } from './send-file.ts';
 
 export interface CheckpointHandlerOptions {
-  runs: Pick<RunStore, 'get' | 'startsFrom'>;
+  runs: Pick<RunStore, 'get' | 'startsFrom' | 'dependants'>;
   checkpoints: Pick<
     CheckpointService,
     'list' | 'show' | 'resolve' | 'pin' | 'unpin' | 'discard' | 'prune' | 'planPrune'
@@ -93,7 +94,7 @@ export function createCheckpointHandlers(options: CheckpointHandlerOptions): Che
 
     pruneCheckpoints: async ({ params: { id }, query: { dry_run: dryRun } }) => {
       const { spec } = requireRun(id);
-      const options = { rules: retentionRules(spec), protect: runs.startsFrom(id) };
+      const options = { rules: retentionRules(spec), protect: neededCheckpoints(id, { runs, checkpoints }) };
       const report = await (dryRun ? checkpoints.planPrune(id, options) : checkpoints.prune(id, options));
       return { status: 200, body: reportRetention(report, dryRun) };
     },

@@ -8,9 +8,9 @@ import type { Logger } from '../../platform/logger.ts';
 import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
-import { retentionRules } from '../checkpoints/retention.ts';
 import type { RecordService } from '../records/record.service.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
+import { pruneQuietly } from '../runs/prune-quietly.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { AttemptRow, AttemptStore } from './attempt.store.ts';
@@ -18,10 +18,10 @@ import { isTokenOf } from './attempt-token.ts';
 import { attemptCandidates } from './start-point.ts';
 
 export interface AgentOptions {
-  runs: Pick<RunStore, 'get' | 'startsFrom'>;
+  runs: Pick<RunStore, 'get' | 'startsFrom' | 'dependants'>;
   attempts: Pick<AttemptStore, 'get'>;
   records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
-  checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'prune'>;
+  checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'prune' | 'resolve'>;
   runtime: Pick<Runtime, 'sharedDirectory'>;
   runBaselineEval: boolean;
   verbose: boolean;
@@ -68,7 +68,7 @@ export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperat
     postCheckpoint: async ({ params, body }) => {
       const { run, attempt } = requireOpen(params.id, options);
       const manifest = await checkpoints.commit({ run: run.id, attempt: attempt.number }, body);
-      await pruneQuietly(run, options);
+      await pruneQuietly(options, run.id);
       return { status: 200, body: manifest };
     },
   };
@@ -114,13 +114,4 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
 
 function parentBaseline(run: RunRow, { records }: AgentOptions) {
   return run.parent_run === null ? null : records.baseline(run.parent_run);
-}
-
-/** The checkpoint is committed; that older ones stay for a while must not look like a failed commit. */
-async function pruneQuietly(run: RunRow, { runs, checkpoints, log }: AgentOptions): Promise<void> {
-  try {
-    await checkpoints.prune(run.id, { rules: retentionRules(run.spec), protect: runs.startsFrom(run.id) });
-  } catch (error) {
-    log.error('Old checkpoints could not be deleted.', { run: run.id, error });
-  }
 }

@@ -78,7 +78,7 @@ export interface CheckpointService extends UserChanges {
 
 export interface PruneOptions {
   rules: RetentionRules;
-  /** What runs start or resume from. */
+  /** What runs need; see `neededCheckpoints` of `runs/`. */
   protect?: readonly CheckpointId[];
 }
 

@@ -32,7 +32,7 @@ export interface RetentionInput {
   manifests: readonly Manifest[];
   lineage: readonly LineageLink[];
   rules: RetentionRules;
-  /** What runs start or resume from. */
+  /** What runs need; see `neededCheckpoints` of `runs/`. */
   protect: readonly CheckpointId[];
   /** What users have pinned. */
   pinned: readonly CheckpointId[];
@@ -81,7 +81,7 @@ function rulesThatKeep(
   return (manifest) =>
     [
       isIn(pinned, manifest) && 'pinned',
-      isIn(protect, manifest) && 'a run starts or resumes from it',
+      isIn(protect, manifest) && 'a run starts or resumes from it, or a fork has it as its latest or best',
       manifest === latest && 'the newest (latest)',
       manifest === final && 'the final one (final)',
       manifest === bests[0] && 'the best (best)',

@@ -3,11 +3,11 @@ import type { Manifest } from '../../contracts/checkpoint.ts';
 import { activeStatuses } from '../../contracts/run.ts';
 import type { AttemptRow } from '../attempts/attempt.store.ts';
 import { changeStatus } from '../runs/change-status.ts';
+import { pruneQuietly } from '../runs/prune-quietly.ts';
 import { SPOOL_FILE } from '../runtimes/role-specs.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
 import { judgeEnd } from './judge-end.ts';
-import { pruneQuietly } from './prune-quietly.ts';
 import { outputTail, quoteOutput } from './quote-output.ts';
 import type { StepArguments } from './step.ts';
 

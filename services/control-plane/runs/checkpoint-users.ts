@@ -5,6 +5,7 @@ import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { type CheckpointId, isSameCheckpoint } from '../checkpoints/checkpoint-keys.ts';
 import { trainedModel } from './model-source.ts';
+import { forksOf } from './needed-checkpoints.ts';
 import type { RunRow, RunStore } from './run.store.ts';
 
 export interface CheckpointUserOptions {
@@ -40,11 +41,12 @@ function findUser(manifest: Manifest, options: CheckpointUserOptions): { run: Ru
   return null;
 }
 
-/** The run and everything forked from it, forks of forks too, as far as it has not ended. */
-function* family(id: string, runs: CheckpointUserOptions['runs']): Generator<RunRow> {
-  const run = runs.get(id);
-  if (run !== undefined && !endedStatuses.includes(run.status)) yield run;
-  for (const { id: fork, kind } of runs.dependants(id)) if (kind === 'fork') yield* family(fork, runs);
+/** The run and everything forked from it, as far as it has not ended. */
+function family(id: string, runs: CheckpointUserOptions['runs']): RunRow[] {
+  return [id, ...forksOf(id, runs)]
+    .map(runs.get)
+    .filter((run) => run !== undefined)
+    .filter(({ status }) => !endedStatuses.includes(status));
 }
 
 function whyStarts(run: RunRow, manifest: Manifest, { attempts, checkpoints }: CheckpointUserOptions): string | null {
