@@ -60,7 +60,9 @@ export function newestCheckpoint(paths: Iterable<string>): string | undefined {
     const match = /^((?:checkpoints\/)?(?:checkpoint-(?:samples-)?\d+|final|best_model|best))\/(.+)$/.exec(file);
     if (match === null) continue;
     const [, folder, rest] = match as unknown as [string, string, string];
-    filesByFolder.set(folder, [...(filesByFolder.get(folder) ?? []), rest]);
+    const files = filesByFolder.get(folder);
+    if (files === undefined) filesByFolder.set(folder, [rest]);
+    else files.push(rest);
   }
   const usable = [...filesByFolder].filter(([, files]) => detectLayout(files) !== undefined).map(([folder]) => folder);
   return usable.sort((a, b) => rank(b) - rank(a) || (a < b ? -1 : 1))[0];

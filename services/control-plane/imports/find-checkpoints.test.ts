@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { findCheckpoints } from './find-checkpoints.ts';
+import { manifestOf, RUN } from '../checkpoints/checkpoint.fixtures.ts';
+import { asListed, type FoundCheckpoint, findCheckpoints } from './find-checkpoints.ts';
 
 const adapter = ['adapter_model.safetensors', 'adapter_config.json'];
 const below = (folder: string, names: readonly string[]) => names.map((name) => `${folder}/${name}`);
+const fileOf = (path: string) => ({ path, size: 3, sha256: 'a'.repeat(64) });
 const brief = (name: string, paths: readonly string[]) =>
   findCheckpoints(name, paths).map(({ folder, layout, purpose, number }) => [
     folder,
@@ -105,5 +107,25 @@ describe('the checkpoints in a folder', () => {
       'README.md': 'is no part of a checkpoint',
       'model/über.bin': expect.stringContaining('has a name that the store cannot hold'),
     });
+  });
+
+  it('are exactly what a manifest beside them lists, whatever their names', () => {
+    const present = new Set(
+      below('checkpoint-4', ['model/model.safetensors', 'scaler.pt', 'notes.txt', 'optimizer.pt']),
+    );
+    const [found] = findCheckpoints('x', present);
+    const listing = (...paths: string[]) => manifestOf(RUN, 1, 4, ['step'], { files: paths.map(fileOf) });
+    const listed = asListed(found as FoundCheckpoint, listing('model/model.safetensors', 'scaler.pt'), present);
+    expect(listed.files).toEqual([
+      { from: 'checkpoint-4/model/model.safetensors', to: 'model/model.safetensors' },
+      { from: 'checkpoint-4/scaler.pt', to: 'scaler.pt' },
+    ]);
+    expect(listed.leftOut).toEqual([
+      { path: 'checkpoint-4/notes.txt', why: 'is no part of a checkpoint' },
+      { path: 'checkpoint-4/optimizer.pt', why: 'is not listed in manifest.json' },
+    ]);
+    expect(() => asListed(found as FoundCheckpoint, listing('scheduler.pt'), present)).toThrow(
+      'checkpoint-4/scheduler.pt is missing, and manifest.json lists it',
+    );
   });
 });

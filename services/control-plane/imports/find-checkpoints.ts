@@ -1,5 +1,6 @@
+import type { Manifest } from '../../contracts/checkpoint.ts';
 import { type CheckpointLayout, detectLayout } from '../../contracts/checkpoint-layout.ts';
-import type { LeftOut } from './import-folder.ts';
+import { type LeftOut, LeftOutError } from './import-folder.ts';
 
 export type ImportLayout = 'tandem' | 'peft' | 'hf-trainer' | 'samples' | 'model-pt';
 
@@ -40,7 +41,10 @@ export function findCheckpoints(name: string, paths: Iterable<string>): FoundChe
   const nested = new Map<string, string[]>();
   for (const path of all) {
     const folder = NESTED.exec(path)?.[1];
-    if (folder !== undefined) nested.set(folder, [...(nested.get(folder) ?? []), path]);
+    if (folder === undefined) continue;
+    const files = nested.get(folder);
+    if (files === undefined) nested.set(folder, [path]);
+    else files.push(path);
   }
   const below = [...nested].flatMap(([folder, files]) => toCheckpoint({ folder, called: folder, files }) ?? []);
   const claimed = new Set([...nested.values()].flat());
@@ -48,6 +52,29 @@ export function findCheckpoints(name: string, paths: Iterable<string>): FoundChe
   // Beside checkpoints the folder's own weights are what training ended with, as `Trainer.save_model()` leaves them.
   const itself = toCheckpoint({ folder: '', called: below.length > 0 ? 'final' : name, files: own });
   return itself === undefined ? below : [...below, itself];
+}
+
+/**
+ * The same checkpoint with exactly the files that the manifest beside them lists, under the names that it gives them.
+ * @throws LeftOutError when one of them is not there
+ */
+export function asListed(found: FoundCheckpoint, manifest: Manifest, present: ReadonlySet<string>): FoundCheckpoint {
+  const files = manifest.files.map(({ path }) => ({
+    from: found.folder === '' ? path : `${found.folder}/${path}`,
+    to: path,
+  }));
+  const absent = files.find(({ from }) => !present.has(from));
+  if (absent !== undefined) throw new LeftOutError(`${absent.from} is missing, and manifest.json lists it`);
+  const listed = new Set(files.map(({ from }) => from));
+  const extra = found.files.filter(({ from }) => !listed.has(from));
+  return {
+    ...found,
+    files,
+    leftOut: [
+      ...found.leftOut.filter(({ path }) => !listed.has(path)),
+      ...extra.map(({ from }) => ({ path: from, why: 'is not listed in manifest.json' })),
+    ],
+  };
 }
 
 function toCheckpoint({

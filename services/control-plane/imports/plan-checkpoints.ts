@@ -41,7 +41,9 @@ export function planCheckpoints(
   for (const [index, each] of all.entries()) {
     const guessed = each.found.purpose === 'final' ? last : each.found.purpose === 'best' ? (known.best ?? 0) : 0;
     const step = certain[index] ?? guessed;
-    byStep.set(step, [...(byStep.get(step) ?? []), each]);
+    const same = byStep.get(step);
+    if (same === undefined) byStep.set(step, [each]);
+    else same.push(each);
   }
   const planned = [...byStep]
     .sort(([a], [b]) => a - b)

@@ -1,7 +1,7 @@
 import { basename } from 'node:path';
 import { ProblemError } from '../api/problem-error.ts';
 import { collectSpec } from './collect-spec.ts';
-import { type FoundCheckpoint, findCheckpoints } from './find-checkpoints.ts';
+import { asListed, type FoundCheckpoint, findCheckpoints } from './find-checkpoints.ts';
 import { historyRecords, type ImportedRecords } from './history-records.ts';
 import { type ImportFolder, type LeftOut, LeftOutError, openImportFolder } from './import-folder.ts';
 import { type PlannedCheckpoint, planCheckpoints, type ReadCheckpoint } from './plan-checkpoints.ts';
@@ -27,10 +27,12 @@ export async function planImport(root: string, request: Record<string, unknown>,
   const folder = await openImportFolder(root);
   const read: ReadCheckpoint[] = [];
   const damaged: LeftOut[] = [];
-  const found = findCheckpoints(basename(root), folder.files.keys());
-  for (const each of found) {
+  const present = new Set(folder.files.keys());
+  for (const each of findCheckpoints(basename(root), present)) {
     try {
-      read.push({ found: each, state: await readState(folder, each), size: sizeOf(folder, each) });
+      const state = await readState(folder, each);
+      const found = state.manifest === null ? each : asListed(each, state.manifest, present);
+      read.push({ found, state, size: sizeOf(folder, found) });
     } catch (error) {
       if (!(error instanceof LeftOutError)) throw error;
       damaged.push({ path: each.folder === '' ? '.' : each.folder, why: error.message });
