@@ -16,7 +16,6 @@ import { measureStepTime } from './support/saving-step-time.ts';
 
 const MIB = 2 ** 20;
 const TURNS = { count: 2, warmup: 0 };
-const full = process.env['TANDEM_TEST_FULL'] === '1';
 /** A sparse file: it costs no disk here. */
 const SPARSE_MIB = 8192;
 const uploaderMain = resolve(import.meta.dirname, 'support/uploader-main.js');
@@ -25,7 +24,7 @@ const uploaderMain = resolve(import.meta.dirname, 'support/uploader-main.js');
  * A checkpoint's way to a real MinIO and back, hashed, planned, verified and joined, against the same parts sent and fetched by nothing but HTTP and
  * against MinIO's own client, in turns. Figures depend on the disk: all three use the same.
  */
-export const runCheckpointBench: Bench = async (print) => {
+export const runCheckpointBench: Bench = async (print, { full }) => {
   const baseline = 'the better of the same parts by plain PUT and GET without hashes, and the minio client';
   const latest = await timeLatest(print);
   if (minioBinary() === null) {
@@ -50,7 +49,7 @@ export const runCheckpointBench: Bench = async (print) => {
       download_ratio: round(Math.min(large.down, many.down)),
       step_time_ratio: round(steps.saving / steps.alone),
       peak_rss_mib: peak === null ? null : Math.round(peak),
-      ...(peak === null && { why: { peak_rss_mib: 'an upload of 8 GiB is for TANDEM_TEST_FULL=1' } }),
+      ...(peak === null && { why: { peak_rss_mib: 'an upload of 8 GiB is for --full' } }),
       one_of_2_gib: large,
       '200_of_10_mib': many,
       resent_mib: round(resent),

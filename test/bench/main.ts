@@ -1,3 +1,4 @@
+import { parseArgs } from 'node:util';
 import { runApiBench } from './api.ts';
 import { runCheckpointBench } from './checkpoint.ts';
 import { runRecordsBench } from './records.ts';
@@ -15,15 +16,19 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   trainer: { what: 'training steps on wasm against plain JavaScript and PyTorch', run: runTrainerBench },
 };
 
-const [name, ...rest] = process.argv.slice(2);
+const { values, positionals } = parseArgs({
+  options: { full: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [name, ...rest] = positionals;
 const bench = name === undefined || rest.length > 0 ? undefined : benches[name];
 if (bench === undefined) {
   const list = Object.entries(benches).map(([each, { what }]) => `  ${each.padEnd(10)} ${what}`);
   console.error(
-    [name === undefined ? 'which bench?' : `there is no bench ${process.argv.slice(2).join(' ')}`, ...list].join('\n'),
+    [name === undefined ? 'which bench?' : `there is no bench ${positionals.join(' ')}`, ...list].join('\n'),
   );
   process.exitCode = 64;
 } else {
-  const result = await bench.run((line) => console.log(line));
+  const result = await bench.run((line) => console.log(line), { full: values.full });
   console.log(JSON.stringify(result));
 }

@@ -1,5 +1,5 @@
-/** A bench prints what it measures as it goes and gives the object that its last line will be. */
-export type Bench = (print: (line: string) => void) => Promise<BenchResult>;
+/** A bench prints what it measures as it goes and gives the object that its last line will be. `full`: what takes minutes or gigabytes too. */
+export type Bench = (print: (line: string) => void, options: { full: boolean }) => Promise<BenchResult>;
 
 /** Ratios are against the baseline that `baseline` names, measured in the same run doing the same work. */
 export interface BenchResult {
