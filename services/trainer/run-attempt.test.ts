@@ -114,6 +114,27 @@ test('through an object store: a save that fails is told with reason and remedy,
   expect([...store.objects.keys()].filter((key) => key.endsWith('optimizer.pt'))).toHaveLength(3);
 });
 
+test('a checkpoint that is on its way when training fails is still kept', async () => {
+  const store = await startStoreServer();
+  let onFailed: () => void = () => undefined;
+  const failed = new Promise<void>((resolve) => {
+    onFailed = resolve;
+  });
+  store.interfere = async () => void (await failed);
+  const life = await run({
+    training: { learning_rate: 10, weight_decay: 100, max_steps: 60, eval_steps: 0, save_steps: 3 },
+    during: (plane) => {
+      Object.assign(plane, { objectStore: store });
+      plane.onRecord((record) => {
+        if (record.kind === 'event' && record.name === 'failed') onFailed();
+      });
+    },
+  });
+  await store.close();
+  expect(life.exitCode).toBe(68);
+  expect(life.manifests.map(({ step }) => step)).toEqual([3]);
+});
+
 test('the target accuracy ends training early and says so', async () => {
   const life = await run({ training: { target_accuracy: 0 } });
   expect(event(life, 'finished')).toMatchObject({ reason: 'target_accuracy_reached', data: { step: 3 } });

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { startEngine } from '../model/backend.ts';
 import { AgentError, createAgentClient } from './agent/agent-client.ts';
 import { AttemptClosed, type AttemptControl, createAttemptControl } from './agent/attempt-control.ts';
@@ -16,6 +17,8 @@ import type { Outcome, Session } from './session.ts';
 
 /** How long the last records may take when the control plane is away; it can read them from the spool afterwards. */
 const FLUSH_MS = 5000;
+/** How long a checkpoint that was on its way when training failed may take: the next attempt goes on from it. */
+const LAST_SAVE_MS = 120_000;
 const EXIT_CLOSED = 70;
 
 /**
@@ -66,7 +69,9 @@ export async function runAttempt(params: {
   } catch (error) {
     if (control.closed.aborted || error instanceof AttemptClosed || isClosed(error)) return EXIT_CLOSED;
     complain(error);
-    return reportFailure(error, records, logs);
+    const exitCode = reportFailure(error, records, logs);
+    await Promise.race([saveWorker.idle(), sleep(LAST_SAVE_MS, undefined, { ref: false }), aborted(control.closed)]);
+    return exitCode;
   } finally {
     if (!control.closed.aborted) await poster.flush(FLUSH_MS);
     await saveWorker.close();
@@ -118,6 +123,13 @@ function reportFailure(error: unknown, records: RecordSpool, logs: ComponentLogs
 function obey(terminate: AbortSignal, control: AttemptControl): void {
   if (terminate.aborted) control.stop(null);
   else terminate.addEventListener('abort', () => control.stop(null), { once: true });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
 }
 
 function isClosed(error: unknown): boolean {

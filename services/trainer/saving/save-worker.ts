@@ -17,6 +17,8 @@ export interface SaveWorker {
    * @throws TrainerError with the reason and the remedy.
    */
   save(directory: string, commit: Omit<CheckpointCommit, 'files'>): Promise<void>;
+  /** Resolves when nothing is being saved, however that ended. */
+  idle(): Promise<void>;
   /** Ends the waiting of this save and all later ones. */
   giveUp(why: string): void;
   /** Frees the snapshot. */
@@ -29,6 +31,7 @@ const PROGRAM = 'save-worker.main.js';
 export function createSaveWorker(agent: AgentConnection): SaveWorker {
   let worker: Worker | null = null;
   let pending: { resolve: () => void; reject: (error: unknown) => void } | null = null;
+  let saving: Promise<unknown> = Promise.resolve();
   let gaveUp: string | null = null;
 
   function start(): Worker {
@@ -62,12 +65,16 @@ export function createSaveWorker(agent: AgentConnection): SaveWorker {
       worker ??= start();
       send(worker, { kind: 'hold', snapshot }, buffersOf(snapshot));
     },
-    save: (directory, commit) =>
-      new Promise((resolve, reject) => {
+    save(directory, commit) {
+      const saved = new Promise<void>((resolve, reject) => {
         if (worker === null) return reject(crashed('the snapshot went with it'));
         pending = { resolve, reject };
         send(worker, { kind: 'save', directory, commit });
-      }),
+      });
+      saving = Promise.allSettled([saved]);
+      return saved;
+    },
+    idle: async () => void (await saving),
     giveUp(why) {
       gaveUp ??= why;
       if (worker !== null) send(worker, { kind: 'give_up', why });
