@@ -61,7 +61,10 @@ describe('a checkpoint that transformers saved', () => {
     const expected: Expected = JSON.parse(await readFile(golden(`${kind}/expected.json`), 'utf8'));
     const optimizer = optimizerFor(kind === 'lora' ? loraWeights(config) : randomWeights(config, 0));
     const file = path.join(directory, `optimizer-${kind}.pt`);
-    await writeOptimizerFile(file, optimizer.stateDict(), { ...optimizerOptions, scheduler: schedulerState(schedule, 0) });
+    await writeOptimizerFile(file, optimizer.stateDict(), {
+      ...optimizerOptions,
+      scheduler: schedulerState(schedule, 0),
+    });
     const written = (await readOptimizerFile(file)).map(({ name }) => name);
     expect(written).toEqual(Object.keys(expected.parameters));
   });
