@@ -27,7 +27,7 @@ export async function openCheckpointFolder(directory: string): Promise<Checkpoin
   return { directory: located.directory, manifest: await readManifest(located.directory) };
 }
 
-const anySchema = z.looseObject({ schema: z.unknown() });
+const anySchema = z.looseObject({ schema: z.unknown().optional() });
 const family = MANIFEST_SCHEMA.slice(0, MANIFEST_SCHEMA.indexOf('/') + 1);
 
 async function readManifest(directory: string): Promise<Manifest | null> {
