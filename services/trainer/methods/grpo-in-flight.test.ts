@@ -19,7 +19,7 @@ interface Asked {
 
 const TASKS_PER_STEP = 4;
 const rollout = { num_rollouts: 6, concurrency: 3, max_new_tokens: 3, temperature: 1 };
-const training = { batch_size: TASKS_PER_STEP, max_steps: 3, eval_steps: 0, save_steps: 1, run_baseline_eval: false };
+const training = { batch_size: TASKS_PER_STEP, max_steps: 3, eval_steps: 0, run_baseline_eval: false };
 let root: string;
 let task: TestTask;
 let server: EmbeddedServer;
@@ -41,12 +41,19 @@ afterAll(async () => {
   await rm(root, { recursive: true, force: true, maxRetries: 5 });
 });
 
-test.each<[string, Partial<TestControlPlane>, number]>([
-  ['stop', { want: 'stop' }, 0],
-  ['kill', { failWith: 410 }, 70],
-])('a %s in the middle of a rollout leaves the data position where it was, so the prompts in flight are asked again', async (how, blow, exitCode) => {
+interface Blow {
+  readonly change: Partial<TestControlPlane>;
+  readonly exitCode: number;
+  /** A stop saves once the rollout was given up; a kill leaves what was saved before, of the step before. */
+  readonly save_steps: number;
+}
+
+test.each<[string, Blow]>([
+  ['stop', { change: { want: 'stop' }, exitCode: 0, save_steps: 100 }],
+  ['kill', { change: { failWith: 410 }, exitCode: 70, save_steps: 1 }],
+])('a %s in the middle of a rollout leaves the data position where it was, so the prompts in flight are asked again', async (how, blow) => {
   const { first, interrupted } = await interruptedInStepTwo(how, blow);
-  expect(first.exitCode).toBe(exitCode);
+  expect(first.exitCode).toBe(blow.exitCode);
   // Of step 2 one task was answered and others were on their way, or the blow came at another moment than it is to.
   const inFlight = interrupted.slice(TASKS_PER_STEP);
   expect(inFlight.length).toBeGreaterThan(1);
@@ -54,7 +61,7 @@ test.each<[string, Partial<TestControlPlane>, number]>([
   expect(await positionIn(saved!)).toEqual({ global_step: 1, data_position: { epoch: 0, offset: TASKS_PER_STEP } });
 
   asked = [];
-  const second = await lifeOf(how, 2, first.candidates);
+  const second = await lifeOf(how, blow, first.candidates);
   expect(second.exitCode).toBe(0);
   const again = asked.slice(0, TASKS_PER_STEP);
   expect(again).toEqual(expect.arrayContaining(inFlight));
@@ -68,14 +75,14 @@ test.each<[string, Partial<TestControlPlane>, number]>([
   });
 });
 
-/** A first life that the blow meets once step 1 is saved, one rollout of step 2 is answered, and the next ones wait for their answer. */
-async function interruptedInStepTwo(how: string, blow: Partial<TestControlPlane>) {
+/** A first life that the blow meets once what step 1 has to save is saved, one rollout of step 2 is answered, and the next ones wait for their answer. */
+async function interruptedInStepTwo(how: string, blow: Blow) {
   asked = [];
-  const first = await lifeOf(how, 1, [], (plane) => {
+  const first = await lifeOf(how, blow, [], (plane) => {
     before = async () => {
       if (asked.length <= TASKS_PER_STEP + 1) return;
-      await vi.waitUntil(() => plane.manifests.length > 0, { timeout: 20_000 });
-      Object.assign(plane, blow);
+      if (blow.save_steps === 1) await vi.waitUntil(() => plane.manifests.length > 0, { timeout: 20_000 });
+      Object.assign(plane, blow.change);
       await new Promise(() => {});
     };
   });
@@ -85,13 +92,14 @@ async function interruptedInStepTwo(how: string, blow: Partial<TestControlPlane>
 
 async function lifeOf(
   how: string,
-  number: number,
+  { save_steps }: Blow,
   resume: readonly ResumeCandidate[],
   during?: (plane: TestControlPlane) => void,
 ): Promise<Life> {
-  const spec = testSpec(task, { method: 'grpo', model: { max_seq_length: 64, lora: { r: 4 } }, training, rollout });
+  const model = { max_seq_length: 64, lora: { r: 4 } };
+  const spec = testSpec(task, { method: 'grpo', model, training: { ...training, save_steps }, rollout });
   const { port } = front.address() as AddressInfo;
-  const attempt = testAttempt({ spec, task, directory: root, attempt: number, resume });
+  const attempt = testAttempt({ spec, task, directory: root, attempt: resume.length === 0 ? 1 : 2, resume });
   const names = { run: how === 'stop' ? 'run-test0001' : 'run-test0002', inference_url: `http://127.0.0.1:${port}/v1` };
   return live({ ...attempt, ...names }, path.join(root, how), during);
 }
