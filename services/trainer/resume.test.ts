@@ -1,9 +1,10 @@
 import { readFileSync } from 'node:fs';
-import { appendFile, mkdtemp, rm } from 'node:fs/promises';
+import { appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { ResumeCandidate } from '../contracts/agent-operations.ts';
+import type { Manifest } from '../contracts/checkpoint.ts';
 import { type StoreServer, startStoreServer } from '../platform/testing/store-server.ts';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
 import { event, finalBytes, type Life, live, messages } from './test-support/lives.ts';
@@ -114,9 +115,87 @@ test('a folder that never had a manifest, without optimizer and state, starts at
       '⚠ Optimizer state not found, starting with fresh optimizer',
       '⚠ Training state not found, starting from step 0',
       'Resumed from step 0, epoch 0',
+      `⚠ No hashes recorded in ${bare.directory}: its files were not verified`,
     ]),
   );
 });
+
+describe('a folder that somebody named, with the manifest that Tandem saved in it', () => {
+  const path4 = (directory: string) => path.join(directory, 'checkpoint-4');
+  /** A copy of the checkpoint at step 4 below a new directory, as it would be named. */
+  async function folder(change: Partial<Manifest> = {}): Promise<ResumeCandidate & { directory: string }> {
+    const [source] = at(4);
+    const directory = await mkdtemp(path.join(root, 'folder-'));
+    await cp(source!.directory!, path4(directory), { recursive: true });
+    await writeFile(path.join(path4(directory), 'manifest.json'), JSON.stringify({ ...source!.manifest, ...change }));
+    return { label: directory, manifest: null, directory: path4(directory), urls: null };
+  }
+  const unverified = expect.stringContaining('its files were not verified');
+
+  test('is verified, also when the folder around it was named, and goes on with the same bytes', async () => {
+    const named = await folder();
+    for (const directory of [named.directory, path.dirname(named.directory)]) {
+      const life = await run([{ ...named, directory }]);
+      expect(event(life, 'resumed')).toMatchObject({ data: { step: 4 } });
+      expect(messages(life)).not.toContainEqual(unverified);
+      expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
+    }
+  });
+
+  test.each<[string, (at: string) => Promise<void>, RegExp]>([
+    ['is changed in one byte', flipLastByte, /optimizer\.pt has sha256 \w+, the manifest says \w+/],
+    ['is cut off', (at) => truncate(at, 100), /optimizer\.pt has 100 bytes, the manifest says \d+/],
+    ['is missing', (at) => rm(at), /optimizer\.pt is missing; the manifest lists it/],
+  ])('is refused by name and reason when a file of it %s', async (_what, damage, reason) => {
+    const named = await folder();
+    await damage(path.join(named.directory, 'optimizer.pt'));
+    const life = await run([named]);
+    expect(event(life, 'checkpoint_rejected')).toMatchObject({ message: expect.stringMatching(reason) });
+    expect(event(life, 'failed')).toMatchObject({
+      reason: 'invalid_checkpoint',
+      message: expect.stringMatching(reason),
+      remedy: expect.stringContaining('Resume from another checkpoint'),
+    });
+  });
+
+  test('is refused when the manifest itself is damaged, and is not taken for one when another program wrote it', async () => {
+    const named = await folder({ step: -1 });
+    expect(event(await run([named]), 'failed')).toMatchObject({
+      message: expect.stringMatching(/manifest\.json has a wrong value at step/),
+    });
+    const manifest = path.join(named.directory, 'manifest.json');
+    await writeFile(manifest, '{"schema": "tand');
+    expect(event(await run([named]), 'failed')).toMatchObject({
+      message: expect.stringContaining('manifest.json is not JSON'),
+    });
+    await writeFile(manifest, '{"name": "a web app"}');
+    const life = await run([named]);
+    expect(event(life, 'resumed')).toMatchObject({ data: { step: 4 } });
+    expect(messages(life)).toContainEqual(unverified);
+  });
+
+  test('may have been trained from other inputs, as a fork may, and says so; an adapter needs its base model', async () => {
+    const { inputs } = at(4)[0]!.manifest!;
+    const named = await folder({ inputs: { ...inputs, tokenizer: '0'.repeat(64), train_data: '0'.repeat(64) } });
+    const life = await run([named]);
+    expect(life.exitCode).toBe(0);
+    expect(messages(life)).toEqual(
+      expect.arrayContaining([
+        expect.stringContaining("The tokenizer is another than the checkpoint's (sha256 000000000000…"),
+        'The training data has changed since the checkpoint: it starts at its beginning',
+      ]),
+    );
+    expect(life.manifests.at(-1)?.epoch).toBeCloseTo(16 / 40);
+    const other = await run([await folder({ inputs: { ...inputs, model: '0'.repeat(64) } })]);
+    expect(event(other, 'failed')).toMatchObject({ message: expect.stringContaining('another base model') });
+  });
+});
+
+async function flipLastByte(file: string): Promise<void> {
+  const bytes = await readFile(file);
+  bytes.writeUInt8(bytes.readUInt8(bytes.length - 1) ^ 1, bytes.length - 1);
+  await writeFile(file, bytes);
+}
 
 test('the data starts at its beginning when the spec says so, or in a fork when it is other data', async () => {
   const skipped = await run(at(4), { checkpoint: { ignore_data_skip: true } });

@@ -37,22 +37,32 @@ describe.skipIf(!existsSync(python))(`torch, transformers and PEFT (else skipped
     ['an adapter', { lora: { r: 4, alpha: 8 } }, 28],
     ['full weights', { use_lora: false }, 24],
   ])('open %s that Tandem trained, and go on with its optimizer and scheduler', async (_, model, parameters) => {
+    const [learning_rate, warmup_steps, max_steps, save_steps] = [2e-3, 2, 10, 6];
+    const schedule = { learning_rate, warmup_steps, max_steps, lr_scheduler_type: 'linear' };
     const spec = {
-      ...small.sft({ max_steps: 6, warmup_steps: 0, lr_scheduler_type: 'constant' }),
+      ...small.sft({ ...schedule, save_steps }),
       model: { name: 'base', max_seq_length: 64, ...model },
     };
     const run = await tandem.untilSucceeded((await tandem.post<Run>('/runs', spec)).id);
     const output = await runPython(
       join(root, 'test/support/open_in_torch.py'),
       base(),
-      join(tandem.tree(run), 'final'),
+      join(tandem.tree(run), `checkpoints/checkpoint-${save_steps}`),
+      String(warmup_steps),
+      String(max_steps),
     );
+    const rateAfter = (step: number) =>
+      expect.closeTo((learning_rate * (max_steps - step)) / (max_steps - warmup_steps), 12);
     expect(JSON.parse(output.trim().split('\n').at(-1) ?? '')).toEqual({
       weights_equal: true,
       parameters,
-      steps: [6],
-      scheduler_step: 7,
-      learning_rate_positive: true,
+      misplaced_moments: [],
+      // No two parameters have the same, so each place was told from the others.
+      distinct_moments: parameters,
+      steps: [save_steps],
+      learning_rates: [rateAfter(save_steps), rateAfter(save_steps)],
+      scheduler_step: save_steps + 1,
+      next_learning_rate: rateAfter(save_steps + 1),
       moved: true,
       finite: true,
     });

@@ -9,10 +9,12 @@ import { initialLoraWeights } from '../../model/lora.ts';
 import { makeTinyModel, randomWeights } from '../../model/tiny-model.ts';
 import type { Weights } from '../../model/weights.ts';
 import { createAdamW } from '../optimizer/adamw.ts';
+import { schedulerState } from '../optimizer/schedule.ts';
+import { readOptimizerFile, writeOptimizerFile } from './optimizer-file.ts';
 import { readCheckpoint } from './read-checkpoint.ts';
 import { readWeights } from './read-weights.ts';
 import { describeRestored, restoreOptimizer } from './restore.ts';
-import { optimizerOptions } from './tiny-training.fixture.ts';
+import { optimizerOptions, schedule } from './tiny-training.fixture.ts';
 
 const golden = (name: string) => fileURLToPath(new URL(`../../../test/golden/hf-trainer/${name}`, import.meta.url));
 
@@ -50,6 +52,21 @@ describe('a checkpoint that transformers saved', () => {
     }
     expect(loaded.scheduler).toMatchObject({ lastEpoch: 4, lastLr: expect.arrayContaining([expected.learning_rate]) });
     expect(loaded.trainingState).toMatchObject({ global_step: 4, epoch: 4 / 6, last_eval_step: 4 });
+  });
+
+  test.each([
+    'lora',
+    'full',
+  ])('of %s training lists its parameters in the order in which Tandem writes them, which is how torch finds them', async (kind) => {
+    const expected: Expected = JSON.parse(await readFile(golden(`${kind}/expected.json`), 'utf8'));
+    const optimizer = optimizerFor(kind === 'lora' ? loraWeights(config) : randomWeights(config, 0));
+    const file = path.join(directory, `optimizer-${kind}.pt`);
+    await writeOptimizerFile(file, optimizer.stateDict(), {
+      ...optimizerOptions,
+      scheduler: schedulerState(schedule, 0),
+    });
+    const written = (await readOptimizerFile(file)).map(({ name }) => name);
+    expect(written).toEqual(Object.keys(expected.parameters));
   });
 
   test('says what of it was restored, and what is not used', async () => {

@@ -21,16 +21,17 @@ export interface SavedParameter {
 }
 
 /**
- * Writes `optimizer.pt` as the `state_dict()` of a `torch.optim.AdamW` with one parameter group, in the order of the state. The names go
- * to the group's `param_names`, where torch itself keeps them.
+ * Writes `optimizer.pt` as the `state_dict()` of a `torch.optim.AdamW(model.parameters())` with one parameter group. torch loads it by
+ * position, so the parameters are in `torchOrder`; the names go to the group's `param_names`, where torch itself keeps them.
  */
 export async function writeOptimizerFile(
   file: string,
   state: AdamWState,
   settings: Pick<AdamWOptions, 'betas' | 'eps' | 'weightDecay'> & { readonly scheduler: SchedulerState },
 ): Promise<void> {
+  const ordered = torchOrder(state);
   const group: PyDict<FloatTensor> = pyDict<FloatTensor>([
-    ['param_names', state.map(({ name }) => name)],
+    ['param_names', ordered.map(({ name }) => name)],
     ['lr', pyFloat(settings.scheduler.lastLr[0]!)],
     ['betas', pyTuple<FloatTensor>(pyFloat(settings.betas[0]), pyFloat(settings.betas[1]))],
     ['eps', pyFloat(settings.eps)],
@@ -43,10 +44,10 @@ export async function writeOptimizerFile(
     ['fused', null],
     ['decoupled_weight_decay', true],
     ['initial_lr', pyFloat(settings.scheduler.baseLrs[0]!)],
-    ['params', state.map((_, i) => i)],
+    ['params', ordered.map((_, i) => i)],
   ]);
   // torch makes a parameter's state at its first update, and takes one without moments for damaged.
-  const updated = state.map((parameter, i) => [i, parameter] as const).filter(([, { step }]) => step > 0);
+  const updated = ordered.map((parameter, i) => [i, parameter] as const).filter(([, { step }]) => step > 0);
   const states = pyDict<FloatTensor>(updated.map(([i, parameter]) => [i, encodeParameter(parameter)]));
   await writeTorchFile(
     file,

@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { z } from 'zod';
 import {
@@ -8,9 +8,10 @@ import {
   trainingMetadataSchema,
   trainingStateSchema,
 } from '../../contracts/checkpoint.ts';
-import { type CheckpointLayout, detectLayout, newestCheckpoint } from '../../contracts/checkpoint-layout.ts';
+import type { CheckpointLayout } from '../../contracts/checkpoint-layout.ts';
 import type { SchedulerState } from '../optimizer/schedule.ts';
 import { CheckpointError } from './checkpoint-error.ts';
+import { locateCheckpoint } from './locate-checkpoint.ts';
 import { readOptimizerFile, type SavedParameter } from './optimizer-file.ts';
 import { readCheckpointJson } from './read-json.ts';
 import { readSchedulerFile } from './scheduler-file.ts';
@@ -54,7 +55,10 @@ export async function readCheckpoint(from: {
 }): Promise<LoadedCheckpoint> {
   const manifest = from.manifest ?? null;
   if (manifest !== null && from.verified !== true) await verifyFiles(from.directory, manifest.files);
-  const { directory, layout, unused } = await locate(from.directory, manifest);
+  const { directory, paths, layout } = await locateCheckpoint(
+    from.directory,
+    manifest?.files.map((file) => file.path),
+  );
   const whenPresent = async <T>(file: string | null, read: (at: string) => Promise<T>): Promise<T | null> =>
     file === null ? null : read(path.join(directory, file));
 
@@ -71,7 +75,7 @@ export async function readCheckpoint(from: {
     trainingState: trainingState ?? trainingStateSchema.parse({}),
     trainingStateFound: trainingState !== null,
     dataPositionFound: ours !== null || trainingState === null,
-    unused,
+    unused: unusedStates(paths),
     trainingMetadata: await whenPresent(layout.trainingMetadata, readMetadata),
     policyVersion: version ?? manifest?.policy_version ?? trainingState?.policy_version ?? 0,
   };
@@ -90,24 +94,6 @@ async function orMismatch<T>(reading: Promise<T>): Promise<T | CheckpointError> 
   });
 }
 
-async function locate(
-  directory: string,
-  manifest: Pick<Manifest, 'files'> | null,
-): Promise<{ directory: string; layout: CheckpointLayout; unused: string[] }> {
-  const paths = manifest?.files.map((file) => file.path) ?? (await listFiles(directory));
-  const layout = detectLayout(paths);
-  if (layout !== undefined) return { directory, layout, unused: unusedStates(paths) };
-  const newest = newestCheckpoint(paths);
-  if (newest === undefined) {
-    throw new CheckpointError(
-      'no_weights',
-      directory,
-      'holds no checkpoint: neither it nor its model/ has adapter_model.safetensors, model.safetensors or model.pt. Name a checkpoint folder',
-    );
-  }
-  return locate(path.join(directory, newest), null);
-}
-
 /** What other trainers save and this one has no use for; each is a pickle of Python objects, so none is even opened. */
 function unusedStates(paths: readonly string[]): string[] {
   const reasons: readonly (readonly [name: RegExp, why: string])[] = [
@@ -117,19 +103,6 @@ function unusedStates(paths: readonly string[]): string[] {
   return paths.flatMap((path) =>
     reasons.filter(([name]) => name.test(path)).map(([, why]) => `${path} is not used: ${why}`),
   );
-}
-
-async function listFiles(directory: string): Promise<string[]> {
-  const entries = await readdir(directory, { recursive: true, withFileTypes: true }).catch(
-    (cause: NodeJS.ErrnoException) => {
-      throw new CheckpointError('missing_file', directory, `cannot be read (${cause.code}). Name a checkpoint folder`, {
-        cause,
-      });
-    },
-  );
-  return entries
-    .filter((entry) => entry.isFile())
-    .map((entry) => path.relative(directory, path.join(entry.parentPath, entry.name)).split(path.sep).join('/'));
 }
 
 async function readPolicyVersion(file: string): Promise<number> {

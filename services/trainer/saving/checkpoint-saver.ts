@@ -20,6 +20,11 @@ export interface CheckpointSaver {
   settle(): Promise<void>;
 }
 
+/** What of a session saving needs. */
+type SavingSession = Pick<Session, 'saveWorker' | 'control' | 'logs' | 'workspace' | 'now' | 'wall'> & {
+  readonly records: Pick<Session['records'], 'append'>;
+};
+
 /** A save that training cannot go on after is worth another try. */
 const TRIES = 3;
 const BETWEEN_TRIES_MS = 1000;
@@ -29,7 +34,7 @@ const GRACE_MS = 20_000;
 const MARGIN_MS = 1500;
 
 /** @param startedFrom step of the checkpoint that this attempt resumed from */
-export function createCheckpointSaver(session: Session, startedFrom: number | null): CheckpointSaver {
+export function createCheckpointSaver(session: SavingSession, startedFrom: number | null): CheckpointSaver {
   const { saveWorker, control, records, logs, workspace, now } = session;
   const gaveUp = giveUpSignal(session);
   const onGiveUp = () => saveWorker.giveUp((gaveUp.reason as Error).message);
@@ -101,7 +106,7 @@ export function createCheckpointSaver(session: Session, startedFrom: number | nu
 }
 
 /** Aborted when waiting for the control plane has no point any more. */
-function giveUpSignal({ control, wall }: Session): AbortSignal {
+function giveUpSignal({ control, wall }: Pick<Session, 'control' | 'wall'>): AbortSignal {
   const giveUp = new AbortController();
   const onStop = () => {
     const wait = control.deadline === null ? GRACE_MS : Math.max(0, control.deadline - wall() - MARGIN_MS);

@@ -5,7 +5,7 @@ import type { AgentClient } from '../agent/agent-client.ts';
 import { storeCheckpoint } from '../agent/store-checkpoint.ts';
 import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { writeCheckpoint } from '../checkpoint/write-checkpoint.ts';
-import { requireSpace } from './free-space.ts';
+import { requireSpace } from './checkpoint-space.ts';
 
 /** Writes a snapshot below `directory`, brings it to the store, commits it, and leaves nothing behind in `directory`. */
 export async function saveCheckpoint(params: {

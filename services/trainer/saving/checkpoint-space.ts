@@ -1,10 +1,9 @@
-import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
+import { mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { isCompanion } from '../checkpoint/write-checkpoint.ts';
-import { TrainerError } from '../failure.ts';
+import { type FreeBytes, freeBytes, MIB, requireFreeSpace } from '../free-space.ts';
 
-const MIB = 2 ** 20;
 /** Of the values: for headers, names and the small files. */
 const MARGIN_SHARE = 0.02;
 const MARGIN_BYTES = MIB;
@@ -19,12 +18,6 @@ export async function spaceFor({ weights, optimizer, modelDirectory }: Checkpoin
   return Math.ceil(bytes * (1 + MARGIN_SHARE)) + MARGIN_BYTES;
 }
 
-/** Free bytes of the file system of a directory, for programs without privileges. */
-export async function freeBytes(directory: string): Promise<number> {
-  const { bavail, bsize } = await statfs(directory);
-  return bavail * bsize;
-}
-
 /**
  * Refuses a save that cannot fit before a byte of it is written.
  * @throws TrainerError `disk_full` with the figures.
@@ -32,18 +25,10 @@ export async function freeBytes(directory: string): Promise<number> {
 export async function requireSpace(
   directory: string,
   snapshot: CheckpointSnapshot,
-  free: (directory: string) => Promise<number> = freeBytes,
+  free: FreeBytes = freeBytes,
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
-  const [needed, there] = [await spaceFor(snapshot), await free(directory)];
-  if (there >= needed) return;
-  throw new TrainerError(
-    'disk_full',
-    `The disk is full: the checkpoint needs about ${inMib(needed)}, ${directory} has ${inMib(there)} free`,
-    `Free ${inMib(needed - there)} on the disk of ${directory}; the next checkpoint is saved when there is space.`,
-  );
-}
-
-function inMib(bytes: number): string {
-  return `${(bytes / MIB).toFixed(1)} MiB`;
+  const needed = await spaceFor(snapshot);
+  const afterwards = 'the next checkpoint is saved when there is space';
+  await requireFreeSpace({ directory, needed, what: 'the checkpoint', afterwards }, free);
 }

@@ -5,7 +5,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTinyTraining, type TinyTraining } from '../checkpoint/tiny-training.fixture.ts';
 import { writeCheckpoint } from '../checkpoint/write-checkpoint.ts';
 import { explainFailure } from '../failure.ts';
-import { freeBytes, requireSpace, spaceFor } from './free-space.ts';
+import { freeBytes } from '../free-space.ts';
+import { requireSpace, spaceFor } from './checkpoint-space.ts';
 
 let tiny: TinyTraining;
 beforeAll(async () => {
