@@ -35,6 +35,7 @@ beforeEach(() => {
       return new Promise((saved, failed) => ends.push({ saved, failed }));
     },
     giveUp: (why) => void calls.push(`give up: ${why}`),
+    idle: async () => {},
     drop: () => void calls.push('drop'),
     close: async () => {},
   };
