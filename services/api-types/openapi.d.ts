@@ -6418,6 +6418,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `store-refused`: The object store refuses what this needs. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
                 headers: {
@@ -6537,6 +6546,15 @@ export interface operations {
             };
             /** @description `internal`: Tandem failed. */
             500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `store-refused`: The object store refuses what this needs. */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -98,6 +98,12 @@ export const problems = {
     title: 'Tandem failed',
     example: 'Tandem failed while answering this; its log says more under this instance id.',
   },
+  'store-refused': {
+    status: 502,
+    title: 'The object store refuses what this needs',
+    example:
+      'The object store at http://127.0.0.1:9000 denies access; allow the keys to list, read, write and delete in the bucket tandem.',
+  },
   unavailable: {
     status: 503,
     title: 'Tandem cannot serve this at the moment',

@@ -1,6 +1,7 @@
 import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
 import { EngineMemoryError, ModelError } from '../model/errors.ts';
 import { TransferError } from '../platform/transfer/transfer-error.ts';
+import { AgentError } from './agent/agent-client.ts';
 
 /** A failure whose reason is known: `message` says what and where, `remedy` what the user can do. */
 export class TrainerError extends Error {
@@ -47,6 +48,11 @@ function recognise(error: unknown): TrainerError {
     );
   }
   if (error instanceof ModelError) return fromModelError(error);
+  if (error instanceof AgentError) {
+    return new TrainerError('control_plane_error', `Refused: ${error.message}`, remedies.control_plane_error, {
+      cause: error,
+    });
+  }
   if (error instanceof TransferError) return fromTransferError(error);
   const code = errorCode(error);
   if (code === 'ENOSPC' || code === 'EDQUOT') {
@@ -79,11 +85,11 @@ function fromModelError(error: ModelError): TrainerError {
 function fromTransferError({ kind, message }: TransferError): TrainerError {
   const text = `The object store: ${message}`;
   if (kind === 'full') return new TrainerError('disk_full', text, 'Free space in the object store, then resume.');
-  return new TrainerError(
-    'control_plane_error',
-    text,
-    'Look whether the object store runs and answers at that address.',
-  );
+  const remedy =
+    kind === 'unreachable'
+      ? 'Look whether the object store runs and answers at that address.'
+      : "Check bucket, keys and clocks (TANDEM_S3_*); the control plane's log says what the store answers.";
+  return new TrainerError('control_plane_error', text, remedy);
 }
 
 function errorCode(error: unknown): string | undefined {

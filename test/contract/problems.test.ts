@@ -51,7 +51,11 @@ beforeAll(async () => {
     { idempotency: createIdempotency({ db, now: Date.now }) },
   );
   guarded = await servePublic({}, { settings: { apiKey: 'secret' } });
-  agent = await serveAgent({ postRecords: fail('record-gap'), postCheckpoint: fail('attempt-closed') });
+  agent = await serveAgent({
+    postRecords: fail('record-gap'),
+    postCheckpoint: fail('attempt-closed'),
+    postUploads: fail('store-refused'),
+  });
 });
 afterAll(async () => {
   await Promise.all([open.close(), guarded.close(), agent.close()]);
@@ -105,6 +109,8 @@ const provoke: Record<ProblemType, () => Promise<Response>> = {
   'checkpoint-unusable': () => post(`${open.url}${run}/resume`, {}),
   'too-many-requests': () => fetch(`${open.url}${run}/events?follow=true`),
   internal: () => fetch(`${open.url}${run}/cancel`, { method: 'POST' }),
+  'store-refused': () =>
+    post(`${agent.url}/agent/attempts/run-7k3m9q2d.a1/uploads`, { step: 1, files: commit.files }, token),
   unavailable: () => fetch(`${open.url}/readyz`),
 };
 

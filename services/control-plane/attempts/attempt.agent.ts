@@ -5,6 +5,7 @@ import {
   type Want,
 } from '../../contracts/agent-operations.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { storageFault } from '../../platform/storage-error.ts';
 import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
@@ -62,16 +63,29 @@ export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperat
 
     postUploads: async ({ params, body }) => {
       const { run, attempt } = requireOpen(params.id, options);
-      return { status: 200, body: await checkpoints.requestUpload({ run: run.id, attempt: attempt.number }, body) };
+      const upload = () => checkpoints.requestUpload({ run: run.id, attempt: attempt.number }, body);
+      return { status: 200, body: await unlessRefused(upload) };
     },
 
     postCheckpoint: async ({ params, body }) => {
       const { run, attempt } = requireOpen(params.id, options);
-      const manifest = await checkpoints.commit({ run: run.id, attempt: attempt.number }, body);
+      const manifest = await unlessRefused(() => checkpoints.commit({ run: run.id, attempt: attempt.number }, body));
       await pruneQuietly(options, run.id);
       return { status: 200, body: manifest };
     },
   };
+}
+
+/** What the store refuses it will refuse again, until somebody has changed it: a trainer must not wait for that. */
+async function unlessRefused<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    const fault = storageFault(error);
+    if (fault?.kind !== 'refused') throw error;
+    const { message } = fault;
+    throw new ProblemError('store-refused', `${message.charAt(0).toUpperCase()}${message.slice(1)}.`, { cause: error });
+  }
 }
 
 function requireOpen(attemptId: string, { runs, attempts }: AgentOptions): { run: RunRow; attempt: AttemptRow } {

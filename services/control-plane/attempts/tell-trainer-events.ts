@@ -53,7 +53,8 @@ export function tellTrainerEvents({
     const name = told.find((each) => each === record.name);
     if (name === undefined) return;
     if (name === 'resumed') correctStart(run, attempt, record);
-    events.append({ ...base, name, message: record.message, data: record.data ?? {} });
+    const { message, remedy, data = {} } = record;
+    events.append({ ...base, name, message, data: remedy === undefined ? data : { ...data, remedy } });
   };
 
   return ({ run, attempt, records }) => {

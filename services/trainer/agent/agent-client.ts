@@ -104,6 +104,8 @@ function refusal(path: string, status: number, text: string): AgentError {
   const detail = `the control plane answered ${status} to ${path}: ${problem?.detail ?? text.slice(0, 200)}`;
   if (status === 410) return new AgentError('closed', detail, status);
   if (status === 409 && problem?.type?.endsWith('record-gap')) return new AgentError('gap', detail, status);
+  // Somebody has to change the store first: the save fails, and training goes on.
+  if (problem?.type?.endsWith('store-refused')) return new AgentError('refused', detail, status);
   const passes = status >= 500 || status === 429 || status === 408;
   return new AgentError(passes ? 'unreachable' : 'refused', detail, status);
 }
