@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { ProblemError } from '../api/problem-error.ts';
+import { checkWeights } from './check-weights.ts';
 import { collectSpec } from './collect-spec.ts';
 import { type FoundCheckpoint, findCheckpoints } from './find-checkpoints.ts';
 import { historyRecords, type ImportedRecords } from './history-records.ts';
@@ -30,6 +31,7 @@ export async function planImport(root: string, request: Record<string, unknown>,
   const found = findCheckpoints(basename(root), folder.files.keys());
   for (const each of found) {
     try {
+      await checkWeights(folder, each);
       read.push({ found: each, state: await readState(folder, each), size: sizeOf(folder, each) });
     } catch (error) {
       if (!(error instanceof LeftOutError)) throw error;
