@@ -3,7 +3,7 @@ import type { Run } from '../../services/contracts/run.ts';
 import { finalState } from './final-state.ts';
 import { makeSmallRuns, type SmallRuns } from './small-runs.ts';
 import { seededRandom } from './storm.ts';
-import { ended, pidOf, type Tandem } from './tandem.ts';
+import { atRest, ended, pidOf, type Tandem } from './tandem.ts';
 
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
 /** Runs that are tried until one was killed with a checkpoint to resume from; the machine's clock may let one end first. */
@@ -64,6 +64,8 @@ async function compare(
       await tandem.post(`/runs/${id}/resume`, { from: 'latest' });
     }
     const { attempts } = await tandem.untilSucceeded(id, 240);
+    // The inference server must not outlive the control plane that ends it.
+    await tandem.until(id, atRest);
     const resumed = attempts.map(({ resumed_step }) => resumed_step);
     expect(await finalState(tandem, id), `kills at ${points}, resumed at ${resumed}`).toEqual(wanted);
     if (resumed.some((step) => step !== null && step > 0)) return;
