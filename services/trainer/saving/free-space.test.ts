@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeTinyTraining, type TinyTraining } from '../checkpoint/tiny-training.fixture.ts';
 import { writeCheckpoint } from '../checkpoint/write-checkpoint.ts';
 import { explainFailure } from '../failure.ts';
-import { freeBytes, requireSpace, spaceFor } from './free-space.ts';
+import { freeBytes, nameFullDisk, requireSpace, spaceFor } from './free-space.ts';
 
 let tiny: TinyTraining;
 beforeAll(async () => {
@@ -33,6 +33,17 @@ test('a checkpoint that cannot fit is refused with the figures and the remedy, a
     remedy: expect.stringMatching(/^Free 1\.\d MiB on the disk of .*checkpoints/),
   });
   expect(await readdir(directory)).toEqual([]);
+});
+
+test('a disk that fills while a checkpoint is written is named, and any other error stays what it is', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  expect(explainFailure(nameFullDisk('/work/checkpoints', full))).toMatchObject({
+    reason: 'disk_full',
+    message: 'The disk is full: /work/checkpoints took only a part of the checkpoint',
+    remedy: expect.stringMatching(/^Free space on the disk of \/work\/checkpoints; the next checkpoint is saved/),
+  });
+  const other = new Error('something else');
+  expect(nameFullDisk('/work/checkpoints', other)).toBe(other);
 });
 
 test('a disk with space is taken as it is', async () => {

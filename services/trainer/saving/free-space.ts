@@ -1,5 +1,6 @@
 import { mkdir, readdir, stat, statfs } from 'node:fs/promises';
 import path from 'node:path';
+import { storageFault } from '../../platform/storage-error.ts';
 import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { isCompanion } from '../checkpoint/write-checkpoint.ts';
 import { TrainerError } from '../failure.ts';
@@ -41,6 +42,17 @@ export async function requireSpace(
     'disk_full',
     `The disk is full: the checkpoint needs about ${inMib(needed)}, ${directory} has ${inMib(there)} free`,
     `Free ${inMib(needed - there)} on the disk of ${directory}; the next checkpoint is saved when there is space.`,
+  );
+}
+
+/** What writing a checkpoint met: a disk that filled meanwhile, because others write to it as well, is called by its name. */
+export function nameFullDisk(directory: string, error: unknown): unknown {
+  if (storageFault(error)?.kind !== 'full') return error;
+  return new TrainerError(
+    'disk_full',
+    `The disk is full: ${directory} took only a part of the checkpoint`,
+    `Free space on the disk of ${directory}; the next checkpoint is saved when there is space.`,
+    { cause: error },
   );
 }
 
