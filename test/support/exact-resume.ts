@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
 import { finalState } from './final-state.ts';
@@ -86,7 +87,10 @@ async function killAt(
   // The progress that is shown is that of the attempt before until the new one reports.
   const trains = (run: Run) => run.attempts.length >= attempt && run.status === 'running';
   let run = await tandem.until(id, (run) => ended(run) || (trains(run) && (run.progress?.step ?? 0) >= at));
-  while (last && !ended(run) && (await tandem.checkpoints(id)).length === 0) run = await tandem.run(id);
+  while (last && !ended(run) && (await tandem.checkpoints(id)).length === 0) {
+    await sleep(25);
+    run = await tandem.run(id);
+  }
   if (ended(run) || !killed(pidOf(run, 'trainer'))) return false;
   const failed = await tandem.until(id, ended);
   // Whoever is this quick has ended before the signal.
