@@ -9,11 +9,13 @@ import type { RetentionReport } from '../../services/contracts/checkpoint-reques
 import type { Run } from '../../services/contracts/run.ts';
 import { makeSmallRuns } from '../support/small-runs.ts';
 import { startTandem, type Tandem } from '../support/tandem.ts';
+import { commandTypist } from '../support/typed-commands.ts';
 
 /** The commands of `services/control-plane/checkpoints/README.md`, as a person types them; `$RUN` is a run that has succeeded. */
 let tandem: Tandem;
 let id: string;
 let directory: string;
+let type: ReturnType<typeof commandTypist>;
 
 beforeAll(async () => {
   tandem = await startTandem();
@@ -22,39 +24,26 @@ beforeAll(async () => {
   ({ id } = await tandem.post<Run>('/runs', spec));
   await tandem.untilSucceeded(id);
   directory = mkdtempSync(join(tmpdir(), 'tandem-browse-'));
+  type = commandTypist({ url: tandem.url, run: id, directory });
 });
 afterAll(async () => {
   await tandem?.dispose();
   rmSync(directory, { recursive: true, force: true });
 });
 
-const readme = readFileSync('services/control-plane/checkpoints/README.md', 'utf8');
-/** The line of the page that holds these words, run by a shell. */
-function type(words: string): string {
-  const lines = readme.split('\n').filter((line) => line.startsWith('curl ') && line.includes(words));
-  if (lines.length !== 1) throw new Error(`${lines.length} lines of the page hold ${words}`);
-  const url = `${tandem.url}/runs/${id}/checkpoints`;
-  const { stdout, stderr, status } = spawnSync('bash', ['-c', lines[0] as string], {
-    cwd: directory,
-    env: { PATH: process.env['PATH'] ?? '', URL: url },
-    encoding: 'utf8',
-  });
-  if (status !== 0) throw new Error(`${lines[0]} ended with ${status}: ${stderr}`);
-  return stdout;
-}
 const steps = async () => (await tandem.checkpoints(id)).map(({ step }) => step);
 
 test('the files of a checkpoint are listed and fetched, whole and in part', async () => {
-  const { files } = JSON.parse(type('curl -s "$URL/latest"')) as Manifest;
+  const { files } = JSON.parse(await type('curl -s "$URL/latest"')) as Manifest;
   const config = files.find(({ path }) => path === 'training_state.json');
-  type('curl -fsSO');
+  await type('curl -fsSO');
   const bytes = readFileSync(join(directory, 'training_state.json'));
   expect(createHash('sha256').update(bytes).digest('hex')).toBe(config?.sha256);
-  expect(type('-r 0-63')).toHaveLength(64);
+  expect(await type('-r 0-63')).toHaveLength(64);
 });
 
-test('an archive unpacks to the files of its manifest', () => {
-  type('/archive');
+test('an archive unpacks to the files of its manifest', async () => {
+  await type('/archive');
   const folder = join(directory, `${id}-checkpoint-40`);
   const { files } = JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8')) as Manifest;
   for (const { path, sha256 } of files) {
@@ -85,11 +74,11 @@ test('a broken archive is told by curl and by tar', async () => {
 });
 
 test('a pin outlives what retention and users delete, and a rebuilt database', async () => {
-  expect(JSON.parse(type('-X POST "$URL/checkpoint-10/pin"'))).toMatchObject({ step: 10, pinned: true });
-  const plan = JSON.parse(type('prune?dry_run=true')) as RetentionReport;
+  expect(JSON.parse(await type('-X POST "$URL/checkpoint-10/pin"'))).toMatchObject({ step: 10, pinned: true });
+  const plan = JSON.parse(await type('prune?dry_run=true')) as RetentionReport;
   expect(plan.keep.find(({ name }) => name === 'a1/checkpoint-10')?.why).toContain('pinned');
   expect(await steps()).toEqual([40, 30, 20, 10]);
-  type('-X DELETE "$URL/checkpoint-20"');
+  await type('-X DELETE "$URL/checkpoint-20"');
   expect(await steps()).toEqual([40, 30, 10]);
   const refused = await fetch(`${tandem.url}/runs/${id}/checkpoints/checkpoint-10`, { method: 'DELETE' });
   expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('is pinned; unpin it first')]);
@@ -101,6 +90,6 @@ test('a pin outlives what retention and users delete, and a rebuilt database', a
   const pinned = (await tandem.checkpoints(id)).filter(({ pinned: isPinned }) => isPinned);
   expect(pinned.map(({ step }) => step)).toEqual([10]);
   expect(existsSync(join(tandem.home, `objects/runs/${id}/checkpoints/a1/checkpoint-10/pinned.json`))).toBe(true);
-  type('-X DELETE "$URL/checkpoint-10/pin"');
+  await type('-X DELETE "$URL/checkpoint-10/pin"');
   expect((await tandem.checkpoints(id)).some(({ pinned: isPinned }) => isPinned)).toBe(false);
 });

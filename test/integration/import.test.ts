@@ -1,15 +1,15 @@
-import { cpSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { cpSync, existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ImportReport } from '../../services/contracts/checkpoint-requests.ts';
 import type { Run } from '../../services/contracts/run.ts';
 import { makeTinyModel } from '../../services/model/tiny-model.ts';
 import { goldenBase } from '../golden/hf-trainer/base.ts';
 import { finalState } from '../support/final-state.ts';
+import { callingPickle, copyGolden, goldenCheckpoint, writeTorchZip } from '../support/import-folders.ts';
 import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
-import { startTandem, type Tandem } from '../support/tandem.ts';
-
-const golden = (name: string) => resolve(import.meta.dirname, '../golden/hf-trainer', name);
+import { ended, startTandem, type Tandem } from '../support/tandem.ts';
 
 let tandem: Tandem;
 let small: SmallRuns;
@@ -29,8 +29,8 @@ describe('an imported checkpoint', () => {
   test.each([
     ['lora', { use_lora: true }],
     ['full', { use_lora: false }],
-  ])('of the Hugging Face Trainer (%s) is resumed where it stopped, and the log says with what', async (kind, model) => {
-    cpSync(golden(`${kind}/checkpoint-4`), join(tandem.directory, `hf-${kind}`, 'checkpoint-4'), { recursive: true });
+  ] as const)('of the Hugging Face Trainer (%s) is resumed where it stopped, and the log says with what', async (kind, model) => {
+    copyGolden(tandem, kind, `hf-${kind}`);
     const spec = {
       model: { name: 'base', max_seq_length: 64, ...model },
       data: { train_data: small.train },
@@ -53,7 +53,7 @@ describe('an imported checkpoint', () => {
   });
 
   test('on the spot, without an import, is resumed by its path', async () => {
-    cpSync(golden('lora/checkpoint-4'), join(tandem.directory, 'spot'), { recursive: true });
+    cpSync(goldenCheckpoint('lora'), join(tandem.directory, 'spot'), { recursive: true });
     const run = await tandem.post<Run>('/runs', {
       ...small.sft({ max_steps: 6 }),
       model: { name: 'base', max_seq_length: 64, lora: { r: 2, alpha: 4 } },
@@ -86,7 +86,7 @@ describe('an imported checkpoint', () => {
   });
 
   test('is made once for each Idempotency-Key', async () => {
-    cpSync(golden('lora/checkpoint-4'), join(tandem.directory, 'once'), { recursive: true });
+    cpSync(goldenCheckpoint('lora'), join(tandem.directory, 'once'), { recursive: true });
     const request = async () => {
       const response = await fetch(`${tandem.url}/checkpoints/import`, {
         method: 'POST',
@@ -100,19 +100,75 @@ describe('an imported checkpoint', () => {
     expect(second).toEqual(first);
   });
 
-  test('with a damaged optimizer is imported as bytes, and refused by the trainer by its name', async () => {
-    const at = join(tandem.directory, 'hostile/checkpoint-4');
-    cpSync(golden('lora/checkpoint-4'), at, { recursive: true });
-    writeFileSync(join(at, 'optimizer.pt'), 'PK\x05\x06');
-    const spec = {
-      model: { name: 'base', max_seq_length: 64 },
-      data: { train_data: small.train },
-      training: { max_steps: 6 },
-    };
-    const { run: id } = await tandem.post<ImportReport>('/checkpoints/import', { path: 'hostile', spec });
+  test.each([
+    [
+      'an optimizer that is cut off',
+      'optimizer.pt',
+      (file: string) => writeFileSync(file, 'PK\x05\x06'),
+      /optimizer\.pt/,
+    ],
+    ['an optimizer that names os.system', 'optimizer.pt', spoilWithCall, /optimizer\.pt refers to "os\.system"/],
+    ['a scheduler that names os.system', 'scheduler.pt', spoilWithCall, /scheduler\.pt refers to "os\.system"/],
+  ])('with %s is imported as bytes; the resume refuses it by its name and runs nothing of it', async (_, name, spoil, why) => {
+    const folder = `hostile-${hostile++}`;
+    await spoil(join(copyGolden(tandem, 'lora', folder), name));
+    const { run: id } = await tandem.post<ImportReport>('/checkpoints/import', { path: folder, spec: loraSpec() });
     await tandem.post(`/runs/${id}/resume`, { from: 'latest' });
-    const run = await tandem.until(id!, ({ status }) => status === 'failed' || status === 'succeeded');
+    const run = await tandem.until(id!, ended);
     expect(run).toMatchObject({ status: 'failed', reason: 'invalid_checkpoint' });
-    expect(run.message).toContain('optimizer.pt');
+    expect(run.message).toMatch(why);
+    expect(existsSync(join(tandem.directory, 'executed'))).toBe(false);
+  });
+
+  test('whose weights announce a header of 1 GB is refused with a problem, and nothing is made', async () => {
+    const header = Buffer.alloc(16);
+    header.writeBigUInt64LE(10n ** 9n);
+    writeFileSync(join(copyGolden(tandem, 'lora', 'large-header'), 'adapter_model.safetensors'), header);
+    expect(await refusalOf('large-header')).toMatchObject({
+      type: 'urn:tandem:problem:checkpoint-unusable',
+      detail: expect.stringMatching(/adapter_model\.safetensors declares a header of 1000000000 bytes/),
+    });
+  });
+
+  test('is not looked for in a tar file, and one in the folder is left where it is', async () => {
+    const at = copyGolden(tandem, 'lora', 'archived');
+    writeFileSync(join(tandem.directory, 'escaped'), 'x');
+    for (const tar of [join(at, 'more.tar'), join(tandem.directory, 'alone.tar')]) {
+      execFileSync('tar', ['-P', '-cf', tar, '../../escaped'], { cwd: at });
+    }
+    expect(await refusalOf('alone.tar')).toMatchObject({
+      type: 'urn:tandem:problem:invalid-spec',
+      issues: [{ path: 'path', message: expect.stringContaining('not a directory') }],
+    });
+    const { run, skipped } = await tandem.post<ImportReport>('/checkpoints/import', {
+      path: 'archived',
+      spec: loraSpec(),
+    });
+    expect(skipped.map(({ from }) => from)).toContainEqual(expect.stringMatching(/more\.tar$/));
+    const [imported] = await tandem.checkpoints(run!);
+    expect(imported?.files.map(({ path }) => path).join()).not.toMatch(/tar|escaped/);
   });
 });
+
+let hostile = 0;
+const loraSpec = () => ({
+  model: { name: 'base', max_seq_length: 64 },
+  data: { train_data: small.train },
+  training: { max_steps: 6 },
+});
+
+function spoilWithCall(file: string): Promise<void> {
+  return writeTorchZip(file, callingPickle(`touch ${join(tandem.directory, 'executed')}`));
+}
+
+/** The problem that an import is answered with. */
+async function refusalOf(path: string): Promise<unknown> {
+  const response = await fetch(`${tandem.url}/checkpoints/import`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ path, spec: loraSpec() }),
+  });
+  expect(response.status).toBeGreaterThanOrEqual(400);
+  expect(response.headers.get('content-type')).toContain('application/problem+json');
+  return response.json();
+}

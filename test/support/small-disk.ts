@@ -1,13 +1,13 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 /** A file system of its own, of a few MiB. */
 export interface SmallDisk {
   path: string;
-  /** Takes all the space that is left. */
-  fill(): void;
+  /** Takes all the space that is left, but for so many bytes. */
+  fill(leave?: number): void;
   /** Gives it back. */
   free(): void;
   readOnly(): void;
@@ -23,13 +23,14 @@ export function mountSmallDisk(size: string): SmallDisk {
   const filler = join(path, '.filler');
   return {
     path,
-    fill() {
+    fill(leave = 0) {
       const piece = Buffer.alloc(4096, 1);
       try {
         for (;;) writeFileSync(filler, piece, { flag: 'a' });
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
       }
+      if (leave > 0) truncateSync(filler, Math.max(0, statSync(filler).size - leave));
     },
     free: () => rmSync(filler, { force: true }),
     readOnly: () => run('mount', '-o', 'remount,ro', path),

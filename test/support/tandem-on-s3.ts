@@ -20,7 +20,8 @@ export async function startTandemOnS3({
   env = {},
   options,
 }: {
-  env?: Record<string, string>;
+  /** For the control plane. */
+  env?: Record<string, string> | ((server: S3Server) => Record<string, string>);
   options?: S3ServerOptions;
 } = {}): Promise<TandemOnS3> {
   const server = await startMinio(options);
@@ -30,7 +31,8 @@ export async function startTandemOnS3({
     await server.close();
   };
   try {
-    const tandem = await startTandem({ ...s3Settings(server, proxy.endpoint), ...env });
+    const more = typeof env === 'function' ? env(server) : env;
+    const tandem = await startTandem({ ...s3Settings(server, proxy.endpoint), ...more });
     const dispose = async () => {
       proxy.inject([]);
       await tandem.dispose();

@@ -113,6 +113,27 @@ describe('the agent API', () => {
     expect(told).toEqual([{ message: 'Evaluation at step 10: accuracy 0.500, average reward 0.500' }]);
   });
 
+  it('tells why a save failed and what helps', async () => {
+    const run = await started();
+    const failed = {
+      kind: 'event',
+      name: 'save_failed',
+      message: 'checkpoint-3 could not be saved',
+      data: { step: 3 },
+    };
+    await post(run, [
+      { n: 1, time, ...failed, reason: 'disk_full', remedy: 'Free 2 MiB.' },
+      { n: 2, time, ...failed, reason: 'of_another_version' },
+    ]);
+    const told = wiring.db.all<{ reason: string | null; data: string }>(
+      "SELECT reason, data FROM events WHERE name = 'save_failed' ORDER BY id",
+    );
+    expect(told.map(({ reason, data }) => [reason, JSON.parse(data)])).toEqual([
+      ['disk_full', { step: 3, remedy: 'Free 2 MiB.' }],
+      [null, { step: 3 }],
+    ]);
+  });
+
   it('notes which checkpoint a trainer really started from', async () => {
     const run = await started();
     for (const step of [20, 40]) save(run, step);

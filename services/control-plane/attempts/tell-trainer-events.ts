@@ -1,4 +1,5 @@
 import type { EventName } from '../../contracts/event.ts';
+import { type Reason, reasonSchema } from '../../contracts/reason.ts';
 import type { EventRecord, TrainerRecord } from '../../contracts/record.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
@@ -53,8 +54,9 @@ export function tellTrainerEvents({
     const name = told.find((each) => each === record.name);
     if (name === undefined) return;
     if (name === 'resumed') correctStart(run, attempt, record);
-    const { message, remedy, data = {} } = record;
-    events.append({ ...base, name, message, data: remedy === undefined ? data : { ...data, remedy } });
+    const { message, remedy } = record;
+    const data = remedy === undefined ? record.data : { ...record.data, remedy };
+    events.append({ ...base, name, reason: reasonOf(record), message, data: data ?? {} });
   };
 
   return ({ run, attempt, records }) => {
@@ -62,4 +64,10 @@ export function tellTrainerEvents({
     if (attempts.get(run, attempt) === undefined) return;
     for (const record of records) tell(run, attempt, record);
   };
+}
+
+/** A trainer of another version may name one that is not known here. */
+function reasonOf({ reason }: EventRecord): Reason | null {
+  const parsed = reasonSchema.safeParse(reason);
+  return parsed.success ? parsed.data : null;
 }

@@ -38,9 +38,17 @@ const write = (path: string, content: unknown) => {
   writeFileSync(join(bench.root, path), typeof content === 'string' ? content : JSON.stringify(content));
 };
 const adapterConfig = { r: 4, lora_alpha: 8, target_modules: ['q_proj', 'v_proj'], base_model_name_or_path: 'model' };
+/** A safetensors file without tensors, and a text. */
+const weights = (text: string) => `\x02${'\0'.repeat(7)}{}${text}`;
+/** The first 8 bytes of a safetensors file. */
+const header = (length: bigint) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64LE(length);
+  return bytes;
+};
 /** A checkpoint with an adapter that says which one it is. */
 const checkpoint = (path: string, step: number | null, more: Record<string, unknown> = {}) => {
-  write(`${path}/model/adapter_model.safetensors`, `weights of ${path}`);
+  write(`${path}/model/adapter_model.safetensors`, weights(`weights of ${path}`));
   write(`${path}/model/adapter_config.json`, adapterConfig);
   if (step !== null)
     write(`${path}/training_state.json`, { global_step: step, epoch: step / 100, best_metric: 0.5, ...more });
@@ -196,7 +204,7 @@ describe('an imported folder', () => {
     const log = JSON.parse(bench.read(`outputs/${id}/training_log.json`));
     expect(log.train_history).toEqual(rows.map((row) => (row.step === 30 ? { ...row, loss: 0.125 } : row)));
     expect(log.val_history).toEqual([validation, { step: 40, epoch: 0.4, eval_loss: null }]);
-    expect(bench.read(`outputs/${id}/best_model/model/adapter_model.safetensors`)).toMatch(/^weights of out/);
+    expect(bench.read(`outputs/${id}/best_model/model/adapter_model.safetensors`)).toMatch(/\}weights of out/);
     expect(existsSync(join(bench.root, 'out/checkpoints/checkpoint-20'))).toBe(true);
   });
 
@@ -342,6 +350,36 @@ describe('a hostile folder', () => {
     ]);
   });
 
+  it.each([
+    ['announces a header of 1 GB', header(10n ** 9n), 'declares a header of 1000000000 bytes; safetensors allows'],
+    ['announces a header longer than itself', header(100n), 'declares a header of 100 bytes but has 8 in all'],
+    ['is too short for a header', Buffer.from('{}'), 'is 2 bytes long'],
+  ])('with weights whose file %s is refused by its name, and the sound ones are taken', async (_, bytes, message) => {
+    checkpoint('out/checkpoint-2', 2);
+    writeFileSync(join(bench.root, 'out/checkpoint-2/model/adapter_model.safetensors'), bytes);
+    const problem = await refusalOf(dryRun('out'));
+    expect(problem).toMatchObject({ type: 'checkpoint-unusable', message: expect.stringContaining(message) });
+    expect(problem.message).toContain('checkpoint-2/model/adapter_model.safetensors');
+    checkpoint('out/checkpoint-1', 1);
+    const report = await importAs('out');
+    expect(report.imported.map(({ name }) => name)).toEqual(['checkpoint-1']);
+    expect(report.skipped).toEqual([{ from: 'out/checkpoint-2', why: expect.stringContaining(message) }]);
+  });
+
+  it('with an archive that leads out of itself is not unpacked, and an archive is no folder', async () => {
+    checkpoint('out/checkpoint-1', 1);
+    writeFileSync(join(bench.root, 'escaped'), 'x');
+    for (const at of ['out/checkpoint-1/weights.tar', 'alone.tar']) {
+      execFileSync('tar', ['-P', '-cf', join(bench.root, at), '../escaped'], { cwd: join(bench.root, 'out') });
+    }
+    expect((await refusalOf(importAs('alone.tar'))).issues).toEqual([
+      { path: 'path', message: expect.stringContaining('not a directory') },
+    ]);
+    const report = await importAs('out');
+    expect(report.skipped).toEqual([{ from: 'out/checkpoint-1/weights.tar', why: 'is no part of a checkpoint' }]);
+    expect(readdirSync(stored(runOf(report)), { recursive: true }).join()).not.toMatch(/tar|escaped/);
+  });
+
   it('cannot speak for where the run sends data', async () => {
     checkpoint('a', 1);
     const config = {
@@ -385,7 +423,7 @@ describe('a hostile folder', () => {
       };
       write(`out/checkpoint-${step}/manifest.json`, { schema: 'tandem.checkpoint/1', ...fields, ...more });
     }
-    write('out/checkpoint-2/model/adapter_model.safetensors', 'Weights of out/checkpoint-2');
+    write('out/checkpoint-2/model/adapter_model.safetensors', weights('Weights of out/checkpoint-2'));
     const report = await importAs('out');
     expect(report.imported.map(({ name }) => name)).toEqual(['checkpoint-1']);
     expect(report.skipped).toEqual([

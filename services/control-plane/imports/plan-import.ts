@@ -1,5 +1,6 @@
 import { basename } from 'node:path';
 import { ProblemError } from '../api/problem-error.ts';
+import { checkWeights } from './check-weights.ts';
 import { collectSpec } from './collect-spec.ts';
 import { asListed, type FoundCheckpoint, findCheckpoints } from './find-checkpoints.ts';
 import { historyRecords, type ImportedRecords } from './history-records.ts';
@@ -32,6 +33,7 @@ export async function planImport(root: string, request: Record<string, unknown>,
     try {
       const state = await readState(folder, each);
       const found = state.manifest === null ? each : asListed(each, state.manifest, present);
+      await checkWeights(folder, found);
       read.push({ found, state, size: sizeOf(folder, found) });
     } catch (error) {
       if (!(error instanceof LeftOutError)) throw error;

@@ -14,32 +14,44 @@ export function partSizeFor(size: number): number | null {
   return Math.max(PART_BYTES, Math.ceil(size / MOST_PARTS / MIB) * MIB);
 }
 
-/**
- * Size and sha256 of an open file, and of its parts where `partSize` is given and the file has more than one; one pass, in pieces so that other
- * work on the event loop goes on.
- */
-export async function hashFile(
-  file: FileHandle,
-  partSize: number | null,
-): Promise<{ size: number; sha256: string; parts?: FileParts }> {
+/** What `CheckpointFile` says of a content; `parts` where it has more than one. */
+export interface FileHashes {
+  size: number;
+  sha256: string;
+  parts?: FileParts;
+}
+
+/** Hashes bytes in the order they come, as a whole and in parts where `partSize` is given. */
+export function createFileHash(partSize: number | null): { update(bytes: Uint8Array): void; digest(): FileHashes } {
   const whole = createHash('sha256');
   const parts: string[] = [];
   let [part, inPart, size] = [createHash('sha256'), 0, 0];
-  for await (const chunk of readPieces(file)) {
-    whole.update(chunk);
-    size += chunk.length;
-    for (let at = 0; partSize !== null && at < chunk.length; ) {
-      const taken = Math.min(partSize - inPart, chunk.length - at);
-      part.update(chunk.subarray(at, at + taken));
-      [at, inPart] = [at + taken, inPart + taken];
-      if (inPart === partSize) [part, inPart] = [closePart(part, parts), 0];
-    }
-  }
-  if (inPart > 0) closePart(part, parts);
-  const sha256 = whole.digest('hex');
-  return partSize !== null && parts.length > 1
-    ? { size, sha256, parts: { size: partSize, sha256: parts } }
-    : { size, sha256 };
+  return {
+    update: (bytes) => {
+      whole.update(bytes);
+      size += bytes.length;
+      for (let at = 0; partSize !== null && at < bytes.length; ) {
+        const taken = Math.min(partSize - inPart, bytes.length - at);
+        part.update(bytes.subarray(at, at + taken));
+        [at, inPart] = [at + taken, inPart + taken];
+        if (inPart === partSize) [part, inPart] = [closePart(part, parts), 0];
+      }
+    },
+    digest: () => {
+      if (inPart > 0) closePart(part, parts);
+      const sha256 = whole.digest('hex');
+      return partSize !== null && parts.length > 1
+        ? { size, sha256, parts: { size: partSize, sha256: parts } }
+        : { size, sha256 };
+    },
+  };
+}
+
+/** Of an open file, in one pass and in pieces, so that other work on the event loop goes on. */
+export async function hashFile(file: FileHandle, partSize: number | null): Promise<FileHashes> {
+  const hash = createFileHash(partSize);
+  for await (const chunk of readPieces(file)) hash.update(chunk);
+  return hash.digest();
 }
 
 /** sha256 of the bytes from `start` up to but not including `end`. */

@@ -6,7 +6,7 @@ import { makeTinyTraining, type TinyTraining } from '../checkpoint/tiny-training
 import { writeCheckpoint } from '../checkpoint/write-checkpoint.ts';
 import { explainFailure } from '../failure.ts';
 import { freeBytes } from '../free-space.ts';
-import { requireSpace, spaceFor } from './checkpoint-space.ts';
+import { nameFullDisk, requireSpace, spaceFor } from './checkpoint-space.ts';
 
 let tiny: TinyTraining;
 beforeAll(async () => {
@@ -34,6 +34,17 @@ test('a checkpoint that cannot fit is refused with the figures and the remedy, a
     remedy: expect.stringMatching(/^Free 1\.\d MiB on the disk of .*checkpoints/),
   });
   expect(await readdir(directory)).toEqual([]);
+});
+
+test('a disk that fills while a checkpoint is written is named, and any other error stays what it is', () => {
+  const full = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  expect(explainFailure(nameFullDisk('/work/checkpoints', full))).toMatchObject({
+    reason: 'disk_full',
+    message: 'The disk is full: /work/checkpoints took only a part of the checkpoint',
+    remedy: expect.stringMatching(/^Free space on the disk of \/work\/checkpoints; the next checkpoint is saved/),
+  });
+  const other = new Error('something else');
+  expect(nameFullDisk('/work/checkpoints', other)).toBe(other);
 });
 
 test('a disk with space is taken as it is', async () => {

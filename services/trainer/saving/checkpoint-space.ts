@@ -1,12 +1,15 @@
 import { mkdir, readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
+import { storageFault } from '../../platform/storage-error.ts';
 import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { isCompanion } from '../checkpoint/write-checkpoint.ts';
+import { TrainerError } from '../failure.ts';
 import { type FreeBytes, freeBytes, MIB, requireFreeSpace } from '../free-space.ts';
 
 /** Of the values: for headers, names and the small files. */
 const MARGIN_SHARE = 0.02;
 const MARGIN_BYTES = MIB;
+const AFTERWARDS = 'the next checkpoint is saved when there is space';
 
 /** Bytes that writing a snapshot takes at most, about. */
 export async function spaceFor({ weights, optimizer, modelDirectory }: CheckpointSnapshot): Promise<number> {
@@ -29,6 +32,16 @@ export async function requireSpace(
 ): Promise<void> {
   await mkdir(directory, { recursive: true });
   const needed = await spaceFor(snapshot);
-  const afterwards = 'the next checkpoint is saved when there is space';
-  await requireFreeSpace({ directory, needed, what: 'the checkpoint', afterwards }, free);
+  await requireFreeSpace({ directory, needed, what: 'the checkpoint', afterwards: AFTERWARDS }, free);
+}
+
+/** What writing a checkpoint met: a disk that filled meanwhile, because others write to it as well, is called by its name. */
+export function nameFullDisk(directory: string, error: unknown): unknown {
+  if (storageFault(error)?.kind !== 'full') return error;
+  return new TrainerError(
+    'disk_full',
+    `The disk is full: ${directory} took only a part of the checkpoint`,
+    `Free space on the disk of ${directory}; ${AFTERWARDS}.`,
+    { cause: error },
+  );
 }
