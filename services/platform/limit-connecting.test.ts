@@ -11,7 +11,9 @@ afterEach(() => {
 });
 const outcome = (request: http.ClientRequest) =>
   new Promise<string>((resolve) => {
-    request.on('error', (error) => resolve(error.message)).on('response', (response) => resolve(`${response.statusCode}`));
+    request
+      .on('error', (error) => resolve(error.message))
+      .on('response', (response) => resolve(`${response.statusCode}`));
     request.end();
   });
 const tooLong = () => new Error('no connection');

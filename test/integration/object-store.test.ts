@@ -62,7 +62,7 @@ describe.each([
       ['an access key', { accessKey: 'nobody-knows-me' }, /does not accept the keys .*TANDEM_S3_ACCESS_KEY/],
       ['an address', { endpoint: 'http://127.0.0.1:1' }, /127\.0\.0\.1:1 refuses connections; .*TANDEM_S3_ENDPOINT/],
     ])('says what to do about %s that is wrong, and quotes no key', async (_, wrong, remedy) => {
-      const options = { ...within(server), ...wrong, retry: { tries: 2, baseMs: 1, maxMs: 1 } };
+      const options = { ...within(server), ...wrong, retry: { tries: 2, withinMs: 60_000, baseMs: 1, maxMs: 1 } };
       const error = await checkS3Store({ ...options, createBucket: false }).then(
         () => expect.fail('the check went well'),
         (failure: Error) => failure,
@@ -174,7 +174,7 @@ describe.each([
     );
 
     it('needs no second try for what follows a refused write', async () => {
-      const store = openS3Store({ ...within(server), retry: { tries: 1, baseMs: 1, maxMs: 1 } });
+      const store = openS3Store({ ...within(server), retry: { tries: 1, withinMs: 60_000, baseMs: 1, maxMs: 1 } });
       for (let round = 0; round < 5; round++) {
         await store.putIfAbsent('m.json', Buffer.from('x'));
         await store.put(`after-${round}`, Buffer.from('y'));

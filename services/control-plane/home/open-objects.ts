@@ -10,7 +10,7 @@ import { StartError } from '../start-error.ts';
 import { type HomeFile, type StoreName, saveHomeFile } from './home-file.ts';
 
 const RETRY = { baseMs: 500, maxMs: 5000 };
-/** How long a store that cannot be reached at the start is waited for. */
+/** After this time no other try begins of a store that cannot be reached at the start; one takes ten seconds where nothing answers. */
 const REACHABLE_MS = 25_000;
 
 export interface OpenObjectsOptions {

@@ -7,7 +7,7 @@ import { type PresignRequest, presign } from './presign.ts';
 import { queryText } from './query.ts';
 import { isTransient, S3Failure } from './s3-failure.ts';
 import { explained, type S3Place } from './s3-fault.ts';
-import { s3Agent, s3Transport } from './transport.ts';
+import { IDLE_MS, s3Agent, s3Transport } from './transport.ts';
 
 /** Where the store is and who asks. URLs are origins: `http://minio:9000`. */
 export interface S3Options {
@@ -20,8 +20,19 @@ export interface S3Options {
   prefix?: string;
   /** How people's browsers reach the store, for links; null where they cannot. */
   publicUrl: string | null;
-  /** How often a request is tried that fails in a way that passes; for tests. */
-  retry?: { tries: number; baseMs: number; maxMs: number };
+  retry?: RetryLimits;
+  /** When a request without any movement is given up, in milliseconds; a minute. */
+  idleMs?: number;
+}
+
+/** How long a request is tried that fails in a way that passes. */
+export interface RetryLimits {
+  tries: number;
+  /** After this time, in milliseconds since the first try began, no other begins: tries may be slow. */
+  withinMs: number;
+  /** Wait after the first failure in milliseconds; doubled each time, at most `maxMs`. */
+  baseMs: number;
+  maxMs: number;
 }
 
 export interface S3Request {
@@ -36,7 +47,7 @@ export interface S3Request {
 /** Signed requests to one bucket. What fails in a way that passes is tried again; what fails for good is an S3Failure or an error of the network. */
 export interface S3Client {
   place: S3Place;
-  retry: NonNullable<S3Options['retry']>;
+  retry: RetryLimits;
   /**
    * The answer with its whole body. A body that breaks off is fetched again. `earlierFailures`: tries before this one, each of which may have been
    * carried out though its answer was lost.
@@ -50,12 +61,13 @@ export interface S3Client {
   explain(error: unknown): unknown;
 }
 
-const RETRY = { tries: 6, baseMs: 200, maxMs: 3000 };
+/** A dead connection is noticed after a minute, and there is time for another try then. Whoever waits for the answer holds others up. */
+const RETRY: RetryLimits = { tries: 6, withinMs: 90_000, baseMs: 200, maxMs: 3000 };
 /** Everything a success of S3 answers with. */
 const SUCCESS = [200, 204, 206];
 
 export function openS3Client(options: S3Options): S3Client {
-  const { bucket, accessKey, secretKey, region, retry = RETRY } = options;
+  const { bucket, accessKey, secretKey, region, retry = RETRY, idleMs = IDLE_MS } = options;
   const endpoint = originOf(options.endpoint, 'TANDEM_S3_ENDPOINT');
   const publicUrl = options.publicUrl === null ? null : originOf(options.publicUrl, 'TANDEM_S3_PUBLIC_URL');
   const protocol = endpoint.protocol === 'https:' ? 'https:' : 'http:';
@@ -66,7 +78,7 @@ export function openS3Client(options: S3Options): S3Client {
     accessKey,
     secretKey,
     region,
-    transport: s3Transport(protocol),
+    transport: s3Transport(protocol, idleMs),
     transportAgent: s3Agent(protocol),
     retryOptions: { disableRetry: true },
   });
@@ -104,18 +116,19 @@ export function openS3Client(options: S3Options): S3Client {
   };
 }
 
-/** Repeats what fails in a way that passes. A failure tells how many came before it. */
+/** Repeats what fails in a way that passes, within the limits. A failure tells how many came before it. */
 export async function retrying<T>(
-  { tries, baseMs, maxMs }: NonNullable<S3Options['retry']>,
+  { tries, withinMs, baseMs, maxMs }: RetryLimits,
   work: (earlierFailures: number) => Promise<T>,
 ): Promise<T> {
+  const until = performance.now() + withinMs;
   for (let failures = 0; ; ) {
     try {
       return await work(failures);
     } catch (error) {
       if (error instanceof S3Failure) error.earlierFailures = failures;
       failures += 1;
-      if (!isTransient(error) || failures >= tries) throw error;
+      if (!isTransient(error) || failures >= tries || performance.now() >= until) throw error;
       // A random part keeps many clients from coming back at the same moment.
       const waitMs = backoffMs({ failures, baseMs, maxMs });
       await delay(waitMs / 2 + Math.random() * (waitMs / 2));

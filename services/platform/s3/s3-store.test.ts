@@ -46,6 +46,13 @@ describe('a request that fails', () => {
     expect(asked).toHaveLength(3);
   });
 
+  it('is not sent again when its time is over, though there are tries left', async () => {
+    server = await startScriptedServer(() => 'reset');
+    const retry = { tries: 1000, withinMs: 30, baseMs: 20, maxMs: 20 };
+    await failed(openS3Store({ ...server.options, retry }).get('a'));
+    expect(server.asked.length).toBeLessThan(6);
+  });
+
   it('is sent again when its answer breaks off, and gives the whole answer', async () => {
     const { store } = await storeThatAnswers((_asked, earlier) =>
       earlier === 0 ? { status: 200, body: 'the whole', cut: 3 } : { status: 200, body: 'the whole' },

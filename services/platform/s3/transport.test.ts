@@ -32,7 +32,10 @@ it('a connection that stands still ends with an error that is tried again', asyn
 it('a connection that does not come about ends after ten seconds with an error that is tried again', async () => {
   vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
   const failed = new Promise<Error>((resolve) => {
-    const request = s3Transport('http:').request({ host: 'store.test', lookup: () => undefined }, () => undefined);
+    const request = s3Transport('http:', 60_000).request(
+      { host: 'store.test', lookup: () => undefined },
+      () => undefined,
+    );
     request.on('error', resolve).on('socket', () => setImmediate(() => vi.advanceTimersByTime(10_000)));
     request.end();
   });

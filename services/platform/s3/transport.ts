@@ -13,7 +13,7 @@ const JOIN_IDLE_MS = 15 * 60_000;
  * ten seconds or stands still for `idleMs` ends with ETIMEDOUT, one that refused a body is not used again, and every error answer becomes an S3Failure. The client alone would drop the body of a 5xx answer, the
  * code in it and the connection with it.
  */
-export function s3Transport(protocol: 'http:' | 'https:', idleMs: number = IDLE_MS): Pick<typeof http, 'request'> {
+export function s3Transport(protocol: 'http:' | 'https:', idleMs: number): Pick<typeof http, 'request'> {
   const base = protocol === 'https:' ? https : http;
   const request = (options: http.RequestOptions, onResponse: (response: http.IncomingMessage) => void) => {
     const sent = base.request(options, (response) => {

@@ -93,6 +93,14 @@ it.each([
   expect(t.store.requests).toHaveLength(tries);
 });
 
+it('what stays unreachable is an error when its time is over, though there are tries left', async () => {
+  const file = await t.file(PART);
+  t.store.interfere = () => slowly(20, { status: 502 });
+  const retry = { ...quick, tries: 1000, withinMs: 50 };
+  expect(await failure(send(file, { retry }))).toMatchObject({ kind: 'unreachable' });
+  expect(t.store.requests.length).toBeLessThanOrEqual(3);
+});
+
 it('a server that is not there is unreachable, and the query of the URL is not told', async () => {
   const file = await t.file(PART);
   const plan = t.store.plan('model.bin', file.said);
