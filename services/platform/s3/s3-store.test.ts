@@ -227,6 +227,33 @@ describe('put of a stream', () => {
     ]);
   });
 
+  it.each([
+    ['is stored when the answer to the join was lost', 17 * MIB, true],
+    ['is not stored when the upload is gone and the object has another size', 9, false],
+  ])('%s', async (_, found, good) => {
+    let joins = 0;
+    const { store, asked } = await storeThatAnswers(({ method, query }) => {
+      if (query.has('uploads')) return { status: 200, body: '<R><UploadId>u</UploadId></R>' };
+      if (method === 'PUT') return { status: 200, headers: { etag: '"e"' } };
+      if (method === 'HEAD') return { status: 200, headers: { 'content-length': String(found) } };
+      return joins++ === 0 ? 'reset' : refusal(404, 'NoSuchUpload');
+    });
+    const work = store.put('k', { stream: stream(17), size: 17 * MIB });
+    if (good) await work;
+    else expect((await failed(work)).message).toMatch(/NoSuchUpload/);
+    expect(asked.some(({ method }) => method === 'DELETE')).toBe(!good);
+  });
+
+  it('compares the checksum of what may have been joined, where the store keeps one', async () => {
+    const { store } = await storeThatAnswers(({ method, query }) => {
+      if (query.has('uploads')) return { status: 200, body: '<R><UploadId>u</UploadId></R>' };
+      if (method === 'PUT') return { status: 200, headers: { etag: '"e"' } };
+      const other = { 'content-length': String(17 * MIB), 'x-amz-checksum-sha256': `${'A'.repeat(43)}=-2` };
+      return method === 'HEAD' ? { status: 200, headers: other } : refusal(404, 'NoSuchUpload');
+    });
+    expect((await failed(store.put('k', { stream: stream(17), size: 17 * MIB }))).message).toMatch(/NoSuchUpload/);
+  });
+
   it('begins nothing for one that fails before its first byte is sent, and does not blame the store', async () => {
     const { store, asked } = await storeThatAnswers(() => ({ status: 200 }));
     const gone = Object.assign(new Error('the source is gone'), { code: 'ECONNRESET' });
