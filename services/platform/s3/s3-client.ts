@@ -53,7 +53,7 @@ export interface S3Client {
    * carried out though its answer was lost.
    */
   send(request: S3Request): Promise<{ headers: IncomingMessage['headers']; body: Buffer; earlierFailures: number }>;
-  /** One try, with the body as a stream. */
+  /** One try, with the body as a stream. These have connections of their own, of which `send` never waits for one. */
   open(request: S3Request): Promise<IncomingMessage>;
   presign(request: Omit<PresignRequest, 'origin'>, audience?: 'trainer' | 'public'): string;
   makeBucket(): Promise<void>;
@@ -71,21 +71,25 @@ export function openS3Client(options: S3Options): S3Client {
   const endpoint = originOf(options.endpoint, 'TANDEM_S3_ENDPOINT');
   const publicUrl = options.publicUrl === null ? null : originOf(options.publicUrl, 'TANDEM_S3_PUBLIC_URL');
   const protocol = endpoint.protocol === 'https:' ? 'https:' : 'http:';
-  const client = new Client({
-    endPoint: endpoint.hostname,
-    ...(endpoint.port === '' ? {} : { port: Number(endpoint.port) }),
-    useSSL: protocol === 'https:',
-    accessKey,
-    secretKey,
-    region,
-    transport: s3Transport(protocol, idleMs),
-    transportAgent: s3Agent(protocol),
-    retryOptions: { disableRetry: true },
-  });
+  const clientWithOwnConnections = () =>
+    new Client({
+      endPoint: endpoint.hostname,
+      ...(endpoint.port === '' ? {} : { port: Number(endpoint.port) }),
+      useSSL: protocol === 'https:',
+      accessKey,
+      secretKey,
+      region,
+      transport: s3Transport(protocol, idleMs),
+      transportAgent: s3Agent(protocol),
+      retryOptions: { disableRetry: true },
+    });
+  const client = clientWithOwnConnections();
+  // Whoever reads a stream may read slowly: what holds a run up must not wait for a connection of theirs.
+  const streams = clientWithOwnConnections();
   const place: S3Place = { endpoint: endpoint.origin, bucket, region };
 
-  const open: S3Client['open'] = ({ method, key, query = {}, headers = {}, body }) =>
-    client.makeRequestAsync(
+  const request = (by: Client, { method, key, query = {}, headers = {}, body }: S3Request) =>
+    by.makeRequestAsync(
       {
         method,
         bucketName: bucket,
@@ -100,16 +104,16 @@ export function openS3Client(options: S3Options): S3Client {
   return {
     place,
     retry,
-    open,
-    send: (request) =>
+    open: (asked) => request(streams, asked),
+    send: (asked) =>
       retrying(retry, async (earlierFailures) => {
-        const response = await open(request);
+        const response = await request(client, asked);
         return { headers: response.headers, body: await buffer(response), earlierFailures };
       }),
-    presign: (request, audience = 'trainer') => {
+    presign: (asked, audience = 'trainer') => {
       const origin = audience === 'public' ? publicUrl : endpoint;
       if (origin === null) throw new Error('this store has no public address');
-      return presign({ ...request, origin }, options);
+      return presign({ ...asked, origin }, options);
     },
     makeBucket: () => retrying(retry, () => client.makeBucket(bucket, region)),
     explain: (error) => explained(error, place),

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -179,6 +180,16 @@ describe('read', () => {
     const { store } = await storeThatAnswers(() => refusal(416, 'InvalidRange'));
     expect(await buffer(store.read('a', { start: 5, end: 9 }))).toHaveLength(0);
   });
+});
+
+it('as many streams as there are connections, of which nobody reads one, hold nothing else up', async () => {
+  const { store } = await storeThatAnswers(({ method }) =>
+    method === 'HEAD' ? { status: 200 } : { status: 200, body: 'x', headers: { 'content-length': '1000' } },
+  );
+  const streams = Array.from({ length: 64 }, () => store.read('a'));
+  await Promise.all(streams.map((stream) => once(stream, 'readable')));
+  expect(await store.head('b')).toEqual({ size: 0 });
+  for (const stream of streams) stream.on('error', () => undefined).destroy();
 });
 
 describe('list', () => {
