@@ -141,8 +141,8 @@ it('an error of the disk is passed on as it is', async () => {
 
 it('a read that fails is an error at once, though the store waits for the rest', async () => {
   // A directory can be opened, and every read of it fails.
-  const part = { start: 0, end: 1, url: t.store.link('model.bin'), headers: {} };
-  expect(await failure(uploadParts(t.directory, [part]))).toMatchObject({ code: 'EISDIR' });
+  const { said } = await t.file(1);
+  expect(await failure(uploadParts(t.directory, t.store.plan('model.bin', said)))).toMatchObject({ code: 'EISDIR' });
 });
 
 it('it ends with the signal, with its reason', async () => {
