@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { UploadFile as AnnouncedFile, UploadPart } from '../contracts/agent-operations.ts';
 
 /** Byte positions of a part of an object, both inclusive, as in an HTTP Range. */
 export interface ByteRange {
@@ -35,19 +36,8 @@ export interface ObjectStore {
 }
 
 /** A file as it is to be stored. `sha256` (hexadecimal) lets the store check what it receives; `parts` cuts it for a multipart upload. */
-export interface UploadFile {
-  size: number;
-  sha256?: string | undefined;
-  parts?: { size: number; sha256: readonly string[] } | undefined;
-}
-
-/** One request of an upload: PUT the bytes from `start` up to but not including `end`, with these headers. */
-export interface UploadPart {
-  start: number;
-  end: number;
-  url: string;
-  headers: Record<string, string>;
-}
+export type UploadFile = Omit<AnnouncedFile, 'path'>;
+export type { UploadPart };
 
 /** Uploads and downloads by presigned URLs. None of them is an object before it is complete. */
 export interface ObjectTransfers {

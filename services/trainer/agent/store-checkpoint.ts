@@ -19,13 +19,13 @@ export interface StoreCheckpoint {
   readonly onProgress?: (bytes: number) => void;
   /** Of each part. */
   readonly retry?: RetryLimits;
-  /** How long a store that takes nothing is waited for, in milliseconds; five minutes. */
+  /** After so many milliseconds without a byte a store is not asked again; five minutes. */
   readonly patienceMs?: number;
 }
 
 /**
  * Brings the files of a written checkpoint to where the control plane keeps them and commits it. Waits for a control plane that is away; an object
- * store that takes nothing for five minutes is an error.
+ * store that takes nothing for about five minutes is an error.
  *
  * @throws AgentError or TransferError when it is refused, the signal's reason, or an error of the disk.
  */
@@ -46,7 +46,10 @@ export async function storeCheckpoint(params: StoreCheckpoint): Promise<Manifest
 const MOST_EXPIRED = 3;
 /** How often, in one save, parts may be missing although all were sent: that comes when an upload is removed meanwhile. */
 const MOST_MISSING = 3;
-/** How long a store that takes nothing is waited for, in milliseconds: training waits for the save. */
+/**
+ * After so many milliseconds without a byte a store is not asked again, since training waits for the save. A round in which nothing answers takes one
+ * to two and a half minutes.
+ */
 const PATIENCE_MS = 5 * 60_000;
 
 /** The control plane answers each time what is still missing, under fresh URLs: that is how an upload goes on. */
