@@ -2,11 +2,12 @@ import { once } from 'node:events';
 import http from 'node:http';
 import https from 'node:https';
 import { type AddressInfo, createServer } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { limitConnecting } from './limit-connecting.ts';
 
 const toClose: { close: () => void }[] = [];
 afterEach(() => {
+  vi.useRealTimers();
   for (const each of toClose.splice(0)) each.close();
 });
 const outcome = (request: http.ClientRequest) =>
@@ -34,8 +35,12 @@ describe('limitConnecting', () => {
     expect(await outcome(request)).toBe('no connection');
   });
 
-  it('leaves the time of an answer alone, also on a connection that stood before', async () => {
-    const server = http.createServer((_request, response) => setTimeout(() => response.end(), 60));
+  it('leaves the time of an answer and the wait for a connection alone', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    const server = http.createServer((_request, response) => {
+      vi.advanceTimersByTime(1000);
+      response.end();
+    });
     server.listen(0, '127.0.0.1');
     toClose.push(server);
     await once(server, 'listening');
@@ -43,7 +48,7 @@ describe('limitConnecting', () => {
     const ask = () => {
       const request = http.request({ host: '127.0.0.1', port: (server.address() as AddressInfo).port, agent });
       request.on('response', (response) => response.resume());
-      limitConnecting(request, 30, tooLong);
+      limitConnecting(request, 20, tooLong);
       return outcome(request);
     };
     // The second waits for the connection of the first.
