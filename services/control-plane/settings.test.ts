@@ -86,8 +86,13 @@ describe('readSettings', () => {
 
     it.each([
       [{ TANDEM_S3_ACCESS_KEY: '' }, /TANDEM_S3_ENDPOINT: needs TANDEM_S3_ACCESS_KEY/],
-      [{ TANDEM_S3_ENDPOINT: 'minio:9000' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
+      [{ TANDEM_S3_ENDPOINT: 'minio:9000' }, /^TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
       [{ TANDEM_S3_ENDPOINT: 'http://minio:9000/tandem' }, /TANDEM_S3_ENDPOINT: must be a URL without a path, such as/],
+      [
+        { TANDEM_S3_ENDPOINT: 'http://user:not-to-be-seen@minio:9000' },
+        /^TANDEM_S3_ENDPOINT: must not hold a user or a password; give the keys by TANDEM_S3_ACCESS_KEY/,
+      ],
+      [{ TANDEM_S3_PUBLIC_URL: 'https://user@files' }, /^TANDEM_S3_PUBLIC_URL: must not hold a user/],
       [{ TANDEM_S3_BUCKET: 'My_Bucket' }, /TANDEM_S3_BUCKET: must be a bucket name/],
       [{ TANDEM_S3_PREFIX: '../x' }, /TANDEM_S3_PREFIX: must be a path that ends with a slash/],
       [{ TANDEM_S3_CREATE_BUCKET: 'maybe' }, /TANDEM_S3_CREATE_BUCKET: must be true or false/],

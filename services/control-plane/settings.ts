@@ -63,7 +63,14 @@ const list = (separator: string) =>
 const STORE_URL = 'must be a URL without a path, such as http://127.0.0.1:9000';
 const storeUrl = z
   .url({ protocol: /^https?$/, error: STORE_URL })
-  .refine((text) => URL.canParse(text) && new URL(text).pathname === '/' && new URL(text).search === '', STORE_URL);
+  .refine((text) => {
+    const { pathname, search, hash } = parseUrl(text) ?? {};
+    return pathname === '/' && search === '' && hash === '';
+  }, STORE_URL)
+  .refine((text) => {
+    const { username = '', password = '' } = parseUrl(text) ?? {};
+    return username + password === '';
+  }, 'must not hold a user or a password; give the keys by TANDEM_S3_ACCESS_KEY and TANDEM_S3_SECRET_KEY');
 const s3Environment = {
   TANDEM_S3_ENDPOINT: storeUrl.optional(),
   TANDEM_S3_BUCKET: z
@@ -146,6 +153,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
   };
+}
+
+function parseUrl(text: string): URL | null {
+  return URL.canParse(text) ? new URL(text) : null;
 }
 
 function readS3(env: z.output<typeof environmentSchema>, cwd: string): S3Settings | null {

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { UploadFile as AnnouncedFile, UploadPart } from '../contracts/agent-operations.ts';
 
 /** Byte positions of a part of an object, both inclusive, as in an HTTP Range. */
 export interface ByteRange {
@@ -11,7 +12,10 @@ export interface ByteRange {
  * Every implementation passes `describeObjectStore` in `object-store.contract.ts`.
  */
 export interface ObjectStore {
-  /** Stores an object, replacing what was there; readers see the old bytes or the new ones. `size` in bytes is needed for a stream. */
+  /**
+   * Stores an object, replacing what was there; readers see the old bytes or the new ones. `size` in bytes is needed for a stream. Of a long stream that
+   * the end of the process cuts off, a store with transfers may keep an unfinished upload of the key.
+   */
   put(key: string, body: Uint8Array | { stream: Readable; size: number }): Promise<void>;
   /** Stores an object only where there is none; of several at once exactly one is told `created`. */
   putIfAbsent(key: string, body: Uint8Array): Promise<'created' | 'exists'>;
@@ -32,19 +36,8 @@ export interface ObjectStore {
 }
 
 /** A file as it is to be stored. `sha256` (hexadecimal) lets the store check what it receives; `parts` cuts it for a multipart upload. */
-export interface UploadFile {
-  size: number;
-  sha256?: string | undefined;
-  parts?: { size: number; sha256: readonly string[] } | undefined;
-}
-
-/** One request of an upload: PUT the bytes from `start` up to but not including `end`, with these headers. */
-export interface UploadPart {
-  start: number;
-  end: number;
-  url: string;
-  headers: Record<string, string>;
-}
+export type UploadFile = Omit<AnnouncedFile, 'path'>;
+export type { UploadPart };
 
 /** Uploads and downloads by presigned URLs. None of them is an object before it is complete. */
 export interface ObjectTransfers {
@@ -59,7 +52,10 @@ export interface ObjectTransfers {
   ): Promise<{ uploadId: string | null; parts: UploadPart[] }>;
   /** Joins the parts of an upload into the object; repeating it after it went well does nothing. Throws UploadIncompleteError. */
   complete(key: string, file: UploadFile, uploadId: string): Promise<void>;
-  /** Unfinished multipart uploads below `prefix`, with the time they were begun (milliseconds since the epoch). */
+  /**
+   * Unfinished multipart uploads below `prefix`, with the time they were begun (milliseconds since the epoch). Some stores find an upload only by its
+   * whole key: keep the keys of what is begun.
+   */
   unfinished(prefix: string): AsyncIterable<{ key: string; uploadId: string; since: number }>;
   /** Removes an unfinished upload and its parts; one that is not there is not an error. */
   abort(key: string, uploadId: string): Promise<void>;

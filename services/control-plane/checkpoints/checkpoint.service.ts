@@ -17,7 +17,7 @@ import { type CheckpointId, checkpointLabel, checkpointPrefix, isSameCheckpoint 
 import { sizeOf, viewCheckpoint, viewCheckpoints } from './checkpoint-view.ts';
 import { commitCheckpoint, readManifest } from './commit-checkpoint.ts';
 import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
-import { type FetchOptions, fetchFile } from './fetch-file.ts';
+import { type FetchOptions, fetchFile, LINK_SECONDS } from './fetch-file.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
 import { createPinIndex } from './pin-index.ts';
 import { planUploads, refuseOddKeys } from './request-upload.ts';
@@ -87,8 +87,6 @@ export interface PruneReport extends RetentionPlan {
   sweep: SweepVerdict[];
 }
 
-/** How long links to the files of a checkpoint hold. */
-export const LINK_SECONDS = 12 * 3600;
 /** Older checkpoints that are offered for the case that the chosen one is damaged. */
 const OLDER_CANDIDATES = 4;
 const CANDIDATES_AT_ONCE = 2;

@@ -11,7 +11,8 @@ import type { Slots } from '../../platform/transfer/slots.ts';
 import { TransferError } from '../../platform/transfer/transfer-error.ts';
 import { ProblemError } from '../api/problem-error.ts';
 
-const LINK_SECONDS = 12 * 3600;
+/** How long links to the files of a checkpoint hold. */
+export const LINK_SECONDS = 12 * 3600;
 
 export interface FetchOptions {
   signal: AbortSignal;

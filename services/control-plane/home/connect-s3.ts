@@ -4,9 +4,12 @@ import { checkS3Store } from '../../platform/s3/check-s3-store.ts';
 import { openS3Store } from '../../platform/s3/s3-store.ts';
 import type { S3Settings } from '../settings.ts';
 
+/** The start waits for a store by asking anew (`openObjects`): each time one try of each request, and no long wait for an answer. */
+const AT_START = { retry: { tries: 1, withinMs: 0, baseMs: 0, maxMs: 0 }, idleMs: 10_000 };
+
 /** Tries what runs will need of an S3 store, and opens it. Throws StorageFaultError; a lack that runs can live with is a warning. */
 export async function connectS3(s3: S3Settings, log: Pick<Logger, 'warn'>): Promise<ObjectStore> {
-  const { server, conditionalWrites, checksums } = await checkS3Store(s3);
+  const { server, conditionalWrites, checksums } = await checkS3Store({ ...s3, ...AT_START });
   const place = { endpoint: s3.endpoint, bucket: s3.bucket, server };
   if (!conditionalWrites) {
     log.warn(

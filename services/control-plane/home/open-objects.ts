@@ -1,16 +1,17 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { openFileStore } from '../../platform/file-store.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { backoffMs, pause } from '../../platform/retry.ts';
+import { backoffMs } from '../../platform/retry.ts';
 import { storageFault } from '../../platform/storage-error.ts';
 import type { S3Settings } from '../settings.ts';
 import { StartError } from '../start-error.ts';
 import { type HomeFile, type StoreName, saveHomeFile } from './home-file.ts';
 
 const RETRY = { baseMs: 500, maxMs: 5000 };
-/** How long a store that cannot be reached at the start is waited for. */
+/** After this time no other try begins of a store that cannot be reached at the start; one takes ten seconds where nothing answers. */
 const REACHABLE_MS = 25_000;
 
 export interface OpenObjectsOptions {
@@ -22,7 +23,7 @@ export interface OpenObjectsOptions {
   connect: (s3: S3Settings) => Promise<ObjectStore>;
   /** Counts on when the clock of the machine is set. */
   steady: () => number;
-  wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+  wait?: (ms: number) => Promise<void>;
   log: Pick<Logger, 'warn'>;
 }
 
@@ -67,9 +68,16 @@ function otherStore(home: string, kept: StoreName, wanted: StoreName): StartErro
   );
 }
 
-async function reach(s3: S3Settings, { connect, steady, wait = pause, log }: OpenObjectsOptions): Promise<ObjectStore> {
+/** Nothing else keeps the process alive yet: an unreferenced timer would end it in the midst of the wait, with exit status 0 or 13 and no word. */
+async function stayAwake(ms: number): Promise<void> {
+  await sleep(ms);
+}
+
+async function reach(
+  s3: S3Settings,
+  { connect, steady, wait = stayAwake, log }: OpenObjectsOptions,
+): Promise<ObjectStore> {
   const until = steady() + REACHABLE_MS;
-  const signal = new AbortController().signal;
   for (let failures = 0; ; ) {
     try {
       return await connect(s3);
@@ -78,7 +86,7 @@ async function reach(s3: S3Settings, { connect, steady, wait = pause, log }: Ope
       failures += 1;
       if (fault?.kind === 'unreachable' && steady() < until) {
         if (failures === 1) log.warn('The object store is not there yet; it is tried again.', { error });
-        await wait(backoffMs({ failures, ...RETRY }), signal);
+        await wait(backoffMs({ failures, ...RETRY }));
         continue;
       }
       if (fault === null) throw error;

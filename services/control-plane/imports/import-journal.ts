@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { runIdSchema } from '../../contracts/run.ts';
 import { writeFileAtomic } from '../../platform/atomic-file.ts';
 
-const entrySchema = z.looseObject({ run: runIdSchema, tree: z.string() });
-/** An import that has begun: the run that it will make, and the tree that it has claimed. */
+const entrySchema = z.looseObject({ run: runIdSchema, tree: z.string(), sending: z.string().optional() });
+/** An import that has begun: the run that it will make, the tree that it has claimed, and the key of the object that is being written. */
 export type ImportEntry = z.infer<typeof entrySchema>;
 
 /**
@@ -15,7 +15,8 @@ export type ImportEntry = z.infer<typeof entrySchema>;
 export function createImportJournal(directory: string) {
   const fileOf = (run: string) => join(directory, `${run}.json`);
   return {
-    async begin(entry: ImportEntry): Promise<void> {
+    /** Replaces what was noted of the run. */
+    async note(entry: ImportEntry): Promise<void> {
       await mkdir(directory, { recursive: true });
       await writeFileAtomic(fileOf(entry.run), `${JSON.stringify(entry)}\n`);
     },

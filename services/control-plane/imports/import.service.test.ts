@@ -15,6 +15,8 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ImportReport } from '../../contracts/checkpoint-requests.ts';
 import type { Database } from '../../platform/database.ts';
+import type { ObjectStore } from '../../platform/object-store.ts';
+import { openMemoryStore } from '../../platform/testing/memory-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { createTestBench, reconcileUntil, type TestBench } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
@@ -466,6 +468,40 @@ describe('an import that is cut off', () => {
     write(`.tandem/imports/${id}.json`, { run: id, tree: join(bench.root, 'outputs', id) });
     await wiring.recover();
     expect(pieces()).toEqual([]);
+  });
+
+  it('leaves no unfinished upload behind, at once or after the next start, also in a store that lists them by their whole key only', async () => {
+    const memory = await openMemoryStore();
+    const { transfers } = memory.store;
+    let noted = '';
+    const store: ObjectStore = {
+      ...memory.store,
+      transfers: {
+        ...transfers,
+        async *unfinished(asked) {
+          for await (const found of transfers.unfinished(asked)) if (found.key === asked) yield found;
+        },
+      },
+      async put(key) {
+        memory.uploads.set('left', { key, since: 0, parts: new Map() });
+        const [file = ''] = readdirSync(join(bench.root, '.tandem/imports'));
+        noted = bench.read(`.tandem/imports/${file}`);
+        throw new Error('the line is cut');
+      },
+    };
+    wiring = await bench.open({ store });
+    checkpoint('a', 1);
+    await expect(importAs('a')).rejects.toThrow('the line is cut');
+    expect(memory.uploads.size).toBe(0);
+
+    const { run, sending } = JSON.parse(noted) as { run: string; sending: string };
+    memory.uploads.set('left', { key: sending, since: 0, parts: new Map() });
+    memory.uploads.set('of another run', { key: 'runs/other/x', since: 0, parts: new Map() });
+    write(`.tandem/imports/${run}.json`, noted);
+    await wiring.recover();
+    expect([...memory.uploads.keys()]).toEqual(['of another run']);
+    expect(pieces()).toEqual([]);
+    await memory.close();
   });
 
   it('after it has made the run keeps it', async () => {

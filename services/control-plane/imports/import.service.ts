@@ -12,7 +12,7 @@ import type { SubmissionPlan } from '../runs/submission-plan.ts';
 import { newRunRow, planSubmission, prepareModelFor } from '../runs/submit-run.ts';
 import { copyCheckpoint } from './copy-checkpoint.ts';
 import { LeftOutError } from './import-folder.ts';
-import { createImportJournal } from './import-journal.ts';
+import { createImportJournal, type ImportEntry } from './import-journal.ts';
 import { missingParts, type PlannedCheckpoint } from './plan-checkpoints.ts';
 import { type ImportPlan, planImport } from './plan-import.ts';
 
@@ -54,7 +54,21 @@ export function createImportService(options: ImportServiceOptions): ImportServic
     return { folder, submission };
   };
 
-  const takeAway = async ({ run, tree }: { run: string; tree: string }) => {
+  /** What of a file was sent and is no object yet: some stores list it with the run, others by its whole key only. */
+  const abortUploads = async ({ run, sending }: ImportEntry) => {
+    const { transfers } = store;
+    if (transfers === null) return;
+    const below = `runs/${run}/`;
+    for (const asked of [below, ...(sending === undefined ? [] : [sending])]) {
+      for await (const { key, uploadId } of transfers.unfinished(asked)) {
+        if (key.startsWith(below)) await transfers.abort(key, uploadId);
+      }
+    }
+  };
+
+  const takeAway = async (entry: ImportEntry) => {
+    const { run, tree } = entry;
+    await abortUploads(entry);
     await checkpoints.remove(run);
     await runFiles.remove(run);
     const directory = store.localDirectory(`runs/${run}/`);
@@ -65,7 +79,21 @@ export function createImportService(options: ImportServiceOptions): ImportServic
     await journal.end(run);
   };
 
-  const copyAll = async (folder: ImportPlan, run: string) => {
+  /** The store, with a note of each object before it is written; they are written one after the other. */
+  const notingStore = (entry: ImportEntry): ObjectStore => ({
+    ...store,
+    put: async (key, body) => {
+      if (store.transfers !== null) {
+        entry.sending = key;
+        await journal.note(entry);
+      }
+      await store.put(key, body);
+    },
+  });
+
+  const copyAll = async (folder: ImportPlan, entry: ImportEntry) => {
+    const { run } = entry;
+    const noting = notingStore(entry);
     const manifests: Manifest[] = [];
     const taken: PlannedCheckpoint[] = [];
     const damaged: { path: string; why: string }[] = [];
@@ -75,7 +103,9 @@ export function createImportService(options: ImportServiceOptions): ImportServic
       const record = hasState ? folder.history.lastUpTo(checkpoint.step) : 0;
       const createdAt = new Date(changedAt(folder, checkpoint, now())).toISOString();
       try {
-        manifests.push(await copyCheckpoint({ folder: folder.folder, checkpoint, store, run, record, createdAt }));
+        manifests.push(
+          await copyCheckpoint({ folder: folder.folder, checkpoint, store: noting, run, record, createdAt }),
+        );
         taken.push(checkpoint);
       } catch (error) {
         if (!(error instanceof LeftOutError)) throw error;
@@ -92,11 +122,11 @@ export function createImportService(options: ImportServiceOptions): ImportServic
   };
 
   const make = async (
-    { folder, submission }: { folder: ImportPlan; submission: SubmissionPlan },
+    { folder, submission, entry }: { folder: ImportPlan; submission: SubmissionPlan; entry: ImportEntry },
     remember: (report: ImportReport) => void,
   ): Promise<ImportReport> => {
     const { id } = submission;
-    const { manifests, taken, damaged } = await copyAll(folder, id);
+    const { manifests, taken, damaged } = await copyAll(folder, entry);
     const list = folder.history.records;
     for (let at = 0; at < list.length; at += RECORD_BATCH) {
       await records.ingest(id, ATTEMPT, list.slice(at, at + RECORD_BATCH));
@@ -157,17 +187,18 @@ export function createImportService(options: ImportServiceOptions): ImportServic
       serial('import', async () => {
         const planned = await plan(request);
         const { id, tree } = planned.submission;
-        await journal.begin({ run: id, tree });
+        const entry: ImportEntry = { run: id, tree };
+        await journal.note(entry);
         try {
           await trees.claim(tree, id);
-          const report = await make(planned, remember);
+          const report = await make({ ...planned, entry }, remember);
           await journal.end(id);
           await runFiles.settled(id);
           options.changed();
           return report;
         } catch (error) {
           if (runs.get(id) === undefined) {
-            await takeAway({ run: id, tree }).catch((cause: unknown) => {
+            await takeAway(entry).catch((cause: unknown) => {
               log.error('The pieces of an import that failed could not be removed; the next start does it.', {
                 run: id,
                 error: cause,

@@ -99,6 +99,16 @@ describe('checkS3Store', () => {
       ({ method, query }) => (method === 'GET' && query.has('uploadId') ? { status: 200, body: '<R/>' } : null),
       /does not list the parts/,
     ],
+    [
+      'a policy that does not list unfinished uploads below the prefix',
+      ({ method, query }) => (method === 'GET' && query.has('uploads') ? refusal(403, 'AccessDenied') : null),
+      /denies access; allow the keys to list/,
+    ],
+    [
+      'keys that may neither write nor delete, by what came first',
+      ({ method }) => (method === 'PUT' ? refusal(507, 'QuotaExceeded') : method === 'DELETE' ? 'reset' : null),
+      /has used up its quota/,
+    ],
     ['no answer', () => 'reset', /cannot be reached \(ECONNRESET\)/],
   ])('refuses a store with %s, with the place and the remedy', async (_, differs, remedy) => {
     const error = await check(differs).then(
@@ -107,7 +117,7 @@ describe('checkS3Store', () => {
     );
     expect(error.message).toContain(`The object store at ${server?.options.endpoint} `);
     expect(error.message).toMatch(remedy);
-    expect(storageFault(error)?.kind).toMatch(/refused|unreachable/);
+    expect(storageFault(error)?.kind).toMatch(/refused|unreachable|full/);
   });
 
   it('creates the bucket where it is told to, and goes on where somebody else was faster', async () => {

@@ -16,7 +16,7 @@ export interface S3Capabilities {
 
 /**
  * Tries everything a run will need, at start rather than at the first checkpoint: reaching the store, keys, clock, bucket, writing, conditional
- * writes, ranges, multipart uploads, deleting. Leaves nothing behind.
+ * writes, ranges, multipart uploads and their list, deleting. Leaves nothing behind.
  * @throws StorageFaultError with what is wrong, where, and the remedy. Its kind is `unreachable` where trying again later makes sense.
  */
 export async function checkS3Store(options: S3Options & { createBucket: boolean }): Promise<S3Capabilities> {
@@ -25,15 +25,14 @@ export async function checkS3Store(options: S3Options & { createBucket: boolean 
   try {
     const server = await findBucket(client, prefix, options.createBucket);
     const key = `${prefix}tandem-probe/${randomUUID()}`;
-    try {
+    const tryAll = async () => {
       const conditionalWrites = await writesConditionally(client, key);
       await readsRanges(client, key);
       const checksums = await checksSha256(client, key);
       await takesMultipart(client, key);
       return { server, conditionalWrites, checksums };
-    } finally {
-      await client.send({ method: 'DELETE', key });
-    }
+    };
+    return await cleaningUp(tryAll, () => client.send({ method: 'DELETE', key }));
   } catch (error) {
     throw client.explain(error);
   }
@@ -103,15 +102,26 @@ async function takesMultipart(client: S3Client, key: string): Promise<void> {
   const multipart = multipartOf(client);
   const name = `${key}-parts`;
   const uploadId = await multipart.begin(name);
-  try {
+  const tryParts = async () => {
     await multipart.send(name, uploadId, 1, CONTENT);
     const stored = await multipart.parts(name, uploadId);
     if (stored?.length !== 1 || stored[0]?.size !== CONTENT.length) {
       throw unusable(client, 'does not list the parts of a multipart upload; use a store that does');
     }
-  } finally {
-    await multipart.abort(name, uploadId);
-  }
+    // Deleting a checkpoint asks for it, and policies can forbid it while they allow the rest.
+    for await (const _ of multipart.uploads(name));
+  };
+  await cleaningUp(tryParts, () => multipart.abort(name, uploadId));
+}
+
+/** Cleans up after work; what is wrong with the work is told rather than what is wrong with the cleaning. */
+async function cleaningUp<T>(work: () => Promise<T>, cleanUp: () => Promise<unknown>): Promise<T> {
+  const result = await work().catch(async (error: unknown) => {
+    await cleanUp().catch(() => undefined);
+    throw error;
+  });
+  await cleanUp();
+  return result;
 }
 
 function unusable(client: S3Client, what: string): StorageFaultError {

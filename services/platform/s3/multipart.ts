@@ -21,8 +21,10 @@ export interface Multipart {
   send(key: string, uploadId: string, number: number, bytes: Buffer): Promise<StoredPart>;
   /** Joins these parts. A repeated join after a lost answer fails with `NoSuchUpload` on some stores and goes well on others. */
   join(key: string, uploadId: string, parts: readonly StoredPart[]): Promise<void>;
+  /** Whether the object holds these parts (sha256 hexadecimal): by checksum where the store keeps one, else by size. */
+  isJoined(key: string, file: { size: number; sha256: readonly string[] }): Promise<boolean>;
   abort(key: string, uploadId: string): Promise<void>;
-  /** What the store lists by this prefix. */
+  /** What the store lists by this prefix; MinIO lists only what has it as its whole key. */
   uploads(prefix: string): AsyncGenerator<{ key: string; uploadId: string; since: number }>;
 }
 
@@ -79,6 +81,18 @@ export function multipartOf(client: S3Client): Multipart {
       const answer = await text({ method: 'POST', key, query: { uploadId }, body: Buffer.from(body) });
       // The status is sent before the parts are joined: an error may follow a 200.
       if (textOf(answer, 'CompleteMultipartUploadResult') === null) throw failureFrom(200, answer);
+    },
+
+    async isJoined(key, { size, sha256 }) {
+      try {
+        const { headers } = await client.send({ method: 'HEAD', key, headers: { 'x-amz-checksum-mode': 'ENABLED' } });
+        const checksum = headers['x-amz-checksum-sha256'];
+        if (Number(headers['content-length']) !== size) return false;
+        return checksum === undefined || checksum === compositeChecksum(sha256);
+      } catch (error) {
+        if (hasCode(error, 'NotFound', 'NoSuchKey')) return false;
+        throw error;
+      }
     },
 
     async abort(key, uploadId) {

@@ -1,5 +1,6 @@
 import type { Readable } from 'node:stream';
 import type { Multipart, StoredPart } from './multipart.ts';
+import { hasCode } from './s3-failure.ts';
 
 /** Bytes that are held in memory at a time. A longer stream is sent in parts, one after the other. */
 const PART_SIZE = 16 * 2 ** 20;
@@ -7,7 +8,8 @@ const MAX_PARTS = 10_000;
 
 /**
  * Sends a stream that holds exactly `size` bytes; of one that holds more or fewer nothing is stored. The client's own multipart upload is not
- * used: it joins an unfinished upload of the same key to its own, and numbers parts from 2.
+ * used: it joins an unfinished upload of the same key to its own, and numbers parts from 2. When the process ends meanwhile, an unfinished upload of
+ * this key stays behind.
  */
 export async function putStream(
   key: string,
@@ -32,11 +34,26 @@ export async function putStream(
       if (sent <= size) parts.push(await multipart.send(key, uploadId, parts.length + 1, piece));
     }
     checkSize(sent, size);
-    await multipart.join(key, uploadId, parts);
+    await join(multipart, key, uploadId, { size, parts });
   } catch (error) {
-    // The first error tells what is wrong; parts that stay behind are swept with other unfinished uploads.
+    // The first error tells what is wrong. What stays behind is found by its key, which the caller has to know even after a crash.
     await multipart.abort(key, uploadId).catch(() => undefined);
     throw error;
+  }
+}
+
+/** An upload that is gone may have been joined by a try whose answer was lost. */
+async function join(
+  multipart: Multipart,
+  key: string,
+  uploadId: string,
+  { size, parts }: { size: number; parts: readonly StoredPart[] },
+): Promise<void> {
+  try {
+    await multipart.join(key, uploadId, parts);
+  } catch (error) {
+    const sha256 = parts.map((part) => Buffer.from(part.sha256 ?? '', 'base64').toString('hex'));
+    if (!hasCode(error, 'NoSuchUpload') || !(await multipart.isJoined(key, { size, sha256 }))) throw error;
   }
 }
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -44,6 +45,13 @@ describe('a request that fails', () => {
     );
     expect((await store.get('a')).toString()).toBe('kept');
     expect(asked).toHaveLength(3);
+  });
+
+  it('is not sent again when its time is over, though there are tries left', async () => {
+    server = await startScriptedServer(() => 'reset');
+    const retry = { tries: 1000, withinMs: 30, baseMs: 20, maxMs: 20 };
+    await failed(openS3Store({ ...server.options, retry }).get('a'));
+    expect(server.asked.length).toBeLessThan(6);
   });
 
   it('is sent again when its answer breaks off, and gives the whole answer', async () => {
@@ -174,6 +182,16 @@ describe('read', () => {
   });
 });
 
+it('as many streams as there are connections, of which nobody reads one, hold nothing else up', async () => {
+  const { store } = await storeThatAnswers(({ method }) =>
+    method === 'HEAD' ? { status: 200 } : { status: 200, body: 'x', headers: { 'content-length': '1000' } },
+  );
+  const streams = Array.from({ length: 64 }, () => store.read('a'));
+  await Promise.all(streams.map((stream) => once(stream, 'readable')));
+  expect(await store.head('b')).toEqual({ size: 0 });
+  for (const stream of streams) stream.on('error', () => undefined).destroy();
+});
+
 describe('list', () => {
   it('reads every page, and leaves out what others put into the bucket', async () => {
     const page = (keys: string[], next: string | null) => ({
@@ -218,6 +236,33 @@ describe('put of a stream', () => {
       ['POST', null],
       ['DELETE', null],
     ]);
+  });
+
+  it.each([
+    ['is stored when the answer to the join was lost', 17 * MIB, true],
+    ['is not stored when the upload is gone and the object has another size', 9, false],
+  ])('%s', async (_, found, good) => {
+    let joins = 0;
+    const { store, asked } = await storeThatAnswers(({ method, query }) => {
+      if (query.has('uploads')) return { status: 200, body: '<R><UploadId>u</UploadId></R>' };
+      if (method === 'PUT') return { status: 200, headers: { etag: '"e"' } };
+      if (method === 'HEAD') return { status: 200, headers: { 'content-length': String(found) } };
+      return joins++ === 0 ? 'reset' : refusal(404, 'NoSuchUpload');
+    });
+    const work = store.put('k', { stream: stream(17), size: 17 * MIB });
+    if (good) await work;
+    else expect((await failed(work)).message).toMatch(/NoSuchUpload/);
+    expect(asked.some(({ method }) => method === 'DELETE')).toBe(!good);
+  });
+
+  it('compares the checksum of what may have been joined, where the store keeps one', async () => {
+    const { store } = await storeThatAnswers(({ method, query }) => {
+      if (query.has('uploads')) return { status: 200, body: '<R><UploadId>u</UploadId></R>' };
+      if (method === 'PUT') return { status: 200, headers: { etag: '"e"' } };
+      const other = { 'content-length': String(17 * MIB), 'x-amz-checksum-sha256': `${'A'.repeat(43)}=-2` };
+      return method === 'HEAD' ? { status: 200, headers: other } : refusal(404, 'NoSuchUpload');
+    });
+    expect((await failed(store.put('k', { stream: stream(17), size: 17 * MIB }))).message).toMatch(/NoSuchUpload/);
   });
 
   it('begins nothing for one that fails before its first byte is sent, and does not blame the store', async () => {

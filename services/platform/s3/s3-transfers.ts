@@ -7,7 +7,7 @@ import {
   type UploadPart,
 } from '../object-store.ts';
 import { contentTypeOf } from './content-type.ts';
-import { compositeChecksum, type Multipart, type StoredPart } from './multipart.ts';
+import type { Multipart, StoredPart } from './multipart.ts';
 import type { S3Client } from './s3-client.ts';
 import { hasCode } from './s3-failure.ts';
 
@@ -43,18 +43,8 @@ export function s3Transfers(
     };
   };
 
-  /** Whether the object holds these parts: by checksum where the store keeps one, else by size. */
-  const isStored = async (key: string, file: UploadFile): Promise<boolean> => {
-    try {
-      const { headers } = await client.send({ method: 'HEAD', key, headers: { 'x-amz-checksum-mode': 'ENABLED' } });
-      const checksum = headers['x-amz-checksum-sha256'];
-      if (Number(headers['content-length']) !== file.size) return false;
-      return checksum === undefined || checksum === compositeChecksum(file.parts?.sha256 ?? []);
-    } catch (error) {
-      if (hasCode(error, 'NotFound', 'NoSuchKey')) return false;
-      throw error;
-    }
-  };
+  const isStored = (key: string, { size, parts }: UploadFile) =>
+    multipart.isJoined(key, { size, sha256: parts?.sha256 ?? [] });
 
   const transfers = {
     async plan(key: string, file: UploadFile, uploadId: string | null) {
@@ -92,14 +82,8 @@ export function s3Transfers(
 
     async *unfinished(below: string) {
       checkObjectPrefix(below);
-      const seen = new Set<string>();
-      // MinIO answers a prefix only where it is a whole key, and the empty one from memory: what was begun since it started.
-      for (const asked of new Set([prefix + below, ''])) {
-        for await (const { key, uploadId, since } of multipart.uploads(asked)) {
-          if (!key.startsWith(prefix + below) || seen.has(uploadId)) continue;
-          seen.add(uploadId);
-          yield { key: key.slice(prefix.length), uploadId, since };
-        }
+      for await (const { key, uploadId, since } of multipart.uploads(prefix + below)) {
+        if (key.startsWith(prefix + below)) yield { key: key.slice(prefix.length), uploadId, since };
       }
     },
 

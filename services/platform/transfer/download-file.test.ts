@@ -140,6 +140,14 @@ it('a line that breaks again and again is enough as long as bytes come through',
   expect(last).toBeGreaterThan(quick.tries);
 });
 
+it('the time for tries begins anew with each byte that comes through', async () => {
+  const { bytes, fetch } = await stored(PART, { parts: false });
+  const broken = Array.from({ length: 10 }, () => ({ breakAfter: 5 * KIB }));
+  t.store.interfere = () => slowly(10, broken.shift());
+  await fetch({ retry: { ...quick, withinMs: 50 } });
+  expect(readFileSync(target).equals(bytes)).toBe(true);
+});
+
 it('only the part with the wrong hash is fetched again', async () => {
   const { fetch } = await stored(4 * PART);
   let damaged = false;

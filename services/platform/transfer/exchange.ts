@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { CONNECT_MS, limitConnecting } from '../limit-connecting.ts';
 import { placeOf, TransferError } from './transfer-error.ts';
 
 const MAX_ERROR_BYTES = 16 * 1024;
@@ -10,7 +11,7 @@ const agents = {
   'https:': new https.Agent({ keepAlive: true }),
 };
 
-/** @param idleMs the request fails when nothing moves for so long, in milliseconds */
+/** @param idleMs the request fails when nothing moves for so long, in milliseconds; the connection has to stand within ten seconds */
 export function openRequest(
   url: string,
   options: { method: 'GET' | 'PUT'; headers: Record<string, string | number>; signal: AbortSignal; idleMs: number },
@@ -21,6 +22,7 @@ export function openRequest(
   const agent = agents[secure ? 'https:' : 'http:'];
   const request = (secure ? https : http).request(parsed, { ...rest, agent });
   request.setTimeout(idleMs, () => request.destroy(new Error(`nothing moved for ${idleMs / 1000} s`)));
+  limitConnecting(request, CONNECT_MS, () => new Error(`no connection within ${CONNECT_MS / 1000} s`));
   return request;
 }
 

@@ -1,7 +1,7 @@
 /**
  * How a transfer went wrong. `unreachable` may pass (no connection, a timeout, 5xx, 429); `expired`: the URL holds no longer, or the upload is gone,
- * so fresh URLs are needed; `damaged`: other bytes than announced; `wrong_size`: another size than announced; `missing`: nothing is there;
- * `full`: the store has no space; `refused` will not change by itself.
+ * so fresh URLs are needed; `damaged`: other bytes than announced; `wrong_size`: another size than announced; `missing`: the store says that no such
+ * object is there; `full`: the store has no space; `refused` will not change by itself.
  */
 export type TransferErrorKind = 'unreachable' | 'expired' | 'damaged' | 'wrong_size' | 'missing' | 'full' | 'refused';
 
@@ -27,13 +27,14 @@ const byCode: Readonly<Record<string, TransferErrorKind>> = {
   OperationAborted: 'unreachable',
   ExpiredToken: 'expired',
   NoSuchUpload: 'expired',
+  NoSuchKey: 'missing',
   XMinioStorageFull: 'full',
 };
 
 /** What an answer that is no success means. `code` is the `<Code>` of an S3 error, where it has one. */
 export function refusedTransfer(url: string, status: number, code: string | undefined): TransferError {
   const said = `${placeOf(url)} answered ${status}${code === undefined ? '' : ` ${code}`}`;
-  const kind = (code === undefined ? undefined : byCode[code]) ?? byStatus(status);
+  const kind = (code === undefined ? undefined : byCode[code]) ?? byStatus(status, code);
   return new TransferError(kind, said + (hints[kind] ?? ''));
 }
 
@@ -44,9 +45,10 @@ const hints: Partial<Record<TransferErrorKind, string>> = {
   full: '; the store is full, free space there',
 };
 
-function byStatus(status: number): TransferErrorKind {
+function byStatus(status: number, code: string | undefined): TransferErrorKind {
   if (status === 403) return 'expired';
-  if (status === 404) return 'missing';
+  // A proxy that has lost its server answers so: that says nothing about the object.
+  if (status === 404 && code === undefined) return 'unreachable';
   if (status === 507) return 'full';
   return status >= 500 || status === 429 || status === 408 ? 'unreachable' : 'refused';
 }

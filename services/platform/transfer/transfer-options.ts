@@ -16,6 +16,8 @@ export interface TransferOptions {
 export interface RetryLimits {
   /** Failures in a row, without a byte between them, until the error is passed on. */
   tries: number;
+  /** No other try begins this long after the first one began or the last byte got through, in milliseconds; no limit where absent. */
+  withinMs?: number;
   /** Wait after the first failure in milliseconds; doubled each time, at most `maxMs`. */
   baseMs: number;
   maxMs: number;
@@ -24,7 +26,7 @@ export interface RetryLimits {
 export const transferDefaults = {
   concurrency: 4,
   idleMs: 60_000,
-  retry: { tries: 6, baseMs: 200, maxMs: 5000 },
+  retry: { tries: 6, withinMs: 90_000, baseMs: 200, maxMs: 5000 },
   /** Tries of bytes that do not have the hash that they should have. */
   damagedTries: 3,
 } as const;

@@ -3,7 +3,7 @@ import { setTimeout as slowly } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { StoreFault } from '../testing/store-server.ts';
 import { KIB, PART, quick, startTransferTest, type TransferTest } from './transfer.fixture.ts';
-import { uploadParts } from './upload-parts.ts';
+import { uploadFiles } from './upload-parts.ts';
 
 const never = new AbortController().signal;
 let t: TransferTest;
@@ -13,8 +13,10 @@ beforeEach(async () => {
 afterEach(() => t.close());
 
 type Sent = Awaited<ReturnType<TransferTest['file']>>;
-const send = ({ path, said }: Sent, more = {}) =>
-  uploadParts(path, t.store.plan('model.bin', said), { signal: never, retry: quick, ...more });
+type Parts = Parameters<typeof uploadFiles>[0][number]['parts'];
+const uploadParts = (file: string, parts: Parts, more = {}) =>
+  uploadFiles([{ file, parts }], { signal: never, retry: quick, ...more });
+const send = ({ path, said }: Sent, more = {}) => uploadParts(path, t.store.plan('model.bin', said), more);
 const failure = (promise: Promise<unknown>) =>
   promise.then(
     () => expect.fail('it went well'),
@@ -93,11 +95,19 @@ it.each([
   expect(t.store.requests).toHaveLength(tries);
 });
 
+it('what stays unreachable is an error when its time is over, though there are tries left', async () => {
+  const file = await t.file(PART);
+  t.store.interfere = () => slowly(20, { status: 502 });
+  const retry = { ...quick, tries: 1000, withinMs: 50 };
+  expect(await failure(send(file, { retry }))).toMatchObject({ kind: 'unreachable' });
+  expect(t.store.requests.length).toBeLessThanOrEqual(3);
+});
+
 it('a server that is not there is unreachable, and the query of the URL is not told', async () => {
   const file = await t.file(PART);
   const plan = t.store.plan('model.bin', file.said);
   await t.store.close();
-  const error = await failure(uploadParts(file.path, plan, { signal: never, retry: quick }));
+  const error = await failure(uploadParts(file.path, plan));
   expect(error).toMatchObject({ kind: 'unreachable', message: expect.stringContaining('ECONNREFUSED') });
   expect(String(error)).not.toContain('secret');
 });
@@ -126,7 +136,13 @@ it('an error of the disk is passed on as it is', async () => {
   const file = await t.file(3 * PART);
   const plan = t.store.plan('model.bin', file.said);
   rmSync(file.path);
-  expect(await failure(uploadParts(file.path, plan, { signal: never }))).toMatchObject({ code: 'ENOENT' });
+  expect(await failure(uploadParts(file.path, plan))).toMatchObject({ code: 'ENOENT' });
+});
+
+it('a read that fails is an error at once, though the store waits for the rest', async () => {
+  // A directory can be opened, and every read of it fails.
+  const { said } = await t.file(1);
+  expect(await failure(uploadParts(t.directory, t.store.plan('model.bin', said)))).toMatchObject({ code: 'EISDIR' });
 });
 
 it('it ends with the signal, with its reason', async () => {

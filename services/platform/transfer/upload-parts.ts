@@ -11,11 +11,6 @@ import { type TransferOptions, transferDefaults } from './transfer-options.ts';
 /** How much of a file is read ahead of the socket, for each part in flight. */
 const READ_BYTES = 256 * 1024;
 
-/** As `uploadFiles`, for one file. */
-export function uploadParts(file: string, parts: readonly UploadPart[], options: TransferOptions): Promise<void> {
-  return uploadFiles([{ file, parts }], options);
-}
-
 /**
  * Sends parts of files to presigned URLs, several at a time, each streamed from its file: memory does not grow with sizes. What fails is sent again,
  * part by part. After an error, ask which parts are still missing and go on with those.
@@ -57,7 +52,10 @@ async function sendPart(
   const source = length === 0 ? null : createReadStream(file, { start, end: end - 1, highWaterMark: READ_BYTES });
   let diskError: Error | undefined;
   source?.once('error', (error) => {
-    if (!request.destroyed) diskError ??= error;
+    if (request.destroyed) return;
+    diskError = error;
+    // The server would wait for the rest, and this for its answer.
+    request.destroy(error);
   });
   const send = async () => {
     if (source !== null) await pipeline(source, request, { end: false });

@@ -38,7 +38,7 @@ afterEach(async () => {
   rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
 });
 
-async function save(signal = never) {
+async function save(signal = never, patienceMs?: number) {
   const written = path.join(directory, 'written');
   mkdirSync(path.join(written, 'model'), { recursive: true });
   const files = [];
@@ -54,7 +54,7 @@ async function save(signal = never) {
   };
   const client = createAgentClient({ url: plane.url, attempt: 'run-test0000.a1', token: plane.token });
   const retry = { tries: 2, baseMs: 1, maxMs: 5 };
-  return storeCheckpoint({ client, directory: written, commit, signal, retry });
+  return storeCheckpoint({ client, directory: written, commit, signal, retry, ...(patienceMs && { patienceMs }) });
 }
 
 test('files go to a directory and are committed', async () => {
@@ -104,6 +104,29 @@ describe('an object store', () => {
       store.requests.filter((each) => parts(each) && each.path.endsWith(end)),
     );
     expect(counts.map(({ length }) => length)).toEqual([1, 3, 1]);
+  });
+
+  test('with trouble of several kinds is given up for none that came seldom', async () => {
+    const away = { status: 503 };
+    const faults = [away, away, away, away, away, away, { status: 403, code: 'AccessDenied' }];
+    store.interfere = (request) => (request.path.includes('optimizer.pt') ? faults.shift() : undefined);
+    await save();
+    expect(Object.fromEntries(stored())).toEqual(contents);
+    expect(faults).toEqual([]);
+  });
+
+  test('that takes nothing is given up when its time is over', async () => {
+    store.interfere = () => ({ status: 503 });
+    await expect(save(never, 1000)).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  test('that loses everything it takes is an error', async () => {
+    const complete = store.complete;
+    store.complete = (key) => {
+      for (const part of [1, 2, 3]) store.forget(key, part);
+      return complete(key);
+    };
+    await expect(save()).rejects.toMatchObject({ name: 'AgentError', status: 422 });
   });
 
   test('that has lost a part by the time of the commit is sent it again', async () => {

@@ -19,11 +19,13 @@ export interface StoreCheckpoint {
   readonly onProgress?: (bytes: number) => void;
   /** Of each part. */
   readonly retry?: RetryLimits;
+  /** After so many milliseconds without a byte a store is not asked again; five minutes. */
+  readonly patienceMs?: number;
 }
 
 /**
  * Brings the files of a written checkpoint to where the control plane keeps them and commits it. Waits for a control plane that is away; an object
- * store that takes nothing for minutes is an error.
+ * store that takes nothing for about five minutes is an error.
  *
  * @throws AgentError or TransferError when it is refused, the signal's reason, or an error of the disk.
  */
@@ -40,12 +42,15 @@ export async function storeCheckpoint(params: StoreCheckpoint): Promise<Manifest
   return untilAnswered(() => client.commit(commit, signal), signal);
 }
 
+/** How often a save asks for fresh URLs since a byte got through last: URLs that never hold mean clocks that differ. */
+const MOST_EXPIRED = 3;
+/** How often, in one save, parts may be missing although all were sent: that comes when an upload is removed meanwhile. */
+const MOST_MISSING = 3;
 /**
- * Rounds without a byte getting through, until the save is given up: URLs that never hold mean clocks that differ; parts that are missing
- * although all were sent come once, when an upload was removed meanwhile; a store that is away for about five minutes is not waited for, since training
- * waits for the save.
+ * After so many milliseconds without a byte a store is not asked again, since training waits for the save. A round in which nothing answers takes one
+ * to two and a half minutes.
  */
-const ROUNDS = { expired: 3, missing: 2, unreachable: 20 } as const;
+const PATIENCE_MS = 5 * 60_000;
 
 /** The control plane answers each time what is still missing, under fresh URLs: that is how an upload goes on. */
 async function sendAndCommit(
@@ -53,25 +58,51 @@ async function sendAndCommit(
   reply: UploadReply,
   ask: () => Promise<UploadReply>,
 ): Promise<Manifest> {
-  const { client, commit, signal, onProgress, retry } = params;
-  let [sent, sentBefore, rounds] = [0, 0, 0];
-  const count = (bytes: number) => {
-    sent += bytes;
-    onProgress?.(bytes);
+  const { client, commit, signal, retry } = params;
+  const trouble = createTrouble(params.patienceMs ?? PATIENCE_MS);
+  const onProgress = (bytes: number) => {
+    trouble.advanced();
+    params.onProgress?.(bytes);
   };
   for (let missing = reply; ; missing = await ask()) {
+    let failures: number | null;
+    const began = performance.now();
     try {
-      await uploadFiles(toSend(params, missing), { signal, retry, onProgress: count });
+      await uploadFiles(toSend(params, missing), { signal, retry, onProgress });
       return await untilAnswered(() => client.commit(commit, signal), signal);
     } catch (error) {
       signal.throwIfAborted();
-      const why = reasonToAskAgain(error);
-      rounds = sent > sentBefore ? 1 : rounds + 1;
-      sentBefore = sent;
-      if (why === null || rounds >= ROUNDS[why]) throw error;
+      failures = trouble.count(error, began);
+      if (failures === null) throw error;
     }
-    await sleep(backoffMs(rounds), undefined, { signal }).catch(() => signal.throwIfAborted());
+    await sleep(backoffMs(failures), undefined, { signal }).catch(() => signal.throwIfAborted());
   }
+}
+
+/** What has gone wrong in a save, each kind for itself. */
+function createTrouble(patienceMs: number) {
+  let [expired, missing, away, awayMs, advancedAt] = [0, 0, 0, 0, 0];
+  return {
+    /** A byte has got through. */
+    advanced(): void {
+      [expired, away, awayMs, advancedAt] = [0, 0, 0, performance.now()];
+    },
+    /** How often there was this kind of trouble; null when asking again is of no use, or no longer. `began`: the round that failed. */
+    count(error: unknown, began: number): number | null {
+      if (error instanceof AgentError) {
+        return error.status === 422 && ++missing < MOST_MISSING ? missing : null;
+      }
+      if (!(error instanceof TransferError)) return null;
+      if (error.kind === 'expired') return ++expired < MOST_EXPIRED ? expired : null;
+      if (error.kind !== 'unreachable') return null;
+      // Only time that was spent on the store: a control plane that is away is waited for as long as it takes.
+      awayMs += performance.now() - Math.max(began, advancedAt);
+      away += 1;
+      if (awayMs >= patienceMs) return null;
+      awayMs += backoffMs(away);
+      return away;
+    },
+  };
 }
 
 function toSend({ directory, commit }: StoreCheckpoint, { parts }: UploadReply) {
@@ -80,13 +111,6 @@ function toSend({ directory, commit }: StoreCheckpoint, { parts }: UploadReply) 
     if (missing === undefined) throw new Error(`the control plane gave no place for ${name}`);
     return { file: path.join(directory, name), parts: missing };
   });
-}
-
-function reasonToAskAgain(error: unknown): keyof typeof ROUNDS | null {
-  if (error instanceof AgentError) return error.status === 422 ? 'missing' : null;
-  if (!(error instanceof TransferError)) return null;
-  if (error.kind === 'expired') return 'expired';
-  return error.kind === 'unreachable' ? 'unreachable' : null;
 }
 
 /** A rename where both are on one file system; else a copy that gets its name when it is complete. */

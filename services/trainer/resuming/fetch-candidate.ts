@@ -6,8 +6,8 @@ import { TransferError, type TransferErrorKind } from '../../platform/transfer/t
 import { CheckpointError, type CheckpointErrorCode } from '../checkpoint/checkpoint-error.ts';
 import { type FreeBytes, freeBytes, MIB, requireFreeSpace } from '../free-space.ts';
 
-/** A store that is away for about ten minutes is waited for. */
-const FETCH_RETRY = { tries: 65, baseMs: 200, maxMs: 10_000 };
+/** A store that is away is waited for until ten minutes have passed without a byte. */
+const FETCH_RETRY = { tries: Number.POSITIVE_INFINITY, withinMs: 600_000, baseMs: 200, maxMs: 10_000 };
 /** For folders and names. */
 const MARGIN_BYTES = MIB;
 

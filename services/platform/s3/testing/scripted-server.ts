@@ -54,7 +54,7 @@ export async function startScriptedServer(answer: (asked: Asked, earlier: number
       region: 'us-east-1',
       publicUrl: null,
       conditionalWrites: true,
-      retry: { tries: 4, baseMs: 1, maxMs: 2 },
+      retry: { tries: 4, withinMs: 60_000, baseMs: 1, maxMs: 2 },
     },
     asked,
     close: async () => {
