@@ -59,7 +59,7 @@ beforeAll(async () => {
   const identity = { run: live, attempt: 1, role: 'trainer', start: 1 } as const;
   token = ((await wiring.runtime.readFile(identity, TOKEN_FILE)) ?? '').trim();
   mkdirSync(join(bench.root, 'old-run'));
-  writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), 'weights');
+  writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), '\x02\0\0\0\0\0\0\0{}');
   writeFileSync(join(bench.root, 'old-run/adapter_config.json'), '{"r": 4, "lora_alpha": 8}');
   // The newest one is needed by the run; the older ones can be deleted.
   for (const step of [3, 4, 5]) {

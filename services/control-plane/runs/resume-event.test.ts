@@ -24,6 +24,8 @@ afterEach(async () => {
   await bench.remove();
 });
 
+/** A safetensors file without a tensor. */
+const EMPTY_WEIGHTS = `\x02${'\0'.repeat(7)}{}`;
 const overrides = { lr: 0.5, training: { max_steps: 99 } };
 
 test('what a resume changes is kept with its event, as it was asked for: in the API and in events.jsonl', async () => {
@@ -81,7 +83,7 @@ async function call<T>(path: string, body?: unknown): Promise<T> {
 async function paused(): Promise<string> {
   const folder = join(bench.root, 'out/checkpoint-40');
   mkdirSync(join(folder, 'model'), { recursive: true });
-  writeFileSync(join(folder, 'model/model.safetensors'), 'weights');
+  writeFileSync(join(folder, 'model/model.safetensors'), EMPTY_WEIGHTS);
   writeFileSync(join(folder, 'training_state.json'), '{"global_step": 40}');
   const spec = bench.spec({ model: { name: 'model', use_lora: false }, training: { max_steps: 60 } });
   const { run } = await call<{ run: string }>('/checkpoints/import', { path: 'out', spec });
