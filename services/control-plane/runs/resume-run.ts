@@ -1,8 +1,8 @@
 import type { z } from 'zod';
 import type { Manifest } from '../../contracts/checkpoint.ts';
-import type { resumeRequestSchema } from '../../contracts/operations.ts';
 import { mergeSpecs, renameAliases } from '../../contracts/resolve-run-spec.ts';
 import type { Run } from '../../contracts/run.ts';
+import type { resumeRequestSchema } from '../../contracts/run-operations.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { changeStatus } from './change-status.ts';

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { dryRunSchema } from '../../contracts/operations.ts';
 import type { Run } from '../../contracts/run.ts';
+import type { dryRunSchema } from '../../contracts/run-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
