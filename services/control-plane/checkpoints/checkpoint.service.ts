@@ -66,8 +66,11 @@ export interface CheckpointService extends UserChanges {
   prune(run: string, options: PruneOptions): Promise<PruneReport>;
   /** What `prune` would do now. */
   planPrune(run: string, options: PruneOptions): Promise<PruneReport>;
-  /** Deletes files without a manifest whose time has come, of all runs; those of a run that fails are left for the next time. */
-  sweep(): Promise<void>;
+  /**
+   * Deletes files without a manifest whose time has come, of all runs; those of a run that fails are left for the next time. Ends early when `signal` is
+   * aborted.
+   */
+  sweep(signal?: AbortSignal): Promise<void>;
   /** Brings the index in line with the manifests and pins in the store; to be called at start for every run that is not ended. */
   rebuild(run: string): Promise<void>;
   /** Deletes every checkpoint of a run. */
@@ -242,6 +245,8 @@ export function createCheckpointService({
       });
       if (due.length === 0) return;
       const survey = await surveyCheckpoints(store, run);
+      // A deletion cut short between manifest and index has left a checkpoint that is none; once its files are gone nothing would look for it again.
+      await reconcile(run, survey);
       for (const id of waiting) {
         if (survey.committed.some((each) => isSameCheckpoint(each, id))) uploads.settle(id);
       }
@@ -341,8 +346,9 @@ export function createCheckpointService({
         await deleteSwept(report.sweep);
         return report;
       }),
-    sweep: async () => {
+    sweep: async (signal) => {
       for (const run of uploads.runsBefore(now() - sweepGraceMs)) {
+        if (signal?.aborted) return;
         try {
           await sweepRun(run);
         } catch (error) {
