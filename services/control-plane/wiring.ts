@@ -216,7 +216,9 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     archive,
     recover: async () => {
-      await imports.sweep();
+      await imports.sweep().catch((error: unknown) => {
+        log.error('What imports left that were cut off could not be removed; the next start does it.', { error });
+      });
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);
       for (const id of live) await checkpoints.rebuild(id);

@@ -15,7 +15,9 @@ let downloads: number;
 beforeEach(async () => {
   bench = await createTestBench();
   downloads = 0;
-  server = createServer(() => void (downloads += 1));
+  server = createServer(() => {
+    downloads += 1;
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // The first trainer ends at once, every other one when it is told to.
   bench.script(
@@ -93,15 +95,19 @@ it('a store that never answers holds up the end for no longer than the grace', a
   const store = silentStore();
   const deaf: ObjectStore = {
     ...store,
-    // biome-ignore lint/correctness/useYield: nothing ever comes.
-    list: async function* () {
-      downloads += 1;
-      await new Promise(() => undefined);
-    },
+    list: () => ({
+      [Symbol.asyncIterator]: () => ({
+        next: () => {
+          asked += 1;
+          return new Promise<never>(() => undefined);
+        },
+      }),
+    }),
   };
+  let asked = 0;
   const wiring = await bench.open({ store: deaf });
   const { id } = (await wiring.service.submit(bench.spec(), () => undefined)).body;
-  await reconcileUntil(wiring, () => downloads > 0);
+  await reconcileUntil(wiring, () => asked > 0);
   expect(wiring.service.get(id).status).toBe('starting');
   vi.useFakeTimers({ toFake: ['setTimeout'] });
   try {
