@@ -147,7 +147,10 @@ describe('the agent API', () => {
       },
     } as unknown as AgentOptions);
     const request = { params: { id: `${run}.a1` }, body: commitOf(10) } as Parameters<typeof postCheckpoint>[0];
-    expect(await postCheckpoint(request, {} as Parameters<typeof postCheckpoint>[1])).toMatchObject({ status: 200, body: { step: 10 } });
+    expect(await postCheckpoint(request, {} as Parameters<typeof postCheckpoint>[1])).toMatchObject({
+      status: 200,
+      body: { step: 10 },
+    });
     expect(pruned).toEqual([run]);
   });
 });
