@@ -20,7 +20,7 @@ import { deleteCheckpoint, deleteFiles } from './delete-checkpoint.ts';
 import { type FetchOptions, fetchFile } from './fetch-file.ts';
 import { lineageOf, onLineage, type ResumedAttempt, resolveName } from './lineage.ts';
 import { createPinIndex } from './pin-index.ts';
-import { planUploads, refuseOddKeys } from './request-upload.ts';
+import { answerCommitted, planUploads, refuseOddKeys } from './request-upload.ts';
 import { planRetention, type RetentionPlan, type RetentionRules, shownCheckpoints } from './retention.ts';
 import { type Survey, surveyCheckpoints } from './survey.ts';
 import { type AttemptSpan, planSweep, type SweepVerdict } from './sweep.ts';
@@ -35,8 +35,8 @@ export interface AttemptRef {
 
 export interface CheckpointService extends UserChanges {
   /**
-   * Where the files of a checkpoint go, and what of them is still to be sent. Throws attempt-closed, conflict when that step is committed already, or
-   * invalid-request for files that cannot be stored.
+   * Where the files of a checkpoint go, and what of them is still to be sent. Throws attempt-closed, conflict when that step is committed already
+   * with other files, or invalid-request for files that cannot be stored.
    */
   requestUpload(by: AttemptRef, upload: { step: number; files: readonly UploadFile[] }): Promise<UploadReply>;
   /** Makes uploaded files a checkpoint. Throws attempt-closed, checkpoint-unusable, conflict. Repeating it answers the same. */
@@ -258,12 +258,8 @@ export function createCheckpointService({
       serial(run, async () => {
         requireOpen({ run, attempt });
         const id = { run, attempt, step };
-        if ((await readManifest(store, id)) !== null) {
-          throw new ProblemError(
-            'conflict',
-            `checkpoint-${step} of this attempt is committed already; save the next one at a later step.`,
-          );
-        }
+        const committed = await readManifest(store, id);
+        if (committed !== null) return answerCommitted(committed, files);
         const before = uploads.get(id);
         if (before?.since === 0) await deleteFiles({ store, uploads }, id);
         uploads.begin(id, now());
