@@ -183,7 +183,7 @@ describe('retention on request', () => {
     expect(dry_run).toBe(true);
     expect(said(keep)).toEqual([
       'a1/checkpoint-10: pinned',
-      'a1/checkpoint-20: a run starts or resumes from it',
+      'a1/checkpoint-20: a run starts or resumes from it, or a fork has it as its latest or best',
       'a1/checkpoint-30: the newest (latest); among the newest 1 (save_total_limit)',
     ]);
     expect(said(remove)).toEqual([
