@@ -128,6 +128,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   await wiring.adopt();
   wiring.reconciler.start();
   closers.push(() => wiring.reconciler.close());
+  closers.push(() => wiring.interrupt());
   const url = `http://${hostInUrl(settings.address)}:${port}`;
   log.info(`Tandem ${version} listens at ${url}, its agent API at ${agentUrl}`);
   return url;

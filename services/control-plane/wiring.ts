@@ -33,6 +33,7 @@ import { requireUnused } from './runs/checkpoint-users.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
+import { createPruner } from './runs/pruner.ts';
 import { createRunHandlers } from './runs/run.handlers.ts';
 import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
@@ -41,11 +42,14 @@ import { sinkTarget } from './runs/sink-target.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import type { Settings } from './settings.ts';
+import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
 
 const RESYNC_MS = 1000;
 /** How often it is looked whether files of unfinished checkpoints have to go. */
 const SWEEP_MS = 60_000;
+/** How long what cannot be interrupted may hold up the end of the process. */
+const CLOSE_GRACE_MS = 2000;
 
 export interface WiringOptions {
   settings: Settings;
@@ -82,6 +86,8 @@ export interface Wiring {
   recover(): Promise<void>;
   /** Takes over the programs that run, once trainers can reach the agent API. Readiness follows it; then the files of all other runs are checked. */
   adopt(): Promise<void>;
+  /** Breaks off fetches, sweeps and tries that go on beside everything else; to be called before anything is waited for. */
+  interrupt(): void;
   /** Ends followers' streams. */
   endStreams(): void;
   /** Ends what works beside the reconciler. */
@@ -120,6 +126,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
+  const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const shared = {
     db,
@@ -131,6 +138,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     sinks,
     trees,
     runFiles,
+    prune,
     runtime,
     programs,
     now,
@@ -145,7 +153,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       since += clock.follow();
       return observe({ ...shared, isHealthy: options.isHealthy, vigil, since, slots });
     },
-    execute: (step) => executeStep(executors, step),
+    execute: (step, signal) => executeStep(executors, step, signal),
     limits,
     resyncMs: RESYNC_MS,
     now: steady,
@@ -157,7 +165,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const changed = () => reconciler.trigger();
   const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
-  const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, changed };
+  const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
@@ -192,7 +200,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
 
   const sweepOften = async () => {
-    for (; !closing.signal.aborted; await pause(SWEEP_MS, closing.signal)) await checkpoints.sweep();
+    for (; !closing.signal.aborted; await pause(SWEEP_MS, closing.signal)) {
+      await checkpoints.sweep(closing.signal).catch((error: unknown) => {
+        if (!closing.signal.aborted) log.error('Files of unfinished checkpoints could not be looked for.', { error });
+      });
+    }
   };
 
   return {
@@ -204,7 +216,9 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     archive,
     recover: async () => {
-      await imports.sweep();
+      await imports.sweep().catch((error: unknown) => {
+        log.error('What imports left that were cut off could not be removed; the next start does it.', { error });
+      });
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);
       for (const id of live) await checkpoints.rebuild(id);
@@ -221,13 +235,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       });
       sweeping = sweepOften();
     },
+    interrupt: () => closing.abort(),
     endStreams: () => streams.close(),
     close: async () => {
       closing.abort();
       await checking;
-      await sweeping;
-      await sinks.close();
-      await runFiles.close();
+      await settleWithin([sweeping, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }

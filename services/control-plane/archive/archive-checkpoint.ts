@@ -5,6 +5,7 @@ import { type CheckpointFile, MANIFEST_FILE, type Manifest, manifestSchema } fro
 import { ObjectNotFoundError, type ObjectStore } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { checkpointPrefix, manifestKey } from '../checkpoints/checkpoint-keys.ts';
+import { parseManifest } from '../checkpoints/read-manifest.ts';
 import { tarLength } from './tar-length.ts';
 import type { ArchiveEntry } from './write-tar.ts';
 
@@ -60,14 +61,6 @@ async function readSameManifest(store: Store, manifest: Manifest): Promise<Buffe
     'checkpoint-unusable',
     `${key} is not the manifest that was committed; restore a copy of it, or use another checkpoint.`,
   );
-}
-
-function parseManifest(bytes: Buffer): Manifest | null {
-  try {
-    return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch {
-    return null;
-  }
 }
 
 /** One listing, however many files there are. */

@@ -5,9 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { recordsReplySchema } from '../../contracts/agent-operations.ts';
 import type { Database } from '../../platform/database.ts';
 import { createListener } from '../api/listener.ts';
+import { commitOf, manifestOf } from '../checkpoints/checkpoint.fixtures.ts';
 import { closeServer, listen } from '../listen.ts';
 import { createTestBench, reconcileUntil, type TestBench } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
+import { type AgentOptions, createAgentHandlers } from './attempt.agent.ts';
 
 let bench: TestBench;
 let wiring: Wiring & { db: Database };
@@ -151,6 +153,26 @@ describe('the agent API', () => {
       resumed_from: `${run}/a1/checkpoint-20`,
       resumed_step: 20,
     });
+  });
+
+  it('answers a commit when it is done, however long older checkpoints take to go', async () => {
+    const run = await started();
+    const pruned: string[] = [];
+    const { postCheckpoint } = createAgentHandlers({
+      runs: { get: wiring.service.get },
+      attempts: { get: () => ({ ended_at: null }) },
+      checkpoints: { commit: async () => manifestOf(run, 1, 10) },
+      prune: (id: string) => {
+        pruned.push(id);
+        return new Promise(() => undefined);
+      },
+    } as unknown as AgentOptions);
+    const request = { params: { id: `${run}.a1` }, body: commitOf(10) } as Parameters<typeof postCheckpoint>[0];
+    expect(await postCheckpoint(request, {} as Parameters<typeof postCheckpoint>[1])).toMatchObject({
+      status: 200,
+      body: { step: 10 },
+    });
+    expect(pruned).toEqual([run]);
   });
 });
 

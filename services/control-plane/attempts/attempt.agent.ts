@@ -4,14 +4,13 @@ import {
   attemptIdPattern,
   type Want,
 } from '../../contracts/agent-operations.ts';
-import type { Logger } from '../../platform/logger.ts';
 import { storageFault } from '../../platform/storage-error.ts';
 import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
-import { pruneQuietly } from '../runs/prune-quietly.ts';
+import type { Pruner } from '../runs/pruner.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { AttemptRow, AttemptStore } from './attempt.store.ts';
@@ -19,16 +18,16 @@ import { isTokenOf } from './attempt-token.ts';
 import { attemptCandidates } from './start-point.ts';
 
 export interface AgentOptions {
-  runs: Pick<RunStore, 'get' | 'startsFrom' | 'dependants'>;
+  runs: Pick<RunStore, 'get'>;
   attempts: Pick<AttemptStore, 'get'>;
   records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
-  checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'prune' | 'resolve'>;
+  checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'resolve'>;
+  prune: Pruner['prune'];
   runtime: Pick<Runtime, 'sharedDirectory'>;
   runBaselineEval: boolean;
   verbose: boolean;
   /** Asks the reconciler for a round. */
   changed: () => void;
-  log: Logger;
 }
 
 /** Whether the token is that of the attempt, open or closed. */
@@ -44,7 +43,7 @@ export function authenticateAttempt(
 
 /** What trainers are told, and what they hand in. */
 export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperations> {
-  const { records, checkpoints, changed } = options;
+  const { records, checkpoints, prune, changed } = options;
   return {
     getAttemptSpec: async ({ params }) => {
       const { run, attempt } = requireOpen(params.id, options);
@@ -70,7 +69,8 @@ export function createAgentHandlers(options: AgentOptions): Handlers<AgentOperat
     postCheckpoint: async ({ params, body }) => {
       const { run, attempt } = requireOpen(params.id, options);
       const manifest = await unlessRefused(() => checkpoints.commit({ run: run.id, attempt: attempt.number }, body));
-      await pruneQuietly(options, run.id);
+      // The trainer waits for the answer alone.
+      void prune(run.id);
       return { status: 200, body: manifest };
     },
   };

@@ -4,6 +4,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestSchema } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
+import { foreignCandidate } from './candidates.ts';
 import {
   type CheckpointFixture,
   commitOf,
@@ -13,7 +14,6 @@ import {
   openCheckpoints,
   RUN,
 } from './checkpoint.fixtures.ts';
-import { foreignCandidate } from './checkpoint.service.ts';
 
 let fixture: CheckpointFixture;
 beforeEach(() => {

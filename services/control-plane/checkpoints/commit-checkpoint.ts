@@ -6,13 +6,13 @@ import {
   MANIFEST_FILE,
   MANIFEST_SCHEMA,
   type Manifest,
-  manifestSchema,
 } from '../../contracts/checkpoint.ts';
 import { eachLimited } from '../../platform/each-limited.ts';
 import { InvalidObjectKeyError, type ObjectStore } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { type CheckpointId, checkpointPrefix, manifestKey, PIN_FILE } from './checkpoint-keys.ts';
 import { joinUploads } from './join-uploads.ts';
+import { readManifest } from './read-manifest.ts';
 import { syncFiles } from './sync-files.ts';
 import type { Uploads } from './uploads.ts';
 
@@ -67,22 +67,6 @@ export async function commitCheckpoint({
   const winner = await readManifest(store, id);
   if (winner === null) throw new ProblemError('unavailable', `${manifest.name} is being deleted; commit it again.`);
   return sameOrConflict(winner, commit);
-}
-
-/** The manifest in the store, or null. Throws checkpoint-unusable when it is there and cannot be read as one. */
-export async function readManifest(store: ObjectStore, id: CheckpointId): Promise<Manifest | null> {
-  const key = manifestKey(id);
-  if ((await store.head(key)) === null) return null;
-  const bytes = await store.get(key);
-  try {
-    return manifestSchema.parse(JSON.parse(bytes.toString('utf8')));
-  } catch (cause) {
-    throw new ProblemError(
-      'checkpoint-unusable',
-      `${key} is not a manifest that this version reads; delete it or restore a copy of it.`,
-      { cause },
-    );
-  }
 }
 
 function sameOrConflict(existing: Manifest, commit: CheckpointCommit): Manifest {

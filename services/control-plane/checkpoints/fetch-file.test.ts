@@ -1,13 +1,27 @@
 import { createHash } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { openFileStore } from '../../platform/file-store.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { openMemoryStore } from '../../platform/testing/memory-store.ts';
 import { createSlots } from '../../platform/transfer/slots.ts';
 import { fetchFile } from './fetch-file.ts';
+
+/** Memory as a directory: on Linux another file system than any other directory. */
+const MEMORY = '/dev/shm';
+const canCopy = existsSync(MEMORY) && statSync(MEMORY).dev !== statSync(tmpdir()).dev;
 
 let directory: string;
 beforeEach(() => {
@@ -26,6 +40,43 @@ describe('fetchFile', () => {
     await store.put('a/w.bin', bytes);
     await fetchFile(store, 'a/w.bin', file, to(), options);
     expect(statSync(to()).ino).toBe(statSync(join(directory, 'objects/a/w.bin')).ino);
+  });
+
+  it('says that a file which is to be linked and is absent makes the checkpoint unusable', async () => {
+    const fetched = fetchFile(openFileStore(join(directory, 'objects')), 'a/w.bin', file, to(), options);
+    await expect(fetched).rejects.toMatchObject({ type: 'checkpoint-unusable' });
+    await expect(fetched).rejects.toThrow('model/w.bin of that checkpoint is missing; choose another checkpoint');
+  });
+
+  describe.skipIf(!canCopy)('from another file system', () => {
+    let elsewhere: string;
+    beforeEach(() => {
+      elsewhere = mkdtempSync(join(MEMORY, 'tandem-fetch-'));
+    });
+    afterEach(() => rmSync(elsewhere, { recursive: true }));
+
+    it('makes a copy, which gets its name once it is on disk', async () => {
+      const store = openFileStore(elsewhere);
+      await store.put('a/w.bin', bytes);
+      const found: string[][] = [];
+      const handle = await open(join(elsewhere, 'a/w.bin'));
+      const prototype = Object.getPrototypeOf(handle) as typeof handle;
+      await handle.close();
+      const sync = vi.spyOn(prototype, 'sync').mockImplementation(async () => {
+        found.push(existsSync(join(directory, 'tree/model')) ? readdirSync(join(directory, 'tree/model')) : []);
+      });
+      await fetchFile(store, 'a/w.bin', file, to(), options).finally(() => sync.mockRestore());
+      expect(found.slice(-2)).toEqual([['w.bin.part'], ['w.bin']]);
+      expect(readFileSync(to()).equals(bytes)).toBe(true);
+    });
+
+    it('refuses a copy with other bytes, and leaves nothing', async () => {
+      const store = openFileStore(elsewhere);
+      await store.put('a/w.bin', Buffer.from('damaged '.repeat(1000)));
+      const fetched = fetchFile(store, 'a/w.bin', file, to(), options);
+      await expect(fetched).rejects.toMatchObject({ type: 'checkpoint-unusable' });
+      expect(readdirSync(join(directory, 'tree/model'))).toEqual([]);
+    });
   });
 
   it('downloads from a store that is none, and leaves nothing half under the name', async () => {

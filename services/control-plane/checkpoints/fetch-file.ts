@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, createWriteStream } from 'node:fs';
-import { link, rename, rm, stat } from 'node:fs/promises';
+import { link, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { CheckpointFile } from '../../contracts/checkpoint.ts';
-import { makeDirectory } from '../../platform/atomic-file.ts';
+import { makeDirectory, syncDirectory } from '../../platform/atomic-file.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { downloadFile } from '../../platform/transfer/download-file.ts';
 import type { Slots } from '../../platform/transfer/slots.ts';
@@ -40,27 +40,49 @@ export async function fetchFile(
   else await download(store, key, file, to, options);
 }
 
-/** A hard link, or a checked copy where there can be none. */
+/** A hard link, or a checked copy where there can be none; what has its name is on disk. Throws checkpoint-unusable for what is absent or damaged. */
 export async function linkOrCopy(from: string, to: string, file: CheckpointFile, signal: AbortSignal): Promise<void> {
   try {
-    await link(from, to);
-    return;
+    await link(from, to).catch(async (error: unknown) => {
+      if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(codeOf(error))) throw error;
+      await copyChecked(from, to, file, signal);
+    });
   } catch (error) {
-    const { code = '' } = error as NodeJS.ErrnoException;
-    if (!['EXDEV', 'EPERM', 'EMLINK', 'ENOTSUP'].includes(code)) throw error;
+    if (codeOf(error) !== 'ENOENT') throw error;
+    throw unusable(file, 'is missing');
   }
+}
+
+async function copyChecked(from: string, to: string, file: CheckpointFile, signal: AbortSignal): Promise<void> {
   const unfinished = `${to}.part`;
   const hash = createHash('sha256');
   const source = createReadStream(from).on('data', (chunk) => hash.update(chunk));
   await pipeline(source, createWriteStream(unfinished), { signal });
   if (hash.digest('hex') !== file.sha256) {
     await rm(unfinished, { force: true });
-    throw new ProblemError(
-      'checkpoint-unusable',
-      `${file.path} of that checkpoint is damaged (its sha256 differs); choose another checkpoint.`,
-    );
+    throw unusable(file, 'is damaged (its sha256 differs)');
   }
+  // Whoever finds the name later looks at the size alone.
+  await syncFile(unfinished);
   await rename(unfinished, to);
+  await syncDirectory(dirname(to));
+}
+
+async function syncFile(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+function unusable({ path }: CheckpointFile, why: string): ProblemError {
+  return new ProblemError('checkpoint-unusable', `${path} of that checkpoint ${why}; choose another checkpoint.`);
+}
+
+function codeOf(error: unknown): string {
+  return (error as NodeJS.ErrnoException).code ?? '';
 }
 
 async function download(

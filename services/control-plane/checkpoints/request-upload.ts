@@ -1,5 +1,5 @@
-import type { UploadFile, UploadPart } from '../../contracts/agent-operations.ts';
-import { MANIFEST_FILE, MAX_SINGLE_PUT } from '../../contracts/checkpoint.ts';
+import type { UploadFile, UploadPart, UploadReply } from '../../contracts/agent-operations.ts';
+import { MANIFEST_FILE, MAX_SINGLE_PUT, type Manifest } from '../../contracts/checkpoint.ts';
 import { eachLimited } from '../../platform/each-limited.ts';
 import { InvalidObjectKeyError, type ObjectStore, type ObjectTransfers } from '../../platform/object-store.ts';
 import { ProblemError } from '../api/problem-error.ts';
@@ -77,6 +77,26 @@ export async function abortUploads(
       if (found.key === key) await transfers.abort(key, found.uploadId);
     }
   }
+}
+
+/**
+ * The answer to whoever asks again for files that are committed already, because the answer to the commit was lost: nothing is to be sent, wherever the
+ * store is. A directory of a committed checkpoint is never handed out for writing. What was announced without a hash is compared when it is committed.
+ * @throws ProblemError conflict for other files
+ */
+export function answerCommitted({ name, files: stored }: Manifest, files: readonly UploadFile[]): UploadReply {
+  const known = new Map(stored.map((file) => [file.path, file]));
+  const same = files.every(({ path, size, sha256 }) => {
+    const file = known.get(path);
+    return file?.size === size && (sha256 === undefined || sha256 === file.sha256);
+  });
+  if (same && known.size === files.length) {
+    return { directory: null, parts: Object.fromEntries(files.map(({ path }) => [path, []])) };
+  }
+  throw new ProblemError(
+    'conflict',
+    `${name} of this attempt is committed already with other files; save the next one at a later step.`,
+  );
 }
 
 function refuseOddFiles(files: readonly UploadFile[]): void {

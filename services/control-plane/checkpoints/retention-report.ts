@@ -1,7 +1,7 @@
 import type { RetentionReport } from '../../contracts/checkpoint-requests.ts';
-import type { PruneReport } from './checkpoint.service.ts';
 import type { CheckpointId } from './checkpoint-keys.ts';
 import { sizeOf } from './checkpoint-view.ts';
+import type { PruneReport } from './keeping.ts';
 import type { RetentionVerdict } from './retention.ts';
 
 /** What retention does, or would do, as the API tells it (pure). */

@@ -141,7 +141,7 @@ describe('planRetention', () => {
     expect(Object.fromEntries([...keep, ...remove].map(({ manifest, why }) => [manifest.step, why]))).toEqual({
       10: 'not among the newest 1 (save_total_limit), and no other rule keeps it',
       20: 'step is a multiple of 20 (checkpoint.keep_every)',
-      30: 'pinned; a run starts or resumes from it; among the newest 1 (save_total_limit)',
+      30: 'pinned; a run starts or resumes from it, or a fork has it as its latest or best; among the newest 1 (save_total_limit)',
       35: 'the newest (latest); the final one (final)',
       40: 'step is a multiple of 20 (checkpoint.keep_every)',
     });

@@ -188,7 +188,41 @@ describe('a commit', () => {
     await sendAll(await ask(10));
     const replies = await Promise.all([commit(10), commit(10), commit(10)]);
     for (const reply of replies) expect(reply).toEqual(replies[0]);
-    await expect(ask(10)).rejects.toMatchObject({ type: 'conflict' });
+  });
+
+  it('whose answer was lost is found done by whoever asks for the upload again, and other files for that step are a conflict', async () => {
+    await sendAll(await ask(10));
+    const manifest = await commit(10);
+    expect(counts(await ask(10))).toEqual({ 'training_state.json': 0, 'model/weights.bin': 0 });
+    expect(
+      counts(
+        await ask(
+          10,
+          files.map(({ path, size }) => ({ path, size })),
+        ),
+      )['model/weights.bin'],
+    ).toBe(0);
+    expect(await commit(10)).toEqual(manifest);
+    const [state, weights] = files as [UploadFile, UploadFile];
+    for (const others of [
+      [state],
+      [...files, describeFile('x', small)],
+      [state, { ...weights, size: weights.size + 1 }],
+      [state, { ...weights, sha256: 'f'.repeat(64) }],
+      [state, { ...weights, path: 'model/other.bin' }],
+    ]) {
+      await expect(ask(10, others)).rejects.toMatchObject({ type: 'conflict' });
+    }
+  });
+
+  it('to a directory is answered the same when it is asked for again, and its directory is not handed out', async () => {
+    const local = openCheckpoints();
+    await local.save(10);
+    expect(await local.checkpoints.requestUpload(by, { step: 10, files: commitOf(10).files })).toEqual({
+      directory: null,
+      parts: { 'model/adapter_model.safetensors': [], 'optimizer.pt': [] },
+    });
+    local.close();
   });
 });
 

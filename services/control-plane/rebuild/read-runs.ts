@@ -10,7 +10,7 @@ import {
   manifestKey,
   pinKey,
 } from '../checkpoints/checkpoint-keys.ts';
-import { readManifest } from '../checkpoints/commit-checkpoint.ts';
+import { readManifest } from '../checkpoints/read-manifest.ts';
 import { type RunFile, runFileKey, runFileSchema } from '../runs/run-file.ts';
 
 /** What the object store holds of runs. */

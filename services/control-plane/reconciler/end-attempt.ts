@@ -3,7 +3,6 @@ import type { Manifest } from '../../contracts/checkpoint.ts';
 import { activeStatuses } from '../../contracts/run.ts';
 import type { AttemptRow } from '../attempts/attempt.store.ts';
 import { changeStatus } from '../runs/change-status.ts';
-import { pruneQuietly } from '../runs/prune-quietly.ts';
 import { SPOOL_FILE } from '../runtimes/role-specs.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
@@ -72,7 +71,7 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
     });
   });
 
-  await pruneQuietly(options, id);
+  void options.prune(id);
 }
 
 /** Whether it has saved a checkpoint beyond the one it started from: then what went wrong before it is overcome. */

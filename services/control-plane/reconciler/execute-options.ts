@@ -5,6 +5,7 @@ import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { OutputTrees } from '../runs/output-tree.ts';
+import type { Pruner } from '../runs/pruner.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import type { RunFiles } from '../runs/run-files.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
@@ -22,6 +23,7 @@ export interface ExecuteOptions {
   trees: Pick<OutputTrees, 'claim'>;
   sinks: Pick<Sinks, 'open' | 'finish'>;
   runFiles: Pick<RunFiles, 'save'>;
+  prune: Pruner['prune'];
   runtime: Runtime;
   programs: Programs;
   /** Where trainers reach the agent API. */

@@ -2,7 +2,6 @@ import { remedyOf } from '../../contracts/reason.ts';
 import { restStatuses } from '../../contracts/run.ts';
 import { createToken, hashToken } from '../attempts/attempt-token.ts';
 import { changeStatus } from '../runs/change-status.ts';
-import { pruneQuietly } from '../runs/prune-quietly.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import { inferenceRole, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
 import { type RoleIdentity, roleName } from '../runtimes/runtime.ts';
@@ -28,7 +27,7 @@ export function createExecutors(options: ExecuteOptions): Executors {
     signal: (step) => sendSignal(options, step),
     giveUp: (step) => giveUp(options, step),
     endAttempt: (step) => endAttempt(options, step),
-    finishFiles: (step) => finishFiles(options, step),
+    finishFiles: (step, signal) => finishFiles(options, step, signal),
     cleanUp: (step) => cleanUp(options, step),
   };
 }
@@ -173,17 +172,24 @@ async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): P
   });
 }
 
-async function finishFiles(options: ExecuteOptions, { run: id }: StepArguments['finishFiles']): Promise<void> {
-  const { runs, sinks, runFiles } = options;
-  const run = runs.get(id);
-  if (run === undefined) return;
+async function finishFiles(
+  options: ExecuteOptions,
+  { run: id }: StepArguments['finishFiles'],
+  signal: AbortSignal,
+): Promise<void> {
+  const { runs, sinks, runFiles, prune } = options;
   // A crash right after the end may have left half an upload or half a deletion, and nobody would come by again.
-  await pruneQuietly(options, id);
+  await prune(id);
+  const run = runs.get(id);
+  // It may have been resumed or deleted meanwhile; then its tree is no longer ours.
+  if (run === undefined || run.files_due === 0 || !restStatuses.includes(run.status)) return;
   sinks.open(sinkTarget(run, runs));
-  if (!(await sinks.finish(id))) {
-    throw new Error(`Not every file of ${run.tree} could be written; the log says why of each.`);
-  }
+  const written = await sinks.finish(id, signal);
+  signal.throwIfAborted();
+  if (!written) throw new Error(`Not every file of ${run.tree} could be written; the log says why of each.`);
   await runFiles.save(id);
+  // A run that was resumed and has ended again since has files due anew.
+  signal.throwIfAborted();
   runs.update(id, { files_due: 0 }, restStatuses);
 }
 

@@ -46,3 +46,34 @@ it('says once that a step of a run fails again and again, goes on trying, and sa
   await rounds(3);
   expect(told).toHaveLength(2);
 });
+
+it('tries what fails in the background again with a growing pause, and says once that it does not get on', async () => {
+  const told: string[] = [];
+  let tries = 0;
+  let now = 0;
+  const reconciler = createReconciler({
+    observe: async () => ({ ...queued, queued: [], filesDue: [id] }),
+    execute: async () => {
+      tries += 1;
+      throw new Error('the store is away');
+    },
+    limits,
+    resyncMs: 1000,
+    now: () => now,
+    log: createLogger({ level: 'error', terminal: null }),
+    onStuck: (run, message) => told.push(`${run}: ${message}`),
+  });
+  const triesAfter = async (ms: number) => {
+    now += ms;
+    // The first begins it, and lets it come to its end.
+    await reconciler.round();
+    await new Promise((resolve) => setImmediate(resolve));
+    return tries;
+  };
+  expect(await triesAfter(0)).toBe(1);
+  expect(await triesAfter(999)).toBe(1);
+  expect(await triesAfter(1)).toBe(2);
+  expect(await triesAfter(1999)).toBe(2);
+  expect(await triesAfter(1)).toBe(3);
+  expect(told).toEqual([expect.stringContaining(`${id}: Step finishFiles fails again and again`)]);
+});

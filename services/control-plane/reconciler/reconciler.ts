@@ -1,9 +1,10 @@
 import { remedies } from '../../contracts/reason.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { backoffMs, pause } from '../../platform/retry.ts';
+import { createBackground, isBackground } from './background.ts';
 import type { Limits, Observation } from './observation.ts';
 import { plan, restMs } from './plan.ts';
-import { runOf, type Step } from './step.ts';
+import { laneOf, runOf, type Step } from './step.ts';
 
 const MAX_BACKOFF_MS = 60_000;
 /** Failures in a row after which the run itself says so. */
@@ -11,30 +12,32 @@ const STUCK_AFTER = 3;
 
 export interface ReconcilerOptions {
   observe: () => Promise<Observation>;
-  execute: (step: Step) => Promise<void>;
+  /** `signal` is aborted when the step is no longer wanted, or the process ends. */
+  execute: (step: Step, signal: AbortSignal) => Promise<void>;
   limits: Limits;
   /** The longest time between two rounds; what has no trigger of its own is noticed within it. */
   resyncMs: number;
   now: () => number;
   log: Logger;
-  /** A step of this run fails again and again; called once, until one succeeds. */
+  /** A step of this run fails again and again; called once for its lane, until one succeeds. */
   onStuck: (run: string, message: string) => void;
 }
 
 export interface Reconciler {
-  /** One round: observe, plan, take the steps. Says whether any step was taken, and how long to rest. */
+  /** One round: observe, plan, take the steps, or begin those that take long. Says whether any was taken or begun, and how long to rest. */
   round(): Promise<{ taken: boolean; restMs: number }>;
   /** Rounds until `close`. */
   start(): void;
   /** Asks for a round soon: something has changed. */
   trigger(): void;
-  /** Ends after the step under way. */
+  /** Ends after the step under way; those in the background are aborted. */
   close(): Promise<void>;
 }
 
 /**
  * Brings the machine and the database to what is wanted, one round at a time: observe, plan, execute. A step that fails is logged and tried again
- * with a growing pause, while the steps of other runs go on.
+ * with a growing pause, while the steps of other runs go on. What may take long goes on in the background (`background.ts`): its run's lane is then left
+ * out of the rounds until it is done, and nothing else waits for it.
  */
 export function createReconciler({
   observe,
@@ -47,21 +50,32 @@ export function createReconciler({
 }: ReconcilerOptions): Reconciler {
   const closing = new AbortController();
   const failures = new Map<string, { count: number; retryAt: number }>();
+  const background = createBackground();
   let wake = new AbortController();
   let loop: Promise<void> = Promise.resolve();
 
   const take = async (step: Step): Promise<boolean> => {
+    const failed = failures.get(laneOf(step));
+    if ((failed !== undefined && now() < failed.retryAt) || !background.hasRoom(step)) return false;
+    if (!isBackground(step)) return await attempt(step, closing.signal);
+    background.begin(step, async (signal) => {
+      if (await attempt(step, signal)) wake.abort();
+    });
+    return true;
+  };
+
+  const attempt = async (step: Step, signal: AbortSignal): Promise<boolean> => {
     const run = runOf(step);
-    const failed = failures.get(run);
-    if (failed !== undefined && now() < failed.retryAt) return false;
+    const lane = laneOf(step);
     try {
-      await execute(step);
-      failures.delete(run);
+      await execute(step, signal);
+      failures.delete(lane);
       return true;
     } catch (error) {
-      const count = (failed?.count ?? 0) + 1;
+      if (isBackground(step) && signal.aborted) return false;
+      const count = (failures.get(lane)?.count ?? 0) + 1;
       const waitMs = backoffMs({ failures: count, baseMs: resyncMs, maxMs: MAX_BACKOFF_MS });
-      failures.set(run, { count, retryAt: now() + waitMs });
+      failures.set(lane, { count, retryAt: now() + waitMs });
       log.error(`Step ${step.step} of ${run} failed; it is tried again in ${waitMs / 1000} s.`, { run, error });
       if (count === STUCK_AFTER) tellStuck(run, step, error);
       return false;
@@ -79,8 +93,10 @@ export function createReconciler({
 
   const round = async (): Promise<{ taken: boolean; restMs: number }> => {
     const observation = await observe();
+    const steps = plan(observation, limits);
+    background.abortAllBut(steps);
     let taken = false;
-    for (const step of plan(observation, limits)) {
+    for (const step of steps) {
       if (closing.signal.aborted) break;
       taken = (await take(step)) || taken;
     }
@@ -106,7 +122,7 @@ export function createReconciler({
     trigger: () => wake.abort(),
     close: async () => {
       closing.abort();
-      await loop;
+      await Promise.all([loop, background.close()]);
     },
   };
 }

@@ -34,17 +34,25 @@ export interface StepArguments {
 export type StepName = keyof StepArguments;
 export type Step = { [N in StepName]: { step: N } & StepArguments[N] }[StepName];
 
-/** The run a step is about; its failures delay that run alone. */
+/** The run a step is about. */
 export function runOf(step: Step): string {
   if ('identity' in step) return step.identity.run;
   if ('role' in step) return step.role.identity.run;
   return step.run;
 }
 
-export type Executors = { [N in StepName]: (step: StepArguments[N]) => Promise<void> };
+/**
+ * Steps of one lane are taken one at a time, and failures delay their own lane alone. The tree of a run at rest has one beside that of its programs, which
+ * are to be ended and removed however long its files take.
+ */
+export function laneOf(step: Step): string {
+  return step.step === 'finishFiles' ? `${step.run} tree` : runOf(step);
+}
 
-/** Takes one step with the executor of its name. */
-export async function executeStep(executors: Executors, step: Step): Promise<void> {
-  const execute = executors[step.step] as (step: Step) => Promise<void>;
-  await execute(step);
+export type Executors = { [N in StepName]: (step: StepArguments[N], signal: AbortSignal) => Promise<void> };
+
+/** Takes one step with the executor of its name. `signal` is aborted when it is no longer wanted; one that takes long then ends. */
+export async function executeStep(executors: Executors, step: Step, signal: AbortSignal): Promise<void> {
+  const execute = executors[step.step] as (step: Step, signal: AbortSignal) => Promise<void>;
+  await execute(step, signal);
 }

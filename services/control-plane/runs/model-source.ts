@@ -98,12 +98,14 @@ async function requireConfig(directory: string): Promise<void> {
 
 /**
  * Puts the files of another run's checkpoint into `directory` in Hugging Face layout, as `fetchFile` of the checkpoints does. Whole or not at all; repeating
- * it does nothing, and after a break it goes on. Throws PathRefusedError when the checkpoint is damaged.
+ * it does nothing, and after a break it goes on. Throws PathRefusedError when the checkpoint is damaged, ProblemError unavailable when the store cannot
+ * be reached or `closing` is aborted.
  */
 export async function prepareModel(
   manifest: Manifest,
   directory: string,
   checkpoints: Pick<CheckpointService, 'fetchFile'>,
+  closing: AbortSignal,
 ): Promise<void> {
   if ((await stat(directory).catch(() => null)) !== null) return;
   const { run, attempt, step } = manifest;
@@ -116,12 +118,14 @@ export async function prepareModel(
     if (path !== undefined && !wanted.has(path)) wanted.set(path, file);
   }
   const slots = createSlots(REQUESTS_AT_ONCE);
-  const { signal } = new AbortController();
   try {
-    await allInSlots([...wanted], createSlots(FILES_AT_ONCE), signal, ([path, file], stop) =>
+    await allInSlots([...wanted], createSlots(FILES_AT_ONCE), closing, ([path, file], stop) =>
       checkpoints.fetchFile(manifest, file, join(unfinished, path), { signal: stop, slots }),
     );
   } catch (error) {
+    if (closing.aborted) {
+      throw new ProblemError('unavailable', 'The control plane is ending; submit the run again once it is back.');
+    }
     if (error instanceof ProblemError && error.type === 'checkpoint-unusable') {
       throw new PathRefusedError(error.message, { cause: error });
     }

@@ -36,6 +36,8 @@ export interface RunServiceOptions {
   agentUrl: () => string;
   /** Asks the reconciler for a round. */
   changed: () => void;
+  /** Aborted when the process ends: downloads do not hold it up. */
+  closing: AbortSignal;
   now: () => number;
   log: Logger;
 }

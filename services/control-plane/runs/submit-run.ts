@@ -1,3 +1,4 @@
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
 import type { Run } from '../../contracts/run.ts';
@@ -65,12 +66,30 @@ export async function submitRun(
   if (occupant?.run != null && occupant.action === 'continue') {
     return await continueRun(occupant.run, plan, options, { view, remember });
   }
+  try {
+    return await insertRun(plan, options, { view, remember });
+  } catch (error) {
+    // Its id is used by nobody else, and the next try has another one.
+    if (options.runs.get(plan.id) === undefined)
+      await rm(join(options.work, plan.id), { recursive: true, force: true });
+    throw error;
+  }
+}
+
+async function insertRun(
+  plan: SubmissionPlan,
+  options: RunServiceOptions,
+  { view, remember }: { view: (id: string) => Run; remember: Remember },
+): Promise<Reply> {
+  const { occupant } = plan;
   const { db, runs, events, trees } = options;
+  const row = newRunRow(plan, await prepareModelFor(plan, options), options);
+  // What can fail is behind us: a tree that was moved while its run stays where it is would be lost to the database.
+  requireStill(row.start_from, options);
   const aside =
     occupant === null
       ? null
       : await trees.moveAside(plan.tree, occupant.run?.id ?? (occupant as { marker: string }).marker);
-  const row = newRunRow(plan, await prepareModelFor(plan, options), options);
   if (aside === null) await trees.claim(plan.tree, plan.id);
   const reply = db.transaction((): Reply => {
     requireStill(row.start_from, options);
@@ -100,12 +119,12 @@ export async function submitRun(
 /** Puts what another run trained in place, where that is the model. */
 export async function prepareModelFor(
   plan: SubmissionPlan,
-  { work, checkpoints }: Pick<RunServiceOptions, 'work' | 'checkpoints'>,
+  { work, checkpoints, closing }: Pick<RunServiceOptions, 'work' | 'checkpoints' | 'closing'>,
 ): Promise<ModelColumns> {
   const directory = join(work, plan.id, 'model');
   if (plan.model.kind === 'checkpoint') {
     const { manifest } = plan.model;
-    await refuseIn('model.name', () => prepareModel(manifest, directory, checkpoints));
+    await refuseIn('model.name', () => prepareModel(manifest, directory, checkpoints, closing));
   }
   return modelOf(plan, directory);
 }

@@ -6,6 +6,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { newest } from '../checkpoints/checkpoint.fixtures.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { checkpointPrefix } from '../checkpoints/checkpoint-keys.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
 import { placedManifest } from './place-checkpoint.ts';
 import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
@@ -114,7 +115,7 @@ describe('the tree of a run', () => {
     await sink().catchUp(false, signal);
     const inode = (directory: string) => statSync(join(directory, 'optimizer.pt')).ino;
     expect(inode(join(fixture.tree, 'checkpoints/checkpoint-10'))).toBe(
-      inode(fixture.checkpoints.checkpoints.directory(manifest) ?? ''),
+      inode(fixture.checkpoints.store.localDirectory(checkpointPrefix(manifest)) ?? ''),
     );
   });
 

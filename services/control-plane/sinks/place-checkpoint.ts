@@ -2,11 +2,12 @@ import { createWriteStream } from 'node:fs';
 import { lstat, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { MANIFEST_FILE, type Manifest, manifestSchema } from '../../contracts/checkpoint.ts';
+import { MANIFEST_FILE, type Manifest } from '../../contracts/checkpoint.ts';
 import { makeDirectory } from '../../platform/atomic-file.ts';
 import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { linkOrCopy } from '../checkpoints/fetch-file.ts';
+import { parseManifest } from '../checkpoints/read-manifest.ts';
 import { syncFiles } from '../checkpoints/sync-files.ts';
 
 /** Files that are handled at a time, and requests for all of them together. */
@@ -41,7 +42,7 @@ export async function buildCheckpoint(
 /** The manifest of a placed checkpoint; null for a directory that is absent or was not placed by this module. */
 export async function placedManifest(directory: string): Promise<Manifest | null> {
   try {
-    return manifestSchema.parse(JSON.parse(await readFile(join(directory, MANIFEST_FILE), 'utf8')));
+    return parseManifest(await readFile(join(directory, MANIFEST_FILE)));
   } catch {
     return null;
   }

@@ -16,10 +16,10 @@ export interface Sinks {
   /** Starts, or with a changed spec restarts, the sinks of a run; they first catch up with what they missed. */
   open(target: SinkTarget): void;
   /**
-   * Lets every sink of a run write all there is, with what belongs to the end of a run, and ends them. False when one could not: the run is to be
-   * opened and finished again. Never rejects.
+   * Lets every sink of a run write all there is, with what belongs to the end of a run, and ends them. False when one could not, or `signal` was
+   * aborted: the run is to be opened and finished again. Never rejects.
    */
-  finish(run: string): Promise<boolean>;
+  finish(run: string, signal?: AbortSignal): Promise<boolean>;
   /** Ends all sinks where they are; they go on from there when they are opened again. */
   close(): Promise<void>;
 }
@@ -80,7 +80,7 @@ export function createSinks({
     open(target) {
       const before = Promise.all([stop(target.run), finishing.get(target.run)]).then(() => tidy(target));
       const runners = sinksOf(target).map((sink) =>
-        createSinkRunner({ sink, run: target.run, after: before, closing: closing.signal, log, wait }),
+        createSinkRunner({ sink, run: target.run, after: before, log, wait }),
       );
       const wake = (source: 'records' | 'checkpoints') => () => {
         for (const runner of runners) if (runner.sink.wakesOn.includes(source)) runner.wake();
@@ -98,11 +98,12 @@ export function createSinks({
       for (const runner of runners) runner.wake();
     },
 
-    finish(run) {
+    finish(run, signal) {
       const runners = open.get(run)?.runners ?? [];
       const stopped = Promise.all([stop(run), finishing.get(run)]);
+      const until = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
       const done = stopped.then(async () => {
-        const written = await Promise.all(runners.map((runner) => runner.finish()));
+        const written = await Promise.all(runners.map((runner) => runner.finish(until)));
         if (finishing.get(run) === done) finishing.delete(run);
         return written.every((each) => each);
       });
@@ -122,7 +123,7 @@ interface SinkRunner {
   wake(): void;
   stop(): Promise<void>;
   /** After `stop`: one more time, for the end of the run. Says whether all is written. */
-  finish(): Promise<boolean>;
+  finish(signal: AbortSignal): Promise<boolean>;
 }
 
 /** Runs one sink, one call at a time; a wake-up during a call leads to another one, a failure to another try after a pause. */
@@ -130,14 +131,12 @@ function createSinkRunner({
   sink,
   run,
   after,
-  closing,
   log,
   wait,
 }: {
   sink: Sink;
   run: string;
   after: Promise<unknown>;
-  closing: AbortSignal;
   log: Logger;
   wait: (ms: number, signal: AbortSignal) => Promise<void>;
 }): SinkRunner {
@@ -146,8 +145,7 @@ function createSinkRunner({
   let running: Promise<void> | null = null;
   let failures = 0;
 
-  const attempt = async (final: boolean): Promise<boolean> => {
-    const signal = final ? closing : stopped.signal;
+  const attempt = async (final: boolean, signal: AbortSignal): Promise<boolean> => {
     try {
       await sink.catchUp(final, signal);
       failures = 0;
@@ -164,7 +162,7 @@ function createSinkRunner({
     await after;
     while (wanted && !stopped.signal.aborted) {
       wanted = false;
-      if (await attempt(false)) continue;
+      if (await attempt(false, stopped.signal)) continue;
       wanted = true;
       await wait(backoffMs({ failures, ...RETRY }), stopped.signal);
     }
@@ -188,6 +186,6 @@ function createSinkRunner({
       stopped.abort();
       await running;
     },
-    finish: () => attempt(true),
+    finish: (signal) => attempt(true, signal),
   };
 }
