@@ -2908,7 +2908,7 @@ export interface components {
              */
             directory: string | null;
             /**
-             * @description What is still to be sent of each file, by path: a file that is stored already has an empty list. Ask again to get fresh URLs for what is then missing. Null when the store is a directory.
+             * @description What is still to be sent of each file, by path: a file that is stored already has an empty list. Ask again to get fresh URLs for what is then missing. Null when the store is a directory, unless the step is committed already: then every list is empty.
              * @example null
              */
             parts: {

@@ -145,7 +145,7 @@ export const uploadReplySchema = z
     parts: field(
       z.record(z.string(), z.array(uploadPartSchema)).nullable(),
       'What is still to be sent of each file, by path: a file that is stored already has an empty list. Ask again to get fresh URLs for what is then missing. ' +
-        'Null when the store is a directory.',
+        'Null when the store is a directory, unless the step is committed already: then every list is empty.',
       null,
     ),
   })
