@@ -45,7 +45,7 @@ export function retentionRules({ training, checkpoint }: RunSpec): RetentionRule
 /**
  * Which checkpoints of a run stay (pure). The limit counts the checkpoints saved for their step, a save on request among them: the newest on the
  * lineage stay, and those off it only while there is room. Outside the count stay the newest, the final one, the last `keepBest` of those that
- * were the best when they were saved, every multiple of `keepEvery`, what is pinned and what runs start from. Checkpoints of other runs are never
+ * were the best when they were saved, every multiple of `keepEvery`, what is pinned and what runs need. Checkpoints of other runs are never
  * touched.
  */
 export function planRetention(input: RetentionInput): RetentionPlan {
