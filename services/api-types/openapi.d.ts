@@ -331,6 +331,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gpus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The GPUs of the host, their links, their health and what runs on them
+         * @description Read every minute; the answer is what was read last. A GPU that vanishes while the control plane runs stays listed, as `unusable`. Until the first reading is done, and with `refresh`, the answer waits for a reading; requests share one, and it takes a minute at most.
+         */
+        get: operations["listGpus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -2631,6 +2651,350 @@ export interface components {
              * @example holds no weights
              */
             why: string;
+        };
+        /** @description The GPUs of the host, how they are linked, and how they are. */
+        GpuInventory: {
+            /**
+             * @description Where it comes from: `nvidia-smi`, the file that TANDEM_GPUS names, or nowhere because the host has none.
+             * @example nvidia
+             * @enum {string}
+             */
+            source: "nvidia" | "file" | "none";
+            /**
+             * @description Whether runs are placed on these GPUs. While it is false they are listed only, and every run uses the CPU.
+             * @example false
+             */
+            used_by_runs: boolean;
+            /**
+             * @description When it was last read in full; null when that has not succeeded yet.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            read_at: string | null;
+            /**
+             * @description Version of the driver.
+             * @example 570.124.06
+             */
+            driver_version: string | null;
+            /**
+             * @description Newest CUDA that the driver serves.
+             * @example 12.8
+             */
+            cuda_version: string | null;
+            /**
+             * @description By index.
+             * @example []
+             */
+            gpus: components["schemas"]["Gpu"][];
+            /**
+             * @description One for each two GPUs; empty where the topology is not known.
+             * @example []
+             */
+            links: components["schemas"]["GpuLink"][];
+            /**
+             * @description What could not be read, and the remedy. With some, the rest may be older than it seems.
+             * @example [
+             *       "nvidia-smi -q -x took longer than 30 s; see dmesg for what the driver waits for."
+             *     ]
+             */
+            problems: string[];
+        };
+        /** @description One GPU of the host. */
+        Gpu: {
+            /**
+             * @description UUID, by which containers get it.
+             * @example GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11
+             */
+            uuid: string;
+            /**
+             * @description Index, as `nvidia-smi` counts.
+             * @example 0
+             */
+            index: number;
+            /**
+             * @description Product.
+             * @example NVIDIA H100 80GB HBM3
+             */
+            name: string;
+            /**
+             * @description Where it is plugged in; null in a file of GPUs.
+             * @example 0000:1b:00
+             */
+            pci_bus_id: string | null;
+            /**
+             * @description Memory, in MiB; null where it cannot be read.
+             * @example 81559
+             */
+            memory_total_mib: number | null;
+            /**
+             * @description Memory in use, in MiB; null where it cannot be read.
+             * @example 512
+             */
+            memory_used_mib: number | null;
+            /**
+             * @description CUDA compute capability; null where the driver does not say.
+             * @example 9.0
+             */
+            compute_capability: string | null;
+            /**
+             * @description NUMA node it is next to; null where unknown.
+             * @example 0
+             */
+            numa_node: number | null;
+            /**
+             * @description Processors it is next to; null where unknown.
+             * @example 0-51,104-155
+             */
+            cpus: string | null;
+            /**
+             * @description Multi-instance mode; null where it has none.
+             * @example null
+             */
+            mig: components["schemas"]["GpuMig"] | null;
+            /**
+             * @description Memory errors; null where it does not count.
+             * @example {
+             *       "enabled": true,
+             *       "corrected": 0,
+             *       "uncorrected": 0,
+             *       "uncorrected_ever": 0,
+             *       "sram_threshold_exceeded": false
+             *     }
+             */
+            ecc: components["schemas"]["GpuEcc"] | null;
+            /**
+             * @description Memory rows replaced by spare ones; null where it cannot do that.
+             * @example {
+             *       "corrected": 0,
+             *       "uncorrected": 1,
+             *       "pending": true,
+             *       "failed": false
+             *     }
+             */
+            row_remapping: components["schemas"]["RowRemapping"] | null;
+            /**
+             * @description Whether memory pages are retired at the next reset; null where it does not retire pages.
+             * @example null
+             */
+            retired_pages_pending: boolean | null;
+            /**
+             * @description The driver's own advice, in its words; null where it gives none.
+             * @example None
+             */
+            recovery_action: string | null;
+            /**
+             * @description Errors in the kernel log since boot; empty also where the log cannot be read.
+             * @example []
+             */
+            xids: components["schemas"]["GpuXid"][];
+            /**
+             * @description Processes on it that Tandem has no lease for, which are so far all. Empty also where the process numbers of the host cannot be seen.
+             * @example []
+             */
+            foreign_processes: components["schemas"]["GpuProcess"][];
+            /**
+             * @description Whether it can be used.
+             * @example {
+             *       "verdict": "healthy",
+             *       "findings": []
+             *     }
+             */
+            health: components["schemas"]["GpuHealth"];
+        };
+        GpuMig: {
+            /**
+             * @description Whether it is split.
+             * @example true
+             */
+            enabled: boolean;
+            /**
+             * @description Whether it will be after its next reset.
+             * @example true
+             */
+            pending: boolean;
+            /**
+             * @description Its parts.
+             * @example []
+             */
+            devices: components["schemas"]["MigDevice"][];
+        };
+        /** @description A part of a GPU in MIG mode. */
+        MigDevice: {
+            /**
+             * @description Index within its GPU.
+             * @example 0
+             */
+            index: number;
+            /**
+             * @description UUID; null where the driver does not list it.
+             * @example MIG-7af93043-695c-54c5
+             */
+            uuid: string | null;
+            /**
+             * @description Its size; null where the driver does not say.
+             * @example 3g.40gb
+             */
+            profile: string | null;
+            /**
+             * @description Id of the GPU instance.
+             * @example 1
+             */
+            gpu_instance: number | null;
+            /**
+             * @description Id of the compute instance.
+             * @example 0
+             */
+            compute_instance: number | null;
+            /**
+             * @description Memory, in MiB.
+             * @example 40448
+             */
+            memory_total_mib: number | null;
+            /**
+             * @description Memory in use, in MiB.
+             * @example 298
+             */
+            memory_used_mib: number | null;
+        };
+        GpuEcc: {
+            /**
+             * @description Whether memory errors are corrected.
+             * @example true
+             */
+            enabled: boolean | null;
+            /**
+             * @description Errors corrected since the driver was loaded.
+             * @example 0
+             */
+            corrected: number | null;
+            /**
+             * @description Errors that were not, since the driver was loaded.
+             * @example 0
+             */
+            uncorrected: number | null;
+            /**
+             * @description Errors that were not, in its whole life.
+             * @example 0
+             */
+            uncorrected_ever: number | null;
+            /**
+             * @description Whether its on-chip memory has had too many.
+             * @example false
+             */
+            sram_threshold_exceeded: boolean | null;
+        };
+        RowRemapping: {
+            /**
+             * @description Rows replaced after corrected errors.
+             * @example 0
+             */
+            corrected: number | null;
+            /**
+             * @description Rows replaced after other errors.
+             * @example 1
+             */
+            uncorrected: number | null;
+            /**
+             * @description Whether one is replaced at the next reset.
+             * @example true
+             */
+            pending: boolean | null;
+            /**
+             * @description Whether one could not be replaced.
+             * @example false
+             */
+            failed: boolean | null;
+        };
+        /** @description An error that the driver wrote to the kernel log. */
+        GpuXid: {
+            /**
+             * @description Number in NVIDIA's catalog of Xid errors.
+             * @example 94
+             */
+            code: number;
+            /**
+             * @description How often the kernel log has it since boot.
+             * @example 2
+             */
+            times: number;
+            /**
+             * @description The newest message.
+             * @example pid=41394, name=python3, Contained: SM (0x1)
+             */
+            last: string;
+        };
+        GpuProcess: {
+            /**
+             * @description Process number on the host.
+             * @example 41394
+             */
+            pid: number;
+            /**
+             * @description Program, as the driver knows it; empty when it does not.
+             * @example /usr/bin/python3
+             */
+            name: string;
+            /**
+             * @description GPU memory it holds, in MiB; null where the driver does not say.
+             * @example 512
+             */
+            memory_mib: number | null;
+        };
+        /** @description One thing that is wrong with a GPU. */
+        GpuFinding: {
+            /**
+             * @description How bad it is.
+             * @example degraded
+             * @enum {string}
+             */
+            verdict: "degraded" | "unusable";
+            /**
+             * @description What is wrong.
+             * @example A memory row waits to be replaced by a spare one.
+             */
+            why: string;
+            /**
+             * @description What helps.
+             * @example Reset it at the next idle moment: nvidia-smi --gpu-reset -i 3.
+             */
+            remedy: string;
+        };
+        GpuHealth: {
+            /**
+             * @description `healthy`; `degraded`: works, and wants attention; `unusable`: nothing may be started on it.
+             * @example degraded
+             * @enum {string}
+             */
+            verdict: "healthy" | "degraded" | "unusable";
+            /**
+             * @description What is wrong, worst first; empty when healthy.
+             * @example []
+             */
+            findings: components["schemas"]["GpuFinding"][];
+        };
+        /** @description The way between two GPUs. */
+        GpuLink: {
+            /**
+             * @description UUIDs of the two GPUs, the smaller index first.
+             * @example [
+             *       "GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11",
+             *       "GPU-0b7a1f8c-6d5e-4a3b-8c2d-1e0f9a8b7c6d"
+             *     ]
+             */
+            between: [
+                string,
+                string
+            ];
+            /**
+             * @description What is between them, best first: `NV` (NVLink), `PIX`, `PXB`, `PHB`, `NODE`, `SYS`, as `nvidia-smi topo -m` says it.
+             * @example NV
+             * @enum {string}
+             */
+            kind: "NV" | "PIX" | "PXB" | "PHB" | "NODE" | "SYS";
+            /**
+             * @description How many NVLinks are bonded; 0 without NVLink.
+             * @example 18
+             */
+            nvlinks: number;
         };
         Health: {
             /**
@@ -5961,6 +6325,74 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGpus: {
+        parameters: {
+            query?: {
+                /** @description Read now, instead of answering what was read last. */
+                refresh?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The inventory. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuInventory"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

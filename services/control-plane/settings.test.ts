@@ -23,6 +23,15 @@ describe('readSettings', () => {
     });
   });
 
+  it('takes GPUs from nvidia-smi where there is one, from a file, or none', () => {
+    expect(read({}).gpus).toEqual({ source: 'auto' });
+    expect(read({ TANDEM_GPUS: 'none' }).gpus).toEqual({ source: 'none' });
+    expect(read({ TANDEM_GPUS: 'hosts/eight.yaml' }).gpus).toEqual({
+      source: 'file',
+      path: '/srv/work/hosts/eight.yaml',
+    });
+  });
+
   it('refuses an address that other machines reach, unless there is a key', () => {
     expect(() => read({ TANDEM_ADDR: '0.0.0.0' })).toThrow(/set TANDEM_API_KEY as well/);
     expect(read({ TANDEM_ADDR: '0.0.0.0', TANDEM_API_KEY: 'x'.repeat(16) }).address).toBe('0.0.0.0');
@@ -38,8 +47,8 @@ describe('readSettings', () => {
     ],
     [{ VERBOSE: 'maybe' }, 'VERBOSE: must be true or false, as in VERBOSE=true'],
     [
-      { TANDEM_GPUS: 'nvidia' },
-      'TANDEM_GPUS: is nvidia, but this build places runs on the CPU only; unset it or set it to none',
+      { TANDEM_GPUS: 'all' },
+      'TANDEM_GPUS: is all; set auto, nvidia, none, or the path of a .yaml file that describes GPUs',
     ],
     [
       { TANDEM_AGENT_ADDR: '0.0.0.0:7000' },

@@ -17,6 +17,7 @@ export interface Settings {
   agentPort: number;
   /** Runs at a time. */
   slots: number;
+  gpus: GpusSetting;
   /** Directories that paths in run specs may lie in. */
   dataRoots: readonly string[];
   runBaselineEval: boolean;
@@ -30,6 +31,9 @@ export interface Settings {
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
 }
+
+/** Where the GPUs of the host are known from; `auto` is nvidia-smi where there is one. */
+export type GpusSetting = { source: 'auto' | 'nvidia' | 'none' } | { source: 'file'; path: string };
 
 /** An S3 store. The secret comes from its variable or from the file that `..._FILE` names, and goes nowhere else. */
 export interface S3Settings {
@@ -103,10 +107,10 @@ const environmentSchema = z.object({
   TANDEM_SLOTS: wholeNumber(1, 1000).default(1),
   TANDEM_GPUS: z
     .string()
-    .default('none')
-    .refine((value) => value === 'none', {
+    .default('auto')
+    .refine((value) => isGpuSource(value) || /\.ya?ml$/.test(value), {
       error: (issue) =>
-        `is ${String(issue.input)}, but this build places runs on the CPU only; unset it or set it to none`,
+        `is ${String(issue.input)}; set auto, nvidia, none, or the path of a .yaml file that describes GPUs`,
     }),
   TANDEM_DATA_ROOTS: list(delimiter).default([]),
   RUN_BASELINE_EVAL: flag('RUN_BASELINE_EVAL=false').default(true),
@@ -144,6 +148,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     agentHost: agent.host,
     agentPort: agent.port,
     slots: env.TANDEM_SLOTS,
+    gpus: isGpuSource(env.TANDEM_GPUS)
+      ? { source: env.TANDEM_GPUS }
+      : { source: 'file', path: resolve(cwd, env.TANDEM_GPUS) },
     dataRoots: [...new Set([...roots.map((root) => resolve(cwd, root)), home, outputs])],
     runBaselineEval: env.RUN_BASELINE_EVAL,
     verbose: env.VERBOSE,
@@ -153,6 +160,10 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
   };
+}
+
+function isGpuSource(text: string): text is 'auto' | 'nvidia' | 'none' {
+  return text === 'auto' || text === 'nvidia' || text === 'none';
 }
 
 function parseUrl(text: string): URL | null {

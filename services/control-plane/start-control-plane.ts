@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { openDatabase } from '../platform/database.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createListener } from './api/listener.ts';
+import { chooseGpuSource } from './gpus/choose-source.ts';
 import { connectS3 } from './home/connect-s3.ts';
 import { openHomeFile, saveHomeFile } from './home/home-file.ts';
 import { lockHome } from './home/home-lock.ts';
@@ -72,6 +73,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     env: { ...environment, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
   });
   closers.push(() => log.close());
+  const gpuSource = await chooseGpuSource({ setting: settings.gpus, environment });
   const { store, homeFile } = await openObjects({
     home,
     homeFile: await openHomeFile(home),
@@ -95,6 +97,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     db,
     store,
     runtime: createProcessRuntime({ work: join(home, 'work'), kept: join(home, 'output'), environment, now }),
+    gpuSource,
     isHealthy,
     agentUrl: () => agentUrl,
     now,

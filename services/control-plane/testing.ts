@@ -8,6 +8,7 @@ import { openFileStore } from '../platform/file-store.ts';
 import { createLogger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
 import { removeTree } from '../platform/testing/remove-tree.ts';
+import { type GpuSource, noGpus } from './gpus/gpu-source.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
 import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
 import type { Runtime } from './runtimes/runtime.ts';
@@ -34,6 +35,8 @@ export interface OpenOptions {
   wrapRuntime?: (runtime: Runtime) => Runtime;
   /** Files below the home by default. */
   store?: ObjectStore;
+  /** None by default. */
+  gpuSource?: GpuSource;
 }
 
 /** Shell functions for scripts that play a trainer: `record <json after n and time>` appends to the spool. */
@@ -66,7 +69,15 @@ export async function createTestBench(): Promise<TestBench> {
     }),
     script: (role, text) => writeFileSync(path(`${role}.sh`), text),
     read: (name) => readFileSync(path(name), 'utf8'),
-    open: async ({ environment = {}, now = Date.now, steady, wrapDatabase, wrapRuntime, store } = {}) => {
+    open: async ({
+      environment = {},
+      now = Date.now,
+      steady,
+      wrapDatabase,
+      wrapRuntime,
+      store,
+      gpuSource = noGpus,
+    } = {}) => {
       const settings = readSettings(environment, root);
       mkdirSync(settings.home, { recursive: true });
       const db = openDatabase({ path: join(settings.home, 'tandem.db'), migrations });
@@ -96,6 +107,7 @@ export async function createTestBench(): Promise<TestBench> {
         db: usedDb,
         store: store ?? openFileStore(join(settings.home, 'objects')),
         runtime: usedRuntime,
+        gpuSource,
         isHealthy: async (url) => (await fetch(url)).ok,
         agentUrl: () => 'http://127.0.0.1:1',
         now,

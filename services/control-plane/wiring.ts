@@ -19,6 +19,9 @@ import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
 import { createEventStore } from './events/event.store.ts';
+import { createGpuHandlers } from './gpus/gpu.handlers.ts';
+import { createGpuService } from './gpus/gpu.service.ts';
+import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
@@ -48,6 +51,8 @@ import { createSinks } from './sinks/sinks.ts';
 const RESYNC_MS = 1000;
 /** How often it is looked whether files of unfinished checkpoints have to go. */
 const SWEEP_MS = 60_000;
+/** How often the GPUs of the host are read. */
+const GPUS_MS = 60_000;
 /** How long what cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -63,6 +68,8 @@ export interface WiringOptions {
   db: Database;
   store: ObjectStore;
   runtime: Runtime;
+  /** Where the GPUs of the host are known from. */
+  gpuSource: GpuSource;
   /** Whether a server answers its health check. */
   isHealthy: (url: string) => Promise<boolean>;
   /** Where trainers reach the agent API; asked for once it listens. */
@@ -103,6 +110,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const closing = new AbortController();
   let checking: Promise<void> = Promise.resolve();
   let sweeping: Promise<void> = Promise.resolve();
+  let watching: Promise<void> = Promise.resolve();
   const steady = options.steady ?? now;
   const clock = watchClock({ db, wall: now, steady, log });
   let since = now();
@@ -170,6 +178,14 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
+  const gpus = createGpuService({
+    source: options.gpuSource,
+    everyMs: GPUS_MS,
+    usedByRuns: host.gpus > 0,
+    closing: closing.signal,
+    now,
+    log,
+  });
 
   const publicApp = createPublicApp({
     handlers: {
@@ -183,6 +199,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
+      ...createGpuHandlers(gpus),
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
     },
@@ -234,13 +251,14 @@ export function wireControlPlane(options: WiringOptions): Wiring {
         log.error('The record files of runs at rest could not be checked; the next start does it.', { error });
       });
       sweeping = sweepOften();
+      watching = gpus.watch();
     },
     interrupt: () => closing.abort(),
     endStreams: () => streams.close(),
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin([sweeping, watching, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }
