@@ -2938,6 +2938,11 @@ export interface components {
              * @example 512
              */
             memory_mib: number | null;
+            /**
+             * @description Id of the container it is in; null where it is in none, or where that cannot be seen.
+             * @example 3f1c9d7e0b0a4c639f640d3b8f6a2e113f1c9d7e0b0a4c639f640d3b8f6a2e11
+             */
+            container: string | null;
         };
         /** @description One thing that is wrong with a GPU. */
         GpuFinding: {

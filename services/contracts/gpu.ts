@@ -57,6 +57,11 @@ export const gpuProcessSchema = z
       'GPU memory it holds, in MiB; null where the driver does not say.',
       512,
     ),
+    container: field(
+      z.string().nullable(),
+      'Id of the container it is in; null where it is in none, or where that cannot be seen.',
+      '3f1c9d7e0b0a4c639f640d3b8f6a2e113f1c9d7e0b0a4c639f640d3b8f6a2e11',
+    ),
   })
   .meta({ id: 'GpuProcess' });
 export type GpuProcess = z.infer<typeof gpuProcessSchema>;

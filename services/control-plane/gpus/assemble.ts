@@ -1,8 +1,8 @@
-import type { Gpu, GpuLink, Xid } from '../../contracts/gpu.ts';
+import type { Gpu, GpuLink, GpuProcess, Xid } from '../../contracts/gpu.ts';
 import type { GpuReading } from './gpu-source.ts';
 import { judgeHealth } from './judge-health.ts';
 import type { IndexedGpu, ListedMigDevice, LostGpu } from './read-lists.ts';
-import type { SmiGpu, SmiLog } from './read-smi-xml.ts';
+import type { SmiGpu, SmiLog, SmiProcess } from './read-smi-xml.ts';
 import type { Topology } from './read-topology.ts';
 
 export interface SmiParts {
@@ -13,10 +13,21 @@ export interface SmiParts {
   xids: ReadonlyMap<string, Xid[]>;
   lost: readonly LostGpu[];
   problems: readonly string[];
+  /** By process number. */
+  containers: ReadonlyMap<number, string | null>;
 }
 
 /** Puts together what the calls of nvidia-smi and the kernel log say of the same GPUs. */
-export function assemble({ log, indices, migDevices, topology, xids, lost, problems }: SmiParts): GpuReading {
+export function assemble({
+  log,
+  indices,
+  migDevices,
+  topology,
+  xids,
+  lost,
+  problems,
+  containers,
+}: SmiParts): GpuReading {
   const byUuid = new Map(indices.map((indexed) => [indexed.uuid, indexed]));
   const gpus = log.gpus
     .map((gpu, position) => {
@@ -29,6 +40,7 @@ export function assemble({ log, indices, migDevices, topology, xids, lost, probl
         cpus: near?.cpus ?? null,
         mig: withUuids(gpu, migDevices),
         xids: xids.get(gpu.pci_bus_id) ?? [],
+        foreign_processes: withContainers(gpu.processes, containers),
       });
     })
     .sort((a, b) => a.index - b.index);
@@ -46,15 +58,20 @@ export function assemble({ log, indices, migDevices, topology, xids, lost, probl
   };
 }
 
-type Found = Pick<Gpu, 'index' | 'compute_capability' | 'numa_node' | 'cpus' | 'mig' | 'xids'>;
+type Found = Pick<Gpu, 'index' | 'compute_capability' | 'numa_node' | 'cpus' | 'mig' | 'xids' | 'foreign_processes'>;
 
-function describe({ processes, resetRequired, fault, ...gpu }: SmiGpu, found: Found): Gpu {
+function describe({ processes: _, resetRequired, fault, ...gpu }: SmiGpu, found: Found): Gpu {
   return {
     ...gpu,
     ...found,
-    foreign_processes: [...new Map(processes.map((process) => [process.pid, process])).values()],
     health: judgeHealth({ ...gpu, ...found, resetRequired, fault }),
   };
+}
+
+/** Each process once: with MIG it is listed for each part it uses. */
+function withContainers(processes: readonly SmiProcess[], containers: SmiParts['containers']): GpuProcess[] {
+  const all = processes.map((process) => ({ ...process, container: containers.get(process.pid) ?? null }));
+  return [...new Map(all.map((process) => [process.pid, process])).values()];
 }
 
 function withUuids({ uuid, mig }: SmiGpu, listed: readonly ListedMigDevice[]): Gpu['mig'] {

@@ -1,5 +1,6 @@
 import type { GpusSetting } from '../settings.ts';
 import { StartError } from '../start-error.ts';
+import { containerOf } from './container-of.ts';
 import { createFileSource } from './file-source.ts';
 import { type GpuSource, GpuSourceError, noGpus } from './gpu-source.ts';
 import { readKmsg } from './kernel-log.ts';
@@ -25,7 +26,7 @@ export async function chooseGpuSource({ setting, environment }: ChooseOptions): 
   const path = await findProgram('nvidia-smi', environment['PATH']);
   if (path !== null) {
     const smi = createProgram({ path, environment, timeoutMs: TIMEOUT_MS });
-    return createNvidiaSource({ smi, kernelLog: () => readKmsg(KERNEL_LOG) });
+    return createNvidiaSource({ smi, kernelLog: () => readKmsg(KERNEL_LOG), containerOf: (pid) => containerOf(pid) });
   }
   if (setting.source === 'auto') return noGpus;
   throw new StartError(

@@ -20,7 +20,10 @@ describe('a file of GPUs', () => {
   it('says what they are, how they are and what is on them', () => {
     const { gpus } = read(four);
     expect(gpus[0]).toMatchObject({ index: 0, uuid: 'GPU-0', memory_total_mib: 81559, compute_capability: '9.0' });
-    expect(gpus[1]).toMatchObject({ memory_used_mib: 500, foreign_processes: [{ pid: 7, name: '', memory_mib: 500 }] });
+    expect(gpus[1]).toMatchObject({
+      memory_used_mib: 500,
+      foreign_processes: [{ pid: 7, name: '', memory_mib: 500, container: null }],
+    });
     expect(gpus[2]?.health).toMatchObject({ verdict: 'unusable', findings: [{ why: 'Broken on purpose.' }] });
     expect(gpus[3]?.health.verdict).toBe('healthy');
   });

@@ -20,7 +20,9 @@ const fileSchema = z.strictObject({
           .optional(),
         numa_node: z.int().min(0).optional(),
         health: z.strictObject({ verdict: healthVerdictSchema, why: z.string().min(1).optional() }).optional(),
-        foreign_processes: z.array(gpuProcessSchema.partial({ name: true, memory_mib: true })).default([]),
+        foreign_processes: z
+          .array(gpuProcessSchema.partial({ name: true, memory_mib: true, container: true }))
+          .default([]),
       }),
     )
     .max(64),
@@ -123,10 +125,11 @@ function describe(gpu: GpuFile['gpus'][number], index: number): Gpu {
     retired_pages_pending: null,
     recovery_action: null,
     xids: [],
-    foreign_processes: foreign_processes.map(({ pid, name: program = '', memory_mib = null }) => ({
+    foreign_processes: foreign_processes.map(({ pid, name: program = '', memory_mib = null, container = null }) => ({
       pid,
       name: program,
       memory_mib,
+      container,
     })),
     health: {
       verdict,

@@ -18,7 +18,10 @@ describe('the GPUs that nvidia-smi lists', () => {
         health.verdict,
       ]),
     ).toEqual([0, 1, 2, 3, 4, 5, 6, 7].map((index) => [index, index < 4 ? 0 : 1, '9.0', 'healthy']));
-    expect(gpus[3]?.foreign_processes.map(({ pid }) => pid)).toEqual([41394, 41782]);
+    expect(gpus[3]?.foreign_processes.map(({ pid, container }) => [pid, container])).toEqual([
+      [41394, 'c0ffee'],
+      [41782, null],
+    ]);
     expect(links).toHaveLength(28);
     expect(links[0]).toEqual({ between: [gpus[0]?.uuid, gpus[1]?.uuid], kind: 'NV', nvlinks: 18 });
   });
@@ -39,7 +42,7 @@ describe('the GPUs that nvidia-smi lists', () => {
       ['MIG-', '2g.20gb'],
       ['MIG-', '1g.10gb'],
     ]);
-    expect(gpus[0]?.foreign_processes).toEqual([{ pid: 90211, name: 'python3', memory_mib: null }]);
+    expect(gpus[0]?.foreign_processes).toEqual([{ pid: 90211, name: 'python3', memory_mib: null, container: null }]);
   });
 
   it('say which of them are broken, and which is lost', async () => {

@@ -17,10 +17,12 @@ export interface NvidiaSourceOptions {
   smi: Program;
   /** The text of the kernel log; null where it cannot be read. */
   kernelLog: () => Promise<string | null>;
+  /** The id of the container that a process is in. */
+  containerOf: (pid: number) => Promise<string | null>;
 }
 
 /** The GPUs that `nvidia-smi` lists. Only its XML is needed; what other calls fail to say is null and a problem. */
-export function createNvidiaSource({ smi, kernelLog }: NvidiaSourceOptions): GpuSource {
+export function createNvidiaSource({ smi, kernelLog, containerOf }: NvidiaSourceOptions): GpuSource {
   return {
     kind: 'nvidia',
     read: async (signal) => {
@@ -52,9 +54,15 @@ export function createNvidiaSource({ smi, kernelLog }: NvidiaSourceOptions): Gpu
         xids: readKernelLog(kernel ?? ''),
         lost,
         problems,
+        containers: await findContainers(log, containerOf),
       });
     },
   };
+}
+
+async function findContainers({ gpus }: SmiLog, containerOf: NvidiaSourceOptions['containerOf']) {
+  const pids = [...new Set(gpus.flatMap(({ processes }) => processes.map(({ pid }) => pid)))];
+  return new Map(await Promise.all(pids.map(async (pid) => [pid, await containerOf(pid)] as const)));
 }
 
 function readLog({ code, stdout, stderr }: ProgramAnswer, lost: readonly LostGpu[]): SmiLog {

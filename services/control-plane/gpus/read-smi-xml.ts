@@ -29,12 +29,14 @@ export type SmiGpu = Pick<
   | 'recovery_action'
 > & {
   pci_bus_id: string;
-  processes: GpuProcess[];
+  processes: SmiProcess[];
   /** A reset is required, as drivers say it that have no recovery action yet. */
   resetRequired: boolean;
   /** What stands in the place of values when the driver has lost hold of the GPU, such as `GPU requires reset`. */
   fault: string | null;
 };
+
+export type SmiProcess = Omit<GpuProcess, 'container'>;
 
 export interface SmiLog {
   driverVersion: string | null;
@@ -168,7 +170,7 @@ function readRows(rows: Element | undefined): Gpu['row_remapping'] {
 }
 
 /** With MIG a process appears once for each part it uses, and without memory. */
-function readProcess(process: Element): GpuProcess[] {
+function readProcess(process: Element): SmiProcess[] {
   const pid = wholeNumber(textAt(process, 'pid'));
   if (pid === null || pid === 0) return [];
   const name = nameOf(textAt(process, 'process_name') ?? '');

@@ -36,4 +36,9 @@ export const recordedSource = (
   host: string,
   change?: Parameters<typeof recordedSmi>[1],
   kernelLog: string | null = null,
-) => createNvidiaSource({ smi: recordedSmi(host, change), kernelLog: async () => kernelLog });
+) =>
+  createNvidiaSource({
+    smi: recordedSmi(host, change),
+    kernelLog: async () => kernelLog,
+    containerOf: async (pid) => (pid === 41394 ? 'c0ffee' : null),
+  });
