@@ -77,6 +77,18 @@ test('a damaged checkpoint is passed over for the one before it, and the reason 
   expect(await finalBytes(life, files)).toEqual(await finalBytes(whole, files));
 });
 
+test.each([
+  ['max_steps', { max_steps: 3 }],
+  ['num_epochs', { max_steps: null, num_epochs: 0.4 }],
+])('a checkpoint that is past the end of the training by %s is refused, not called a success', async (_key, change) => {
+  const life = await run(at(4), { training: change });
+  expect(event(life, 'failed')).toMatchObject({
+    reason: 'invalid_spec',
+    message: expect.stringMatching(/training\.max_steps: [23] steps are asked for, and the checkpoint has done 4/),
+  });
+  expect(life.manifests).toEqual([]);
+});
+
 test('with nothing but damaged checkpoints the run fails', async () => {
   const damaged = await checkpointAt(4);
   await rm(path.join(damaged.directory, 'model', 'adapter_model.safetensors'));

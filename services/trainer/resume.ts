@@ -1,7 +1,6 @@
 import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Manifest, type TrainingState, trainingStateSchema } from '../contracts/checkpoint.ts';
-import { ModelError } from '../model/errors.ts';
 import { type LoraConfig, loraScale } from '../model/lora.ts';
 import { CheckpointError } from './checkpoint/checkpoint-error.ts';
 import { type LoadedCheckpoint, readCheckpoint } from './checkpoint/read-checkpoint.ts';
@@ -11,6 +10,7 @@ import { explainFailure, TrainerError } from './failure.ts';
 import type { Learner } from './learner/learner.ts';
 import type { Policy } from './learner/policy.ts';
 import { resumedFrom } from './log/messages.ts';
+import { isCheckpointsFault } from './resuming/checkpoint-fault.ts';
 import { fetchCandidate } from './resuming/fetch-candidate.ts';
 import { type Candidate, withOwnManifest } from './resuming/own-manifest.ts';
 import { requireSameInputs } from './resuming/same-inputs.ts';
@@ -63,7 +63,7 @@ async function unlessRejected<T>(
     return await use();
   } catch (error) {
     session.control.closed.throwIfAborted();
-    if (!rejects(error)) throw error;
+    if (!isCheckpointsFault(error)) throw error;
     const { message } = explainFailure(asTrainerError(error));
     reasons.push(`${label}: ${message}`);
     session.records.append([
@@ -161,15 +161,6 @@ function report(session: Session, candidate: Candidate, messages: readonly Resto
       data: { checkpoint: candidate.label, step: state.global_step, policy_version: state.policy_version },
     },
   ]);
-}
-
-/** Whether an error says that the checkpoint is at fault, and another may do. */
-function rejects(error: unknown): boolean {
-  return (
-    error instanceof CheckpointError ||
-    error instanceof ModelError ||
-    (error instanceof TrainerError && error.reason === 'invalid_checkpoint')
-  );
 }
 
 function asTrainerError(error: unknown): TrainerError {

@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { get } from 'node:http';
+import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -175,14 +176,34 @@ describe('an archive', () => {
   });
 });
 
+/** What has no end to archive. */
+const endless = {
+  view: () => ({}) as Run,
+  events: { list: () => [], last: () => 0 },
+  records: { files: () => [{ attempt: 1, path: '/dev/urandom', high: 1, size: 2 ** 40 }], evaluations: () => [] },
+  checkpoints: { list: () => [] },
+};
+
+test('an archive whose reader takes nothing is broken off, and makes room', async () => {
+  const busy = await servePublic(createArchiveHandlers({ ...endless, now: () => now, stallMs: 300 }));
+  const leave = new AbortController();
+  try {
+    const url = `${busy.url}/runs/run-7k3m9q2d/archive`;
+    for (let i = 0; i < 4; i++) {
+      const asked = get(url, { agent: false });
+      asked.on('error', () => undefined);
+      const [response] = (await once(asked, 'response')) as [IncomingMessage];
+      response.pause().on('error', () => undefined);
+    }
+    await expect.poll(async () => (await fetch(url, { signal: leave.signal })).status, { timeout: 10_000 }).toBe(200);
+  } finally {
+    leave.abort();
+    await busy.close();
+  }
+});
+
 test('more archives at a time than there is room for are refused', async () => {
-  const blocked = {
-    view: () => ({}) as Run,
-    events: { list: () => [], last: () => 0 },
-    records: { files: () => [{ attempt: 1, path: '/dev/zero', high: 1, size: 2 ** 40 }], evaluations: () => [] },
-    checkpoints: { list: () => [] },
-  };
-  const busy = await servePublic(createArchiveHandlers({ ...blocked, now: () => now }));
+  const busy = await servePublic(createArchiveHandlers({ ...endless, now: () => now }));
   const leave = new AbortController();
   try {
     const url = `${busy.url}/runs/run-7k3m9q2d/archive`;

@@ -1,6 +1,7 @@
 import type { Operations } from '../../contracts/operations.ts';
 import { type ArchiveServices, archiveRun } from '../archive/archive-run.ts';
 import { writeTar } from '../archive/write-tar.ts';
+import { breakOffStalled, STALL_MS } from './break-off-stalled.ts';
 import { type Handlers, STREAMED } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -9,6 +10,7 @@ const AT_ONCE = 4;
 
 export interface ArchiveHandlerOptions extends ArchiveServices {
   now: () => number;
+  stallMs?: number;
 }
 
 /** A run to take away. */
@@ -31,6 +33,7 @@ export function createArchiveHandlers(options: ArchiveHandlerOptions): Pick<Hand
       }
       underWay += 1;
       try {
+        breakOffStalled(response, options.stallMs ?? STALL_MS);
         await writeTar(entries, response, { mtime: new Date(now), signal, gzip: true });
       } finally {
         underWay -= 1;

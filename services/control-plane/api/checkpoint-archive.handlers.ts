@@ -7,13 +7,12 @@ import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { checkpointLabel } from '../checkpoints/checkpoint-keys.ts';
 import { noCheckpoint } from '../checkpoints/user-changes.ts';
 import type { RunStore } from '../runs/run.store.ts';
+import { breakOffStalled, STALL_MS } from './break-off-stalled.ts';
 import { type Handlers, STREAMED } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
 
 /** Archives read at a time: each is hashed as it passes, and they share the way to the store with the trainers. */
 const AT_ONCE = 4;
-/** A transfer that stands still for so long is broken off, because it keeps others waiting. */
-const STALL_MS = 60_000;
 
 export interface CheckpointArchiveOptions {
   runs: Pick<RunStore, 'get'>;
@@ -53,7 +52,7 @@ export function createCheckpointArchiveHandlers({
           response.end();
           return STREAMED;
         }
-        response.setTimeout(stallMs, () => response.destroy());
+        breakOffStalled(response, stallMs);
         await writeTar(entries, response, { mtime: new Date(manifest.created_at), signal, gzip: false });
       } catch (error) {
         if (response.headersSent) {

@@ -2,6 +2,7 @@ import { basename, extname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { CheckpointFile } from '../../contracts/checkpoint.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
+import { breakOffStalled, STALL_MS } from './break-off-stalled.ts';
 import { parseByteRange } from './byte-range.ts';
 import type { Exchange } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
@@ -20,12 +21,13 @@ export interface SendFileOptions {
   file: CheckpointFile;
   /** Whether a link to the store may be answered in place of the bytes. */
   redirect: boolean;
+  stallMs?: number;
 }
 
 /** Answers a file of a checkpoint: bytes, a range of them, only that they are the same, or where they are. Throws checkpoint-unusable, range-not-satisfiable. */
 export async function sendFile(
   { request, response, signal }: Exchange,
-  { store, key, file, redirect }: SendFileOptions,
+  { store, key, file, redirect, stallMs = STALL_MS }: SendFileOptions,
 ): Promise<void> {
   const etag = `"${file.sha256}"`;
   if (holds(request.headers['if-none-match'], etag)) {
@@ -68,6 +70,7 @@ export async function sendFile(
     response.end();
     return;
   }
+  breakOffStalled(response, stallMs);
   try {
     await pipeline(store.read(key, range ?? undefined), response, { signal });
   } catch (error) {

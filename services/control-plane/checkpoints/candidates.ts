@@ -19,8 +19,8 @@ export interface Candidates {
   withLinks(candidates: readonly ResumeCandidate[]): Promise<ResumeCandidate[]>;
 }
 
-/** Older checkpoints that are offered for the case that the chosen one is damaged. */
-const OLDER_CANDIDATES = 4;
+/** Older checkpoints that are offered for the case that the chosen one is damaged; more would make what a trainer is sent grow with its run. */
+const OLDER_CANDIDATES = 20;
 const CANDIDATES_AT_ONCE = 2;
 
 export interface CandidateOptions {

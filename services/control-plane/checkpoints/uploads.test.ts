@@ -246,10 +246,10 @@ describe('links', () => {
     }
   });
 
-  it('are made for the choice and four older ones at most', async () => {
-    for (let step = 1; step <= 8; step++) await fixture.save(step);
+  it('are made for the choice and twenty older ones at most', async () => {
+    for (let step = 1; step <= 25; step++) await fixture.save(step);
     const steps = fixture.checkpoints.candidates(RUN, 'latest').map(({ manifest }) => manifest?.step);
-    expect(steps).toEqual([8, 7, 6, 5, 4]);
+    expect(steps).toEqual(Array.from({ length: 21 }, (_, i) => 25 - i));
   });
 });
 

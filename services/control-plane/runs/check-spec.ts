@@ -45,7 +45,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const train = await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
-  const limit = model === null ? null : await modelPositions(model, options);
+  const limit = model === null ? null : await attempt('model.name', () => modelPositions(model, options));
   const fitted = fitSequenceLength(spec, { limit, isWritten: writesSequenceLength(written) });
   issues.push(...fitted.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);

@@ -1,10 +1,11 @@
-import { mkdir, readFile, rename, stat } from 'node:fs/promises';
+import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { readConfig } from './model-config.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';
 import type { RunRow } from './run.store.ts';
 
@@ -33,7 +34,7 @@ export async function findModel(spec: RunSpec['model'], options: ModelSourceOpti
   if (named !== null) return findTrained(named[1] as string, named[2], spec, options);
   try {
     const directory = await options.paths.existing(spec.name, 'directory');
-    await requireConfig(directory);
+    await readConfig(directory);
     return { kind: 'directory', directory };
   } catch (error) {
     if (!(error instanceof PathRefusedError) || !HUB_NAME.test(spec.name)) throw error;
@@ -84,16 +85,6 @@ function resolveTrained(
 export function trainedModel(modelName: string, checkpoints: Pick<CheckpointService, 'resolve'>): Manifest | undefined {
   const named = RUN_MODEL.exec(modelName);
   return named === null ? undefined : resolveTrained(named[1] as string, named[2], checkpoints);
-}
-
-async function requireConfig(directory: string): Promise<void> {
-  const path = join(directory, 'config.json');
-  try {
-    JSON.parse(await readFile(path, 'utf8'));
-  } catch (error) {
-    const why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'is missing' : 'is not readable JSON';
-    throw new PathRefusedError(`${path} ${why}; give a model directory in Hugging Face layout`);
-  }
 }
 
 /**

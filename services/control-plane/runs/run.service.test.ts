@@ -1,4 +1,5 @@
-import { existsSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
@@ -171,6 +172,33 @@ describe('submit', () => {
     expect((await issuesOf({ model: { name: 'empty' } })).issues['model.name']).toContain('config.json is missing');
   });
 
+  it.each([
+    ['is cut off', '{"model_type":', 'is not JSON'],
+    ['is no object', 'null', 'is not a JSON object'],
+    ['is larger than any', `{"a": "${'x'.repeat(9 * 2 ** 20)}"}`, 'the limit for JSON is'],
+  ])('refuses a model directory whose configuration %s', async (_what, content, why) => {
+    mkdirSync(join(bench.root, 'odd'));
+    writeFileSync(join(bench.root, 'odd/config.json'), content);
+    expect((await issuesOf({ model: { name: 'odd' } })).issues['model.name']).toContain(why);
+  });
+
+  it('refuses a model directory whose configuration is a pipe, without waiting for its writer', async () => {
+    mkdirSync(join(bench.root, 'odd'));
+    execFileSync('mkfifo', [join(bench.root, 'odd/config.json')]);
+    expect((await issuesOf({ model: { name: 'odd' } })).issues['model.name']).toContain('is not a file');
+  });
+
+  it.each([
+    ['gone', (path: string) => rmSync(path), 'is missing'],
+    ['damaged', (path: string) => writeFileSync(path, '['), 'is not JSON'],
+  ])('refuses what another run trained when its configuration is %s', async (_what, harm, why) => {
+    const old = await saved(40);
+    harm(join(bench.root, `.tandem/objects/runs/${old}/checkpoints/a1/checkpoint-40/model/config.json`));
+    expect((await issuesOf({ model: { name: `runs/${old}/latest` } })).issues['model.name']).toContain(
+      `model/config.json of ${old}/a1/checkpoint-40 ${why}`,
+    );
+  });
+
   it('says with the arithmetic what this host cannot place', async () => {
     const { type, issues } = await issuesOf({
       method: 'grpo',
@@ -340,6 +368,20 @@ describe('resume', () => {
     });
     expect(status).toBe(200);
     expect(body.spec.training).toMatchObject({ learning_rate: 0.5, max_steps: 99, batch_size: 4 });
+  });
+
+  it.each([
+    false,
+    true,
+  ])('is refused when the model has gone meanwhile (fork: %s), and leaves the run as it was', async (fork) => {
+    const id = await saved(40);
+    renameSync(join(bench.root, 'model'), join(bench.root, 'moved'));
+    const refused = await refusalOf(resume(id, { fork }));
+    expect(refused).toMatchObject({
+      type: 'invalid-spec',
+      message: expect.stringMatching(/^model\.name: .*config\.json is missing/),
+    });
+    expect(wiring.service.get(id).status).toBe('cancelled');
   });
 
   it('forks into a new run with a tree of its own', async () => {

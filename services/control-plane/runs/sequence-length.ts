@@ -1,11 +1,7 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import { resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import { readConfig, readTrainedConfig } from './model-config.ts';
 import type { ModelSource, ModelSourceOptions } from './model-source.ts';
-
-const CONFIG_FILE = 'model/config.json';
 
 /**
  * Fits the default of `model.max_seq_length` to the model: what the user did not write is lowered to what the model was made for, what
@@ -26,16 +22,15 @@ export function fitSequenceLength(
   return { spec, issues: [{ path: 'model.max_seq_length', message }] };
 }
 
-/** `max_position_embeddings` of the model's config, in tokens; null when it does not say. */
+/** `max_position_embeddings` of the model's config, in tokens; null when it does not say. @throws PathRefusedError when it cannot be read */
 export async function modelPositions(
   model: ModelSource,
   { checkpoints }: Pick<ModelSourceOptions, 'checkpoints'>,
 ): Promise<number | null> {
-  if (model.kind === 'checkpoint' && !model.manifest.files.some(({ path }) => path === CONFIG_FILE)) return null;
-  const json =
+  const config =
     model.kind === 'directory'
-      ? await readFile(join(model.directory, 'config.json'), 'utf8')
-      : await text(checkpoints.read(model.manifest, CONFIG_FILE));
-  const positions = (JSON.parse(json) as { max_position_embeddings?: unknown }).max_position_embeddings;
+      ? await readConfig(model.directory)
+      : await readTrainedConfig(model.manifest, checkpoints);
+  const positions = config?.['max_position_embeddings'];
   return typeof positions === 'number' && positions > 0 ? positions : null;
 }

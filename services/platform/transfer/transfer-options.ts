@@ -28,5 +28,5 @@ export const transferDefaults = {
   idleMs: 60_000,
   retry: { tries: 6, withinMs: 90_000, baseMs: 200, maxMs: 5000 },
   /** Tries of bytes that do not have the hash that they should have. */
-  damagedTries: 3,
+  damagedTries: 5,
 } as const;

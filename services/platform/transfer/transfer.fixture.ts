@@ -11,7 +11,7 @@ import { hashFile } from './hash-file.ts';
 export const KIB = 1024;
 export const PART = 64 * KIB;
 /** Waits of tests. */
-export const quick = { tries: 4, baseMs: 1, maxMs: 5 } as const;
+export const quick = { tries: 7, baseMs: 1, maxMs: 5 } as const;
 
 /** A store and a folder, for tests of transfers. */
 export interface TransferTest {

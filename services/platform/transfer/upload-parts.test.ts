@@ -3,6 +3,7 @@ import { setTimeout as slowly } from 'node:timers/promises';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { StoreFault } from '../testing/store-server.ts';
 import { KIB, PART, quick, startTransferTest, type TransferTest } from './transfer.fixture.ts';
+import { transferDefaults } from './transfer-options.ts';
 import { uploadFiles } from './upload-parts.ts';
 
 const never = new AbortController().signal;
@@ -86,7 +87,7 @@ it.each([
 });
 
 it.each([
-  ['damaged', 'damage' as const, 3],
+  ['damaged', 'damage' as const, transferDefaults.damagedTries],
   ['unreachable', { status: 502 }, quick.tries],
 ])('what stays %s is an error after some tries', async (kind, fault, tries) => {
   const file = await t.file(PART);

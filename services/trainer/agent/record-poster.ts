@@ -89,10 +89,10 @@ export function startRecordPoster(params: {
   }
 
   async function flush(timeoutMs: number): Promise<boolean> {
-    const until = Date.now() + timeoutMs;
+    const until = performance.now() + timeoutMs;
     flushing = true;
     wake();
-    while (acknowledged < spool.high && Date.now() < until && !control.closed.aborted) {
+    while (acknowledged < spool.high && performance.now() < until && !control.closed.aborted) {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     flushing = false;

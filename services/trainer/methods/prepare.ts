@@ -95,6 +95,7 @@ export async function start(
     warmupSteps: training.warmup_steps,
     totalSteps: training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(params.examples, params.perStep)),
   };
+  requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
     state,
@@ -109,4 +110,14 @@ export async function start(
   });
   const order = createDataOrder({ size: params.examples, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
+}
+
+/** A checkpoint that is past the end would be called a success without a step of training. At the end is one whose run died after its last save. */
+function requireStepsLeft(done: number, total: number): void {
+  if (done <= total) return;
+  throw new TrainerError(
+    'invalid_spec',
+    `training.max_steps: ${total} steps are asked for, and the checkpoint has done ${done}`,
+    'Raise training.max_steps or training.num_epochs, start from an earlier checkpoint, or set training.start_fresh: true.',
+  );
 }

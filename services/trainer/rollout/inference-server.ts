@@ -59,10 +59,10 @@ export function createInferenceServer(params: {
 
   async function comeBack(error: InferenceError, signal: AbortSignal): Promise<void> {
     onRecovery(`The inference server has to be found again: ${error.message}`);
-    const until = Date.now() + patienceSeconds * 1000;
+    const until = performance.now() + patienceSeconds * 1000;
     // A server that was only out of reach for a moment is where it was, even while the control plane is away.
     while (!(await client.healthy(signal))) {
-      if (Date.now() > until) throw failed(error);
+      if (performance.now() > until) throw failed(error);
       await relocate(signal);
       await sleep(HEALTH_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
