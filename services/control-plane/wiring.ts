@@ -164,7 +164,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
+  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase };
   const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });

@@ -77,6 +77,7 @@ function memory({ memoryMiB }: GpuShape): string {
 
 function showShares({ mode, trainer, inference }: GpuShape): string {
   if (mode === 'shared') return ' (shared by both roles)';
+  if (countOf(inference) === 0) return ' (for the trainer alone)';
   return ` (${countOf(inference)} for inference, ${countOf(trainer)} for the trainer)`;
 }
 
