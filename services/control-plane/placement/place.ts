@@ -23,6 +23,8 @@ export type Placed =
 export interface Placer {
   /** The best place for a shape among what is not taken; equal questions have equal answers. */
   place(shape: GpuShape, taken: TakenGpus): Placed;
+  /** The GPUs of that place as a set, for those who try many; null where the shape does not fit. `free` holds healthy GPUs only. */
+  choose(shape: GpuShape, free: GpuSet): GpuSet | null;
 }
 
 /** Answers that are remembered; then it begins anew. */
@@ -35,32 +37,41 @@ const MOST_REMEMBERED = 10_000;
  */
 export function createPlacer(map: GpuMap): Placer {
   const topology = readTopology(map);
-  const known = new Map<string, Placed>();
+  const known = new Map<string, Found>();
+  const keys = new WeakMap<GpuShape, string>();
+  const keyOf = (shape: GpuShape): string => {
+    const key = keys.get(shape) ?? shapeKey(shape);
+    keys.set(shape, key);
+    return key;
+  };
+  const find = (shape: GpuShape, all: GpuSet): Found | null => {
+    if (sizeOf(all) < gpusOf(shape)) return null;
+    const key = `${all} ${keyOf(shape)}`;
+    const before = known.get(key);
+    if (before !== undefined) return before;
+    const free = all & largeEnough(shape, topology);
+    if (!holds(free, shape, topology)) return null;
+    const found = search(shape, free, all, topology);
+    if (known.size >= MOST_REMEMBERED) known.clear();
+    known.set(key, found);
+    return found;
+  };
   return {
     place: (shape, taken) => {
-      const free = usable(topology, shape, taken);
-      if (!holds(free, shape, topology)) return { fits: false, why: explainNoFit(shape, topology.gpus, taken) };
-      const key = `${free} ${freeForOthers(topology, taken)} ${shapeKey(shape)}`;
-      const before = known.get(key);
-      if (before !== undefined) return before;
-      const placed = search(shape, free, freeForOthers(topology, taken), topology);
-      if (known.size >= MOST_REMEMBERED) known.clear();
-      known.set(key, placed);
-      return placed;
+      const free = topology.gpus.flatMap((gpu, at) => (gpu.healthy && !taken.has(gpu.uuid) ? [at] : []));
+      return find(shape, setOf(free))?.placed ?? { fits: false, why: explainNoFit(shape, topology.gpus, taken) };
     },
+    choose: (shape, free) => find(shape, free)?.set ?? null,
   };
 }
 
-function usable({ gpus }: Topology, { memoryMiB }: GpuShape, taken: TakenGpus): GpuSet {
-  return setOf(gpus.flatMap((gpu, at) => (isFree(gpu, taken) && gpu.memoryMiB >= memoryMiB ? [at] : [])));
+interface Found {
+  placed: Placed;
+  set: GpuSet;
 }
 
-function freeForOthers({ gpus }: Topology, taken: TakenGpus): GpuSet {
-  return setOf(gpus.flatMap((gpu, at) => (isFree(gpu, taken) ? [at] : [])));
-}
-
-function isFree(gpu: PlaceableGpu, taken: TakenGpus): boolean {
-  return gpu.healthy && !taken.has(gpu.uuid);
+function largeEnough({ memoryMiB }: GpuShape, { gpus }: Topology): GpuSet {
+  return setOf(gpus.flatMap((gpu, at) => (gpu.memoryMiB >= memoryMiB ? [at] : [])));
 }
 
 function holds(free: GpuSet, shape: GpuShape, { gpus }: Topology): boolean {
@@ -69,7 +80,7 @@ function holds(free: GpuSet, shape: GpuShape, { gpus }: Topology): boolean {
 }
 
 /** `free` holds the shape; `all` is what is free for anyone, also with less memory. */
-function search(shape: GpuShape, free: GpuSet, all: GpuSet, topology: Topology): Placed {
+function search(shape: GpuShape, free: GpuSet, all: GpuSet, topology: Topology): Found {
   const { seats, complete } = candidatesFor(shape, free, topology);
   let best: { seats: Seats; score: Score } | null = null;
   let compared = 0;
@@ -83,13 +94,11 @@ function search(shape: GpuShape, free: GpuSet, all: GpuSet, topology: Topology):
   const { trainer, groups } = best.seats;
   const pick = (set: GpuSet) => membersOf(set).map((at) => topology.gpus[at]!);
   const roles = { trainer: pick(trainer), groups: groups.map(pick) };
+  const why = explainPlacement(roles, best.score, { compared, complete });
+  const [score, inference] = [best.score, roles.groups.flat()];
   return {
-    fits: true,
-    trainer: roles.trainer,
-    inference: roles.groups.flat(),
-    score: best.score,
-    exact: complete,
-    why: explainPlacement(roles, best.score, { compared, complete }),
+    placed: { fits: true, trainer: roles.trainer, inference, score, exact: complete, why },
+    set: trainer | best.seats.inference,
   };
 }
 
