@@ -1,7 +1,7 @@
 import { gpuMap, randomNumbers } from '../../services/control-plane/placement/gpu-map.fixtures.ts';
 import { createPlacer } from '../../services/control-plane/placement/place.ts';
 import type { GpuShape } from '../../services/control-plane/placement/shape.ts';
-import { explainWait } from '../../services/control-plane/queue/explain-wait.ts';
+import { explainWaits } from '../../services/control-plane/queue/explain-waits.ts';
 import {
   defaultPolicy,
   type GpuQueueState,
@@ -69,7 +69,7 @@ function simulate(length: number): () => { ms: number; starts: number } {
   const random = randomNumbers(length);
   const below = (count: number) => Math.floor(random() * count);
   const map = gpuMap(GPUS, () => 'NV18');
-  const { choose } = createPlacer(map);
+  const placer = createPlacer(map);
   let [now, number]: [number, number] = [0, 0];
   let waiting: WaitingRun[] = [];
   let holding: HoldingRun[] = [];
@@ -96,11 +96,11 @@ function simulate(length: number): () => { ms: number; starts: number } {
       waiting,
       quotas: [{ label: 'team', value: null, gpus: 12 }],
       policy: defaultPolicy,
-      choose,
+      placer,
     };
     const before = performance.now();
     const decided = scheduleGpus(state);
-    const told = decided.waits.map((wait) => explainWait(wait, decided, state));
+    const told = explainWaits(decided, state);
     const ms = performance.now() - before;
     if (told.length + decided.starts.length !== length) throw new Error('a run was not decided about');
 

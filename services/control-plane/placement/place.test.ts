@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { bruteForce } from './brute-force.fixtures.ts';
 import { cubeMesh, eightH100, fourA10, gpuMap, randomNumbers, single } from './gpu-map.fixtures.ts';
 import type { GpuLink, GpuMap, Taken, TakenGpus } from './gpu-map.ts';
+import { setOf } from './gpu-sets.ts';
 import { createPlacer } from './place.ts';
 import { type GpuShape, gpusOf } from './shape.ts';
 
@@ -153,6 +154,12 @@ describe('the search', () => {
         : null;
       expect(found, `seed ${seed}: ${JSON.stringify(shape)}`).toEqual(best);
       if (placed.fits) expect(placed.exact).toBe(true);
+      const free = setOf(map.gpus.flatMap(({ uuid, healthy }, at) => (healthy && !taken.has(uuid) ? [at] : [])));
+      const chosen = createPlacer(map).choose(shape, free);
+      expect(chosen).toBe(
+        placed.fits ? setOf([...placed.inference, ...placed.trainer].map(({ index }) => index)) : null,
+      );
+      expect(createPlacer(map).fits(shape, free)).toBe(placed.fits);
       fitted += placed.fits ? 1 : 0;
     }
     expect(fitted).toBeGreaterThan(500);

@@ -25,6 +25,8 @@ export interface Placer {
   place(shape: GpuShape, taken: TakenGpus): Placed;
   /** The GPUs of that place as a set, for those who try many; null where the shape does not fit. `free` holds healthy GPUs only. */
   choose(shape: GpuShape, free: GpuSet): GpuSet | null;
+  /** Whether it fits at all, which is quicker to say than where. */
+  fits(shape: GpuShape, free: GpuSet): boolean;
 }
 
 /** Answers that are remembered; then it begins anew. */
@@ -45,7 +47,6 @@ export function createPlacer(map: GpuMap): Placer {
     return key;
   };
   const find = (shape: GpuShape, all: GpuSet): Found | null => {
-    if (sizeOf(all) < gpusOf(shape)) return null;
     const key = `${all} ${keyOf(shape)}`;
     const before = known.get(key);
     if (before !== undefined) return before;
@@ -61,7 +62,8 @@ export function createPlacer(map: GpuMap): Placer {
       const free = topology.gpus.flatMap((gpu, at) => (gpu.healthy && !taken.has(gpu.uuid) ? [at] : []));
       return find(shape, setOf(free))?.placed ?? { fits: false, why: explainNoFit(shape, topology.gpus, taken) };
     },
-    choose: (shape, free) => find(shape, free)?.set ?? null,
+    choose: (shape, free) => (sizeOf(free) < gpusOf(shape) ? null : (find(shape, free)?.set ?? null)),
+    fits: (shape, free) => sizeOf(free) >= gpusOf(shape) && holds(free & largeEnough(shape, topology), shape, topology),
   };
 }
 
@@ -71,12 +73,14 @@ interface Found {
 }
 
 function largeEnough({ memoryMiB }: GpuShape, { gpus }: Topology): GpuSet {
+  if (memoryMiB === 0) return -1;
   return setOf(gpus.flatMap((gpu, at) => (gpu.memoryMiB >= memoryMiB ? [at] : [])));
 }
 
 function holds(free: GpuSet, shape: GpuShape, { gpus }: Topology): boolean {
-  const indices = new Set(membersOf(free).map((at) => gpus[at]!.index));
-  return sizeOf(free) >= gpusOf(shape) && fixedOf(shape).every((index) => indices.has(index));
+  if (sizeOf(free) < gpusOf(shape)) return false;
+  const isFree = (index: number) => gpus.some((gpu, at) => gpu.index === index && (free & (1 << at)) !== 0);
+  return fixedOf(shape).every(isFree);
 }
 
 /** `free` holds the shape; `all` is what is free for anyone, also with less memory. */

@@ -17,6 +17,9 @@ export interface Topology {
   nodes(set: GpuSet): readonly number[];
 }
 
+/** Sets whose cliques are remembered; searches come back to the same ones. Then it begins anew. */
+const MOST_REMEMBERED = 50_000;
+
 /** @throws RangeError for more GPUs than a set can hold. */
 export function readTopology(map: GpuMap): Topology {
   const gpus = [...map.gpus].sort((a, b) => a.index - b.index);
@@ -27,13 +30,20 @@ export function readTopology(map: GpuMap): Topology {
   const neighbours = Object.values(LINK_CLASS).map((atLeast) =>
     classes.map((row, a) => setOf(row.flatMap((each, b) => (b !== a && each >= atLeast ? [b] : [])))),
   );
+  const known = new Map<number, readonly number[]>();
 
   return {
     gpus,
     twins: findTwins(gpus, links),
     weakest: (set) => leastOfPairs(set, classes, LINK_CLASS.nvlink) as LinkClass,
     lanes: (set) => leastOfPairs(set, lanes, 0),
-    cliques: (set, atLeast) => cliqueSizes(set, neighbours[atLeast]!),
+    cliques: (set, atLeast) => {
+      const key = set * neighbours.length + atLeast;
+      const sizes = known.get(key) ?? cliqueSizes(set, neighbours[atLeast]!);
+      if (known.size >= MOST_REMEMBERED) known.clear();
+      known.set(key, sizes);
+      return sizes;
+    },
     nodes: (set) => {
       const counts = new Map<number | null, number>();
       for (const at of membersOf(set)) counts.set(gpus[at]!.numa, (counts.get(gpus[at]!.numa) ?? 0) + 1);

@@ -36,7 +36,7 @@ export function queueState(change: Partial<GpuQueueState> = {}): GpuQueueState {
     waiting: [],
     quotas: [],
     policy: defaultPolicy,
-    choose: chooseLowest,
+    placer: { choose: chooseLowest, fits: (shape, free) => chooseLowest(shape, free) !== null },
     ...change,
   };
 }

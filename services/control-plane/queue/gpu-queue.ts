@@ -1,4 +1,5 @@
 import type { GpuSet } from '../placement/gpu-sets.ts';
+import type { Placer } from '../placement/place.ts';
 import type { GpuShape } from '../placement/shape.ts';
 
 /** Labels of a run; quotas count by them. */
@@ -60,8 +61,7 @@ export interface GpuQueueState {
   waiting: readonly WaitingRun[];
   quotas: readonly Quota[];
   policy: SchedulingPolicy;
-  /** The GPUs a shape would get of those that are free, or null. Has to be pure and monotone: what fits a set fits a larger one. */
-  choose: (shape: GpuShape, free: GpuSet) => GpuSet | null;
+  placer: Pick<Placer, 'choose' | 'fits'>;
 }
 
 /** A point of priority for 10 minutes of waiting: 50 points are made up for in 8 hours 20. */

@@ -10,14 +10,13 @@ export function choosePreemptions(
   run: WaitingRun,
   free: GpuSet,
   holding: readonly HoldingRun[],
-  { now, policy, choose }: GpuQueueState,
+  { now, policy, placer }: GpuQueueState,
 ): HoldingRun[] {
-  const fits = (victims: readonly HoldingRun[]) =>
-    choose(
-      run.shape,
-      victims.reduce((set, { gpus }) => set | gpus, soon),
-    ) !== null;
   const soon = holding.reduce((set, { stopping, gpus }) => (stopping ? set | gpus : set), free);
+  const fits = (victims: readonly HoldingRun[]) => {
+    const then = victims.reduce((set, { gpus }) => set | gpus, soon);
+    return placer.fits(run.shape, then);
+  };
   if (fits([])) return [];
   const candidates = holding
     .filter(

@@ -9,7 +9,7 @@ export function reserve(
   run: WaitingRun,
   free: GpuSet,
   holding: readonly HoldingRun[],
-  { now, policy, choose }: GpuQueueState,
+  { now, policy, placer }: GpuQueueState,
 ): Reservation {
   const earliest = Math.max(now, run.notBefore ?? now);
   const ends = holding
@@ -24,7 +24,7 @@ export function reserve(
     // Of runs that end together all GPUs are there to choose from; so they are where it has to wait longer anyway.
     const next = ends[i];
     if (next !== undefined && next.at <= Math.max(end.at, earliest)) continue;
-    const gpus = choose(run.shape, then);
+    const gpus = placer.choose(run.shape, then);
     if (gpus !== null) return { run: run.id, at: Math.max(end.at, earliest), gpus };
   }
   return { run: run.id, at: null, gpus: 0 };

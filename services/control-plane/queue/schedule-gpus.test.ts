@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { setOf } from '../placement/gpu-sets.ts';
-import { explainWait } from './explain-wait.ts';
+import { explainWaits } from './explain-waits.ts';
 import { holding, MINUTE, queueState, waiting } from './gpu-queue.fixtures.ts';
 import type { GpuQueueState } from './gpu-queue.ts';
 import { scheduleGpus } from './schedule-gpus.ts';
@@ -10,7 +10,8 @@ const started = (change: Partial<GpuQueueState>) => decide(change).starts.map(({
 function whyOf(change: Partial<GpuQueueState>): Record<string, string> {
   const state = queueState(change);
   const round = scheduleGpus(state);
-  return Object.fromEntries(round.waits.map((wait) => [wait.run, explainWait(wait, round, state)]));
+  const why = explainWaits(round, state);
+  return Object.fromEntries(round.waits.map(({ run }, i) => [run, why[i]!]));
 }
 const busyUntil = (minutes: number | null, gpus: number[], change = {}) =>
   holding(`busy-${gpus.join('')}`, gpus, { endsAt: minutes === null ? null : minutes * MINUTE, ...change });

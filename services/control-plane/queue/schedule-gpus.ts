@@ -21,7 +21,7 @@ import { reserve } from './reserve.ts';
  * A run that only its quota holds up, or that no end of a run would make room for, keeps nobody waiting but those of its quota.
  */
 export function scheduleGpus(state: GpuQueueState): Round {
-  const { now, quotas } = state;
+  const { now, quotas, placer } = state;
   const round: Round = { starts: [], waits: [], preemptions: [], reservation: null };
   const ledger = createQuotaLedger(quotas, state.holding);
   let holding: readonly HoldingRun[] = state.holding;
@@ -49,7 +49,7 @@ export function scheduleGpus(state: GpuQueueState): Round {
     if (held !== null) {
       wait(run, needs, held, null);
     } else if (reservation === null) {
-      const gpus = isDue(run, now) ? state.choose(run.shape, free) : null;
+      const gpus = isDue(run, now) ? placer.choose(run.shape, free) : null;
       if (gpus !== null) start(run, gpus);
       else {
         wait(run, needs, causeOf(run), null);
@@ -71,7 +71,7 @@ export function scheduleGpus(state: GpuQueueState): Round {
     if (small !== null) return { kind: 'quota', quota: small, held: 0 };
     const exceeded = ledger.exceeded(labels, needs, false);
     if (exceeded === null && round.reservation !== null) return null;
-    if (needs > usableCount || state.choose(shape, state.usable) === null) {
+    if (!placer.fits(shape, state.usable)) {
       return { kind: 'too_large', usable: usableCount };
     }
     if (exceeded === null) return null;
@@ -94,7 +94,7 @@ export function scheduleGpus(state: GpuQueueState): Round {
   /** Where nobody knows when the first one starts, nothing can be shown not to delay it. */
   function backfill({ labels, shape }: WaitingRun, needs: number, lasts: boolean, kept: Reservation): GpuSet | null {
     if (kept.at === null || ledger.exceeded(labels, needs, lasts) !== null) return null;
-    return state.choose(shape, lasts ? free & ~kept.gpus : free);
+    return placer.choose(shape, lasts ? free & ~kept.gpus : free);
   }
 
   function causeOf({ notBefore }: WaitingRun): WaitCause {

@@ -1,15 +1,19 @@
-import type { GpuQueueState, Quota, Round, Wait } from './gpu-queue.ts';
+import type { GpuQueueState, Quota, Round } from './gpu-queue.ts';
 
-/** Why a run waits, in numbers: what it needs, what is free, behind whom, until about when. */
-export function explainWait({ cause, needs, free, behind, run }: Wait, round: Round, state: GpuQueueState): string {
+/** Why each run waits, in the order of `round.waits`: what it needs, what is free, behind whom, until about when. */
+export function explainWaits(round: Round, state: GpuQueueState): string[] {
   const kept = state.quarantined === 0 ? '' : `, ${state.quarantined} quarantined`;
-  const have = `needs ${needs}, free ${free}${kept}`;
-  if (cause.kind === 'too_large') return `needs ${needs}, ${cause.usable} usable${kept}; waits for GPUs to come back`;
-  if (cause.kind === 'quota') return `needs ${needs}; ${showQuota(cause.quota, cause.held, needs)}`;
-  const order = behind === null ? explainFirst(run, round, state) : explainBehind(behind, round, state);
-  if (cause.kind === 'backoff') return `restarts in ${span(cause.until - state.now)} after a failure; ${order}`;
-  if (cause.kind === 'reserved') return `${have}, but kept; ${order}`;
-  return `${have}; ${order}`;
+  const behind = explainBehind(round, state);
+  return round.waits.map((wait) => {
+    const { cause, needs, free } = wait;
+    if (cause.kind === 'too_large') {
+      return `needs ${needs}, ${cause.usable} usable${kept}; waits for GPUs to come back`;
+    }
+    if (cause.kind === 'quota') return `needs ${needs}; ${showQuota(cause.quota, cause.held, needs)}`;
+    const order = wait.behind === null ? explainFirst(wait.run, round, state) : behind;
+    if (cause.kind === 'backoff') return `restarts in ${span(cause.until - state.now)} after a failure; ${order}`;
+    return `needs ${needs}, free ${free}${kept}${cause.kind === 'reserved' ? ', but kept' : ''}; ${order}`;
+  });
 }
 
 function explainFirst(run: string, { reservation, preemptions }: Round, { now }: GpuQueueState): string {
@@ -19,9 +23,10 @@ function explainFirst(run: string, { reservation, preemptions }: Round, { now }:
   return `first in line${who}, ${about(reservation.at, now)}`;
 }
 
-function explainBehind(behind: string, { reservation }: Round, { now }: GpuQueueState): string {
-  if (reservation?.at == null) return `behind ${behind}, whose start nobody knows`;
-  return `behind ${behind}, which starts ${about(reservation.at, now)}`;
+function explainBehind({ reservation }: Round, { now }: GpuQueueState): string {
+  if (reservation === null) return '';
+  if (reservation.at === null) return `behind ${reservation.run}, whose start nobody knows`;
+  return `behind ${reservation.run}, which starts ${about(reservation.at, now)}`;
 }
 
 function showQuota({ label, value, gpus }: Quota, held: number, needs: number): string {
