@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkpointOperations } from './checkpoint-operations.ts';
 import { field } from './field.ts';
+import { gpuProfileOperations } from './gpu-profile-operations.ts';
 import { operation } from './operation.ts';
 import { runOperations } from './run-operations.ts';
 import { watchOperations } from './watch-operations.ts';
@@ -12,6 +13,7 @@ export const operations = {
   ...runOperations,
   ...watchOperations,
   ...checkpointOperations,
+  ...gpuProfileOperations,
   getHealth: operation({
     method: 'get',
     path: '/healthz',

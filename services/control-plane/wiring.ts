@@ -30,6 +30,7 @@ import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import { requireUnused } from './runs/checkpoint-users.ts';
+import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
@@ -183,6 +184,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
+      ...createGpuProfileHandlers(host),
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
     },

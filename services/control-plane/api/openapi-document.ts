@@ -44,6 +44,7 @@ function definition(): ZodOpenApiObject {
       { name: 'runs', description: 'Submitting and steering runs.' },
       { name: 'watching', description: 'Events, logs, metrics and evaluations, as documents or streams.' },
       { name: 'checkpoints', description: 'What can be resumed, served and downloaded.' },
+      { name: 'machine', description: 'What runs are placed on.' },
       { name: 'service', description: 'Health of the control plane.' },
       { name: 'agent', description: 'How a trainer meets the control plane, on a listener of its own.' },
     ],
