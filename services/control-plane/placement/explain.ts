@@ -21,13 +21,15 @@ export function explainPlacement(
       : [`server on ${groups.map(showIndices).join(' and ')}${over(groups[0]!, score.groupLink)}`]),
     ...(trainer.length === 0 ? [] : [`trainer on ${showIndices(trainer)}${over(trainer, score.trainerLink)}`]),
   ];
-  const left = sum(score.nodesLeft);
-  const leaves =
-    left === 0
-      ? 'leaves none free'
-      : `leaves ${left} free, ${showSizes('NVLink', score.nvlinkLeft)}${showSizes('NUMA node', score.nodesLeft)}`;
+  const left = score.nodesLeft.reduce((total, each) => total + each, 0);
+  const whole = [
+    ...showSizes('NVLink cliques', score.nvlinkLeft),
+    ...showSizes('PCIe switches', score.nvlinkLeft.some((size) => size > 1) ? [] : score.switchLeft),
+    ...showSizes('NUMA nodes', score.nodesLeft),
+  ];
+  const leaves = `leaves ${left === 0 ? 'none' : left} free${whole.length === 0 ? '' : ` (${whole.join(', ')})`}`;
   const scope = complete ? `best of ${compared}` : `best of the ${compared} that were compared`;
-  return `${roles.join(', ')}; ${leaves.replace(/, $/, '')}; ${scope}`;
+  return `${roles.join(', ')}; ${leaves}; ${scope}`;
 }
 
 /** Why a shape has no place now, in numbers. */
@@ -85,10 +87,10 @@ function over(gpus: readonly PlaceableGpu[], link: LinkClass): string {
   return gpus.length < 2 ? '' : ` over ${LINK_WORDS[link]}`;
 }
 
-/** Sets of one GPU are no cliques worth a word. */
-function showSizes(what: string, sizes: readonly number[]): string {
+/** Sets of one GPU are not worth a word. */
+function showSizes(what: string, sizes: readonly number[]): string[] {
   const large = sizes.filter((size) => size > 1);
-  return large.length === 0 ? '' : `by ${what} ${large.join(' + ')}, `;
+  return large.length === 0 ? [] : [`${what} of ${large.join(' + ')}`];
 }
 
 function showIndices(gpus: readonly PlaceableGpu[]): string {
@@ -101,8 +103,4 @@ function showList(indices: readonly number[]): string {
 
 function showGiB(mib: number): string {
   return `${Math.round((mib / 1024) * 10) / 10} GiB`;
-}
-
-function sum(values: readonly number[]): number {
-  return values.reduce((total, each) => total + each, 0);
 }

@@ -47,7 +47,12 @@ describe('placing on known hosts', () => {
   it('keeps each role on one socket of a host without NVLink', () => {
     expect(placeOn(fourA10, split(2, 2))).toMatchObject({ inference: [0, 1], trainer: [2, 3] });
     expect(placeOn(fourA10, split(2, 1), taking([1]))).toMatchObject({ inference: [2, 3], trainer: [0] });
-    expect(placeOn(fourA10, split(1, 1), taking([0]))).toMatchObject({ inference: [2], trainer: [3] });
+    const small = placeOn(fourA10, split(1, 1), taking([0]));
+    expect(small).toMatchObject({
+      inference: [2],
+      trainer: [3],
+      why: 'server on 2, trainer on 3; leaves 1 free; best of 3',
+    });
   });
 
   it('gives each role of a cube mesh a quad, and a small run a pair that breaks only one quad', () => {
@@ -55,7 +60,7 @@ describe('placing on known hosts', () => {
     const small = placeOn(cubeMesh, split(0, 2));
     expect(small).toMatchObject({ trainer: [0, 3] });
     expect(small.why).toBe(
-      'trainer on 0,3 over NVLink; leaves 6 free, by NVLink 4 + 2 + 2 + 2, by NUMA node 4 + 2; best of 16',
+      'trainer on 0,3 over NVLink; leaves 6 free (NVLink cliques of 4 + 2 + 2 + 2, NUMA nodes of 4 + 2); best of 16',
     );
     expect(placeOn(cubeMesh, split(0, 2), taking([3])).trainer).toEqual([1, 2]);
   });
