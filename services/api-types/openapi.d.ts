@@ -351,6 +351,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gpu-profiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The GPU profiles that runs can name, and which of them this host could hold
+         * @description Read from `gpu-profiles/` at the start of the control plane. With GRPO a run takes the GPUs of both roles, else those of the trainer.
+         */
+        get: operations["listGpuProfiles"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -3000,6 +3020,152 @@ export interface components {
              * @example 18
              */
             nvlinks: number;
+        };
+        GpuProfileList: {
+            /**
+             * @description By name.
+             * @example []
+             */
+            profiles: components["schemas"]["ListedGpuProfile"][];
+        };
+        /** @description A GPU profile, and whether this host could ever hold it. */
+        ListedGpuProfile: {
+            /**
+             * @description The profile, as its file says it.
+             * @example {
+             *       "name": "split-2",
+             *       "description": "2 GPUs: one serves, one trains.",
+             *       "mode": "split",
+             *       "inference": {
+             *         "gpus": 1,
+             *         "tensor_parallel_size": 1,
+             *         "gpu_memory_utilization": 0.85,
+             *         "shm_gib": 4
+             *       },
+             *       "trainer": {
+             *         "gpus": 1,
+             *         "gpu_memory_utilization": 0.95,
+             *         "shm_gib": 4
+             *       },
+             *       "hand_off": "none",
+             *       "deadlines": {
+             *         "ready": 1800,
+             *         "hand_off": 60
+             *       }
+             *     }
+             */
+            profile: components["schemas"]["GpuProfile"];
+            /**
+             * @description Why this host could not hold it even if nothing else ran, with the arithmetic; null where it could.
+             * @example needs 2 GPUs (1 for inference, 1 for the trainer), this host has 1
+             */
+            never: string | null;
+        };
+        /** @description How GPUs are divided between the roles. */
+        GpuProfile: {
+            /**
+             * @description Name, as in `gpu_profile` of a run spec.
+             * @example split-8
+             */
+            name: string;
+            /**
+             * @description What it is for.
+             * @example 8 GPUs: 4 serve, 4 train.
+             */
+            description: string;
+            /**
+             * @description How the GPUs are divided.
+             * @example split
+             * @enum {string}
+             */
+            mode: "split" | "shared" | "none";
+            /**
+             * @description Memory that each of its GPUs must have at least, in GiB; 0: any GPU will do.
+             * @default 0
+             * @example 80
+             */
+            gpu_memory_gib: number;
+            /**
+             * @description What the inference server gets.
+             * @example {
+             *       "gpus": 4,
+             *       "tensor_parallel_size": 4,
+             *       "gpu_memory_utilization": 0.85,
+             *       "shm_gib": 16
+             *     }
+             */
+            inference: {
+                /**
+                 * @description GPUs of the inference server: how many, or which by index.
+                 * @example 4
+                 */
+                gpus: number | number[];
+                /**
+                 * @description GPUs of one tensor-parallel group; the server has a whole number of groups.
+                 * @example 4
+                 */
+                tensor_parallel_size: number;
+                /**
+                 * @description Share of GPU memory the server takes; null without GPUs.
+                 * @example 0.85
+                 */
+                gpu_memory_utilization: number | null;
+                /**
+                 * @description Size of /dev/shm in its container, in GiB; NCCL and the workers of a group use it.
+                 * @example 16
+                 */
+                shm_gib: number;
+            };
+            /**
+             * @description What the trainer gets.
+             * @example {
+             *       "gpus": 4,
+             *       "gpu_memory_utilization": 0.95,
+             *       "shm_gib": 16
+             *     }
+             */
+            trainer: {
+                /**
+                 * @description GPUs of the trainer: how many, or which by index.
+                 * @example 4
+                 */
+                gpus: number | number[];
+                /**
+                 * @description Share of GPU memory the trainer may take; null without GPUs.
+                 * @example 0.95
+                 */
+                gpu_memory_utilization: number | null;
+                /**
+                 * @description Size of /dev/shm in its container, in GiB; data loaders and NCCL use it.
+                 * @example 16
+                 */
+                shm_gib: number;
+            };
+            /**
+             * @description How one role leaves the GPUs to the other. `none`: both keep what they have. `sleep` (shared only): the server sleeps while the trainer trains.
+             * @example none
+             * @enum {string}
+             */
+            hand_off: "none" | "sleep";
+            /**
+             * @description How long its phases may take.
+             * @example {
+             *       "ready": 3600,
+             *       "hand_off": 120
+             *     }
+             */
+            deadlines: {
+                /**
+                 * @description Seconds from the lease until both roles answer; then it is revoked and the run waits again.
+                 * @example 3600
+                 */
+                ready: number;
+                /**
+                 * @description Seconds that going to sleep, or waking up, may take.
+                 * @example 120
+                 */
+                hand_off: number;
+            };
         };
         Health: {
             /**
@@ -6358,6 +6524,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GpuInventory"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listGpuProfiles: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GpuProfileList"];
                 };
             };
             /** @description `invalid-request`: The request is malformed. */

@@ -80,7 +80,7 @@ export const problems = {
   'cannot-place': {
     status: 422,
     title: 'This host cannot run it',
-    example: 'gpu_profile split-8 needs 8 GPUs, this host has 0; leave gpu_profile out to run on the CPU.',
+    example: 'gpu_profile split-8 needs 8 GPUs, runs of this build have 0; leave gpu_profile out to run on the CPU.',
   },
   'checkpoint-unusable': {
     status: 422,

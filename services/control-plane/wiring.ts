@@ -24,6 +24,7 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
+import { readGpuMap } from './placement/read-gpu-map.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -33,6 +34,7 @@ import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import { requireUnused } from './runs/checkpoint-users.ts';
+import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
@@ -172,7 +174,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host = { gpus: 0, profiles, vllmApiBase: settings.vllmApiBase };
+  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase };
   const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
@@ -181,7 +183,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const gpus = createGpuService({
     source: options.gpuSource,
     everyMs: GPUS_MS,
-    usedByRuns: host.gpus > 0,
+    usedByRuns: host.gpus.length > 0,
     closing: closing.signal,
     now,
     log,
@@ -200,6 +202,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
       ...createGpuHandlers(gpus),
+      ...createGpuProfileHandlers({
+        profiles,
+        gpus: async () => readGpuMap(await gpus.inventory({ refresh: false })).gpus,
+      }),
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
     },

@@ -4,6 +4,7 @@ import { runCheckpointBench } from './checkpoint.ts';
 import { runRecordsBench } from './records.ts';
 import { runRestartBench } from './restart.ts';
 import { runRolloutBench } from './rollout.ts';
+import { runSchedulerBench } from './scheduler.ts';
 import type { Bench } from './support/bench.ts';
 import { runTrainerBench } from './trainer.ts';
 
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
   rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },
+  scheduler: { what: 'rounds of the GPU queue with 1,000 and 10,000 runs that wait', run: runSchedulerBench },
   trainer: { what: 'training steps on wasm against plain JavaScript and PyTorch', run: runTrainerBench },
 };
 

@@ -1,13 +1,15 @@
-import { type GpuProfile, gpusNeeded } from '../../contracts/gpu-profile.ts';
+import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import type { PlaceableGpu } from '../placement/gpu-map.ts';
 import type { GpuProfiles } from './gpu-profiles.ts';
+import { CPU_PROFILE, RUNS_HAVE, refuseProfile } from './refuse-profile.ts';
 
 const MANAGED_API_BASE = 'http://localhost:8000/v1';
-const CPU_PROFILE = 'cpu';
 
 export interface Host {
-  gpus: number;
+  /** Those that runs may use. */
+  gpus: readonly PlaceableGpu[];
   profiles: GpuProfiles;
   /** `VLLM_API_BASE`; wins over the spec. */
   vllmApiBase: string | null;
@@ -26,26 +28,6 @@ export function placeRun(spec: RunSpec, host: Host): Placement {
     ...(spec.method === 'grpo' ? [...refuseInference(spec, host), ...refuseRollouts(spec)] : []),
   ];
   return profile !== undefined && refusals.length === 0 ? { ok: true, profile } : { ok: false, refusals };
-}
-
-function refuseProfile(name: string, profile: GpuProfile | undefined, spec: RunSpec, host: Host): SpecIssue[] {
-  const path = 'gpu_profile';
-  if (profile === undefined) {
-    return [{ path, message: `there is no profile ${name}; known are ${[...host.profiles.keys()].join(', ')}` }];
-  }
-  const { inference, trainer } = profile;
-  if (spec.trainer === 'tfjs' && trainer.gpus > 1) {
-    const message = `${name} gives the trainer ${trainer.gpus} GPUs, the tfjs trainer uses one; trainers for more are areal and trl`;
-    return [{ path, message }];
-  }
-  const needed = gpusNeeded(profile);
-  if (needed <= host.gpus) return [];
-  const shares =
-    profile.mode === 'shared'
-      ? 'shared by both roles'
-      : `${inference.gpus} for inference, ${trainer.gpus} for the trainer`;
-  const remedy = `leave gpu_profile out to use ${CPU_PROFILE}`;
-  return [{ path, message: `${name} needs ${needed} GPUs (${shares}), this host has ${host.gpus}; ${remedy}` }];
 }
 
 function refuseTrainer(spec: RunSpec): SpecIssue[] {
@@ -82,11 +64,15 @@ function refuseInference({ inference: { backend, vllm } }: RunSpec, host: Host):
     });
   }
   const wanted = vllm.tensor_parallel_size ?? 1;
-  if (backend === 'vllm') {
-    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, this host has ${host.gpus}; leave inference.backend out to use the embedded server`;
+  if (backend === 'vllm' && wanted <= host.gpus.length) {
+    const message =
+      'vllm is a container image, which this build does not start; leave it out to use the embedded server';
     refusals.push({ path: 'inference.backend', message });
-  } else if (wanted > 1) {
-    const message = `${wanted} needs ${wanted} GPUs, this host has ${host.gpus}; leave it out`;
+  } else if (backend === 'vllm') {
+    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, ${RUNS_HAVE} ${host.gpus.length}; leave inference.backend out to use the embedded server`;
+    refusals.push({ path: 'inference.backend', message });
+  } else if (wanted > 1 && wanted > host.gpus.length) {
+    const message = `${wanted} needs ${wanted} GPUs, ${RUNS_HAVE} ${host.gpus.length}; leave it out`;
     refusals.push({ path: 'inference.vllm.tensor_parallel_size', message });
   }
   return refusals;

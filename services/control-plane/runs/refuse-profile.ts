@@ -1,0 +1,63 @@
+import { gpuCount, refuseBudgets } from '../../contracts/check-gpu-profile.ts';
+import type { GpuProfile } from '../../contracts/gpu-profile.ts';
+import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import { explainNeverFits } from '../placement/explain.ts';
+import { shapeOf } from '../placement/shape-of.ts';
+import type { Host } from './placement.ts';
+
+export const CPU_PROFILE = 'cpu';
+/** The host may have GPUs that runs are not placed on; `GET /gpus` lists them. */
+export const RUNS_HAVE = 'runs of this build have';
+
+/** Why this host can never run a spec with its profile, each with the arithmetic. */
+export function refuseProfile(name: string, profile: GpuProfile | undefined, spec: RunSpec, host: Host): SpecIssue[] {
+  const path = 'gpu_profile';
+  if (profile === undefined) {
+    return [{ path, message: `there is no profile ${name}; known are ${[...host.profiles.keys()].join(', ')}` }];
+  }
+  const wide = refuseWidth(profile, spec);
+  return [...(wide === null ? refuseSize(profile, spec, host) : [wide]), ...refuseOverrides(profile, spec)];
+}
+
+function refuseWidth({ name, trainer }: GpuProfile, spec: RunSpec): SpecIssue | null {
+  const width = gpuCount(trainer.gpus);
+  if (spec.trainer !== 'tfjs' || width <= 1) return null;
+  const message = `${name} gives the trainer ${width} GPUs, the tfjs trainer uses one; trainers for more are areal and trl`;
+  return { path: 'gpu_profile', message };
+}
+
+/** What the spec sets in place of the profile, against what the profile gives. */
+function refuseOverrides({ name, mode, inference, trainer, hand_off }: GpuProfile, spec: RunSpec): SpecIssue[] {
+  if (spec.method !== 'grpo') return [];
+  const { tensor_parallel_size: size, gpu_memory_utilization: share } = spec.inference.vllm;
+  const count = gpuCount(inference.gpus);
+  const budgets = mode === 'shared' && share !== null;
+  const refusal = budgets ? refuseBudgets(share, trainer.gpu_memory_utilization ?? 0, hand_off) : null;
+  const groups = `groups of ${size} do not divide the ${count} GPUs that ${name} gives the server; leave it out to use ${inference.tensor_parallel_size}`;
+  return [
+    ...(size === null || count % size === 0 ? [] : [{ path: 'inference.vllm.tensor_parallel_size', message: groups }]),
+    ...(refusal === null ? [] : [{ path: 'inference.vllm.gpu_memory_utilization', message: refusal }]),
+  ];
+}
+
+function refuseSize(profile: GpuProfile, spec: RunSpec, host: Host): SpecIssue[] {
+  const why = whyNever(profile, spec, host);
+  return why === null ? [] : [{ path: 'gpu_profile', message: `${profile.name} ${why}; ${remedy(spec, host)}` }];
+}
+
+/** A server of its own comes with GRPO only. */
+function whyNever(profile: GpuProfile, spec: RunSpec, { gpus }: Host): string | null {
+  const tensorParallel = spec.inference.vllm.tensor_parallel_size;
+  const shape = shapeOf(profile, { serves: spec.method === 'grpo', tensorParallel });
+  return shape === null ? null : explainNeverFits(shape, gpus, RUNS_HAVE);
+}
+
+/** The profiles that the run could have here; the CPU where there are none. */
+function remedy(spec: RunSpec, host: Host): string {
+  const fitting = [...host.profiles.values()].filter(
+    (each) => each.mode !== 'none' && refuseWidth(each, spec) === null && whyNever(each, spec, host) === null,
+  );
+  if (fitting.length === 0) return `leave gpu_profile out to use ${CPU_PROFILE}`;
+  return `here fit ${fitting.map(({ name }) => name).join(', ')}`;
+}
