@@ -20,7 +20,8 @@ let tandem: Tandem;
 let small: SmallRuns;
 
 beforeEach(async () => {
-  tandem = await startTandem({ TANDEM_SLOTS: '2' });
+  // What a killed trainer leaves of an upload goes with its attempt, so that nothing else may be left.
+  tandem = await startTandem({ TANDEM_SLOTS: '2', TANDEM_SWEEP_GRACE: '0' });
   small = await makeSmallRuns(tandem);
 });
 afterEach(() => tandem?.dispose());

@@ -16,7 +16,7 @@ let small: SmallRuns;
 let wanted: Awaited<ReturnType<typeof finalState>>;
 
 beforeAll(async () => {
-  tandem = await startTandem();
+  tandem = await startTandem({ TANDEM_SWEEP_GRACE: '0' });
   small = await makeSmallRuns(tandem);
   const straight = await tandem.until((await tandem.post<Run>('/runs', grpo())).id, ended);
   wanted = await finalState(tandem, straight.id);

@@ -39,7 +39,7 @@ const LONGEST_MS = 1000;
 
 let tandem: Tandem;
 beforeEach(async () => {
-  tandem = await startTandem({ TANDEM_SLOTS: '2' });
+  tandem = await startTandem({ TANDEM_SLOTS: '2', TANDEM_SWEEP_GRACE: '0' });
 });
 afterEach(() => tandem?.dispose());
 
