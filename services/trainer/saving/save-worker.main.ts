@@ -6,10 +6,12 @@ import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { explainFailure } from '../failure.ts';
 import { saveCheckpoint } from './save-checkpoint.ts';
 import type { SaveReply, SaveRequest, SaveWorkerData } from './save-messages.ts';
+import { yieldToTraining } from './yield-to-training.ts';
 
 /** The thread that writes, hashes and sends checkpoints, so that the one that trains does nothing of it. */
 if (parentPort === null) throw new Error('this program is started as a thread by save-worker.ts');
 const port = parentPort;
+yieldToTraining();
 const client = createAgentClient((workerData as SaveWorkerData).agent);
 const giveUp = new AbortController();
 setMaxListeners(0, giveUp.signal);

@@ -49,6 +49,23 @@ test('the tensors are moved, not copied, and the checkpoint is the same as one w
   expect(JSON.parse(stored)).toMatchObject({ global_step: 40 });
 });
 
+test.runIf(process.platform === 'linux')(
+  'the thread leaves the processors to training: it alone has the lowest priority',
+  async () => {
+    const niceOf = async () => {
+      const threads = await readdir('/proc/self/task');
+      const stats = await Promise.all(
+        threads.map((id) => readFile(`/proc/self/task/${id}/stat`, 'utf8').catch(() => '')),
+      );
+      // Field 19, counted behind the program's name, which may hold spaces (proc_pid_stat(5)).
+      return stats.map((stat) => Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]));
+    };
+    worker.hold(tiny.snapshot());
+    await worker.save(work, commit);
+    expect((await niceOf()).filter((nice) => nice === 19)).toHaveLength(1);
+  },
+);
+
 test('a save that failed says its reason and remedy, and can be tried again with what is held', async () => {
   worker.hold(tiny.snapshot());
   const file = path.join(tiny.modelDirectory, 'config.json');
