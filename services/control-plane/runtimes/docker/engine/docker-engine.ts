@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import type { LogFrame } from './demultiplex.ts';
 import type {
   CallOptions,
   ContainerBody,
@@ -14,6 +15,10 @@ import type {
   NetworkBody,
   VolumeBody,
 } from './engine-types.ts';
+import type { FollowLogs } from './follow-logs.ts';
+import type { PullImage } from './pull-image.ts';
+import type { Exit, WaitForExit } from './wait-for-exit.ts';
+import type { WatchEvents } from './watch-events.ts';
 
 /**
  * Calls that are answered once. All throw `DockerError`, or the reason of the caller's signal once it is aborted. Repeating one does no harm: what was
@@ -64,3 +69,17 @@ export interface EngineCalls {
   /** Null when it is not on this host. */
   inspectImage(reference: string, options?: CallOptions): Promise<ImageDetail | null>;
 }
+
+/** Answers that come bit by bit, each on a connection of its own that ends with its signal. */
+export interface EngineStreams {
+  /** The frames of a log as they come; see `followLogs`. */
+  followLogs(options: FollowLogs): AsyncGenerator<LogFrame[], void, undefined>;
+  /** Runs until its signal is aborted, whatever happens to the daemon; see `watchEvents`. */
+  watchEvents(options: WatchEvents): Promise<void>;
+  /** Once it resolves a start may follow; see `waitForExit`. */
+  waitForExit(options: WaitForExit): Promise<{ exited: Promise<Exit> }>;
+  /** The image, once it is there; see `pullImage`. */
+  pullImage(options: PullImage): Promise<ImageDetail>;
+}
+
+export type DockerEngine = EngineCalls & EngineStreams;

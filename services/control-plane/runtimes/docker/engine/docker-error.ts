@@ -39,7 +39,7 @@ export function answeredError(
   secrets: readonly string[] = [],
 ): DockerError {
   const kind = kindOf(status, said);
-  const text = printable(without(said, secrets)) || 'nothing';
+  const text = printable(redact(said, secrets)) || 'nothing';
   return new DockerError(kind, `${what}: the Docker daemon answered ${status}: ${text}`, status);
 }
 
@@ -65,7 +65,8 @@ function kindOf(status: number, said: string): DockerErrorKind {
   return status >= 400 && status < 500 ? 'invalid' : 'failed';
 }
 
-function without(text: string, secrets: readonly string[]): string {
+/** The longest first: one may be part of another. */
+export function redact(text: string, secrets: readonly string[]): string {
   const longestFirst = secrets.filter((secret) => secret !== '').sort((a, b) => b.length - a.length);
   return longestFirst.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
 }
