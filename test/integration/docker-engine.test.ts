@@ -1,10 +1,15 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
 import { extract, pack } from 'tar-stream';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createDockerEngine } from '../../services/control-plane/runtimes/docker/engine/create-docker-engine.ts';
 import { DockerError } from '../../services/control-plane/runtimes/docker/engine/docker-error.ts';
 import type { ContainerBody } from '../../services/control-plane/runtimes/docker/engine/engine-types.ts';
+import { createOutputCollector } from '../../services/control-plane/runtimes/docker/engine/output-collector.ts';
 import type { EngineEvent } from '../../services/control-plane/runtimes/docker/engine/watch-events.ts';
 import { dockerSocket, importTinyImage, removeImage } from '../support/docker-daemon.ts';
 
@@ -246,5 +251,45 @@ describe.skipIf(socket === null)('a real Docker daemon', { timeout: 60_000 }, ()
   it('says when an image cannot be pulled', async () => {
     const pull = engine.pullImage({ reference: '127.0.0.1:9/nothing:here', signal: endless() });
     await expect(pull).rejects.toMatchObject({ name: 'DockerError', kind: 'failed' });
+  });
+
+  it.each([
+    'json-file',
+    'local',
+  ])('keeps all that was printed through restarts of who collects it, with the log driver %s', async (Type) => {
+    const directory = await mkdtemp(join(tmpdir(), 'collected-'));
+    const path = join(directory, 'run', 'role.log');
+    const script =
+      'for i in $(seq 1 40); do seq $((i * 1000)) $((i * 1000 + 999)); echo "wrong $i" >&2; sleep 0.2; done';
+    const { id } = await engine.createContainer(newName(), sh(script, { HostConfig: { LogConfig: { Type } } }));
+    const { exited } = await engine.waitForExit({ container: id, condition: 'next-exit', signal: endless() });
+    await engine.startContainer(id);
+    const broken: unknown[] = [];
+    const collect = () =>
+      createOutputCollector({
+        followLogs: engine.followLogs,
+        tell: (_, error) => void broken.push(error),
+        // Fast enough that it keeps its place between two restarts.
+        now: () => performance.now() * 20,
+      });
+    const round = { over: false };
+    void exited.then(() => {
+      round.over = true;
+    });
+    while (!round.over) {
+      const collector = collect();
+      collector.follow(id, path);
+      await delay(700);
+      await collector.close();
+    }
+    await collect().finish(id, path);
+    const lines = (await readFile(path, 'utf8')).split('\n');
+    expect(lines.filter((line) => /^\d+$/.test(line))).toEqual(
+      Array.from({ length: 40_000 }, (_, line) => String(line + 1000)),
+    );
+    expect(lines.filter((line) => line.startsWith('wrong'))).toHaveLength(40);
+    expect(lines).toHaveLength(40_041);
+    expect(broken).toEqual([]);
+    await rm(directory, { recursive: true });
   });
 });
