@@ -25,7 +25,7 @@ export interface DockerDaemon {
   start(options?: DaemonOptions): Promise<void>;
   /** Makes a port of this machine's loopback reachable for containers, as `http://<hostAddress>:<port>`. */
   expose(port: number): Promise<string>;
-  /** Makes `tandem-base` (scripts/base-image.sh) and returns its tag; 2 seconds, 6 with Python. */
+  /** See `importBaseImage`. */
   importBaseImage(options?: { withPython?: boolean }): string;
   /** The docker client's output. */
   docker(...command: string[]): string;
@@ -112,14 +112,6 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
     await close();
     throw error;
   });
-  const environment = { ...process.env, DOCKER_HOST: `unix://${socketPath}`, DOCKER_BUILDKIT: '0' };
-  const call = (program: string, command: readonly string[]) =>
-    execFileSync(program, command, {
-      env: environment,
-      encoding: 'utf8',
-      maxBuffer: 64 * 2 ** 20,
-      stdio: 'pipe',
-    }).trimEnd();
   return {
     host: `unix://${socketPath}`,
     socketPath,
@@ -129,8 +121,8 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
     kill,
     start,
     expose,
-    importBaseImage: ({ withPython = false } = {}) => call(baseImageScript, withPython ? ['--python'] : []),
-    docker: (...command) => call('docker', command),
+    importBaseImage: (given) => importBaseImage(`unix://${socketPath}`, given),
+    docker: (...command) => call(`unix://${socketPath}`, 'docker', command),
     close,
     log: () => readFileSync(output, 'utf8'),
   };
@@ -151,6 +143,16 @@ function endProcessesOf(directory: string): void {
       // Ended meanwhile.
     }
   }
+}
+
+/** Makes `tandem-base` (scripts/base-image.sh) on a daemon and returns its tag; 2 seconds, 6 with Python. */
+export function importBaseImage(host: string, { withPython = false }: { withPython?: boolean } = {}): string {
+  return call(host, baseImageScript, withPython ? ['--python'] : []);
+}
+
+function call(host: string, program: string, command: readonly string[]): string {
+  const env = { ...process.env, DOCKER_HOST: host, DOCKER_BUILDKIT: '0' };
+  return execFileSync(program, command, { env, encoding: 'utf8', maxBuffer: 64 * 2 ** 20, stdio: 'pipe' }).trimEnd();
 }
 
 /**
