@@ -45,10 +45,12 @@ export interface ActiveRun {
   finishing: boolean;
 }
 
-/** Programs of an attempt that is over. */
+/** What is left on the machine of an attempt that is over. */
 export interface Leftover {
   run: string;
   attempt: number;
+  /** Whether there is something that its roles shared. */
+  shares: boolean;
   roles: RoleView[];
 }
 

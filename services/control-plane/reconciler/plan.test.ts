@@ -142,7 +142,9 @@ describe('plan, starting', () => {
   });
 
   it('grants nothing while programs of an ended attempt still hold the slot', () => {
-    const leftovers = [{ run: 'run-00000009', attempt: 1, roles: [role('inference', { term_at: NOW }, {})] }];
+    const leftovers = [
+      { run: 'run-00000009', attempt: 1, shares: false, roles: [role('inference', { term_at: NOW }, {})] },
+    ];
     expect(plan(observation({ queued: [queued], leftovers }), limits)).toEqual([]);
   });
 
@@ -315,7 +317,8 @@ describe('plan, ending', () => {
   });
 
   it('ends what is left of an attempt that is over, then removes it', () => {
-    const left = (roles: RoleView[]) => plan(observation({ leftovers: [{ run: RUN, attempt: 1, roles }] }), limits);
+    const left = (roles: RoleView[]) =>
+      plan(observation({ leftovers: [{ run: RUN, attempt: 1, shares: false, roles }] }), limits);
     expect(left([serving])).toMatchObject([{ step: 'signal', signal: 'TERM' }]);
     expect(left([role('inference', { state: 'ready', term_at: NOW - 10_000 }, {})])).toMatchObject([
       { step: 'signal', signal: 'KILL' },
@@ -328,7 +331,7 @@ describe('plan, ending', () => {
   });
 
   it('kills a program that no run knows', () => {
-    const leftovers = [{ run: RUN, attempt: 1, roles: [role('trainer', null, {})] }];
+    const leftovers = [{ run: RUN, attempt: 1, shares: false, roles: [role('trainer', null, {})] }];
     expect(plan(observation({ leftovers }), limits)).toMatchObject([{ step: 'signal', signal: 'KILL' }]);
   });
 
@@ -343,6 +346,8 @@ describe('restMs', () => {
     expect(restMs(observation({ active: [sft({ run: running })] }), 1000)).toBe(1000);
     expect(restMs(observation({ active: [sft({ run: running, finishing: true })] }), 1000)).toBe(100);
     expect(restMs(observation({ active: [sft()] }), 1000)).toBe(100);
-    expect(restMs(observation({ leftovers: [{ run: RUN, attempt: 1, roles: [serving] }] }), 1000)).toBe(100);
+    expect(restMs(observation({ leftovers: [{ run: RUN, attempt: 1, shares: false, roles: [serving] }] }), 1000)).toBe(
+      100,
+    );
   });
 });

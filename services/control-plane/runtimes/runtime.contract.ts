@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ObservedRole, type RoleIdentity, type Runtime, roleName } from './runtime.ts';
+import { type ObservedRole, type RoleIdentity, type RoleSpec, type Runtime, roleName } from './runtime.ts';
 
 export interface RuntimeUnderTest {
   runtime: Runtime;
@@ -10,6 +10,18 @@ export interface RuntimeUnderTest {
   cleanUp(): Promise<void>;
 }
 
+/** A role that asks for nothing special. */
+export const plainRole = {
+  env: {},
+  files: {},
+  image: null,
+  inputs: [],
+  gpus: [],
+  epoch: null,
+  shmGib: 0.0625,
+  health: null,
+} as const satisfies Partial<RoleSpec>;
+
 /** What every runtime promises, with real programs. */
 export function runtimeContract(name: string, create: () => Promise<RuntimeUnderTest>): void {
   describe(`${name} keeps the runtime's contract`, () => {
@@ -17,7 +29,13 @@ export function runtimeContract(name: string, create: () => Promise<RuntimeUnder
     const trainer: RoleIdentity = { run: 'run-00000001', attempt: 1, role: 'trainer', start: 1 };
 
     const start = (script: string, identity = trainer, files: Record<string, string> = {}) =>
-      under.runtime.start({ identity, command: under.shell(script), env: { TANDEM_ATTEMPT_ID: 'x' }, files });
+      under.runtime.start({
+        ...plainRole,
+        identity,
+        command: under.shell(script),
+        env: { TANDEM_ATTEMPT_ID: 'x' },
+        files,
+      });
     const look = async (identity = trainer, runtime = under.runtime): Promise<ObservedRole | undefined> =>
       (await runtime.observe()).find((role) => roleName(role.identity) === roleName(identity));
     const until = async (wanted: (role: ObservedRole | undefined) => boolean, identity = trainer) => {
