@@ -7,14 +7,10 @@ import { existsSync, renameSync, writeFileSync } from 'node:fs';
  * MINIO_ROOT_PASSWORD_FILE names, which is made at the first start: nobody runs on the password from MinIO's manual.
  */
 const file = process.env.MINIO_ROOT_PASSWORD_FILE;
-if (file === undefined) {
-  console.error('minio: MINIO_ROOT_PASSWORD_FILE is not set; name the file that holds its password');
-  process.exit(64);
-}
+if (file === undefined) refuse('MINIO_ROOT_PASSWORD_FILE is not set; name the file that holds its password');
 const given = process.env.MINIO_ROOT_PASSWORD ?? '';
 if (given !== '' && given.length < 8) {
-  console.error('minio: MINIO_ROOT_PASSWORD has fewer than 8 characters; for example: openssl rand -hex 24');
-  process.exit(64);
+  refuse('MINIO_ROOT_PASSWORD has fewer than 8 characters; for example: openssl rand -hex 24');
 }
 // The control plane reads this file too, so what is given goes there as well.
 if (given !== '') write(given);
@@ -28,4 +24,9 @@ minio.on('exit', (code) => process.exit(code ?? 1));
 function write(password) {
   writeFileSync(`${file}.new`, password, { mode: 0o640 });
   renameSync(`${file}.new`, file);
+}
+
+function refuse(why) {
+  process.stderr.write(`minio: ${why}\n`);
+  process.exit(64);
 }
