@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { answeredError, DockerError, transportError } from './docker-error.ts';
 import type { CallOptions } from './engine-types.ts';
 
@@ -35,6 +36,8 @@ export function createCaller(socketPath: string): Caller {
     });
     const timer = setTimeout(() => stop(timeoutError(what, limitMs)), limitMs);
     const abort = () => stop(signal?.reason);
+    // One signal may end any number of calls.
+    if (signal !== undefined) setMaxListeners(0, signal);
     signal?.addEventListener('abort', abort, { once: true });
     const sent = send(controller.signal).catch((error: unknown) => {
       throw isAnswered(error)

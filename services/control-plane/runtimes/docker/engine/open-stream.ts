@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { API_VERSION } from './client.ts';
 import { answeredError, DockerError, transportError } from './docker-error.ts';
@@ -26,6 +27,8 @@ export interface StreamRequest {
 export async function openStream(options: StreamRequest): Promise<AsyncGenerator<Buffer, void, undefined>> {
   const { what, signal } = options;
   signal.throwIfAborted();
+  // One signal may end any number of streams.
+  setMaxListeners(0, signal);
   const response = await send(options);
   const status = response.statusCode ?? 0;
   const chunks = readChunks(response, options);
