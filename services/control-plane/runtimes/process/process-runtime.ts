@@ -3,6 +3,7 @@ import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { boundOutput, cutOutput } from '../bounded-output.ts';
+import { readTail } from '../kept-output.ts';
 import { READY_FILE } from '../role-specs.ts';
 import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
 import { isAlive } from './process-identity.ts';
@@ -243,23 +244,5 @@ async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path);
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
-
-async function readTail(path: string, bytes: number): Promise<string | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  try {
-    const { size } = await file.stat();
-    const buffer = Buffer.alloc(Math.min(bytes, size));
-    await file.read(buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8');
-  } finally {
-    await file.close();
   }
 }

@@ -122,6 +122,20 @@ describe('a call to the Docker daemon', () => {
     expect(requests).toHaveLength(2);
   });
 
+  it('waits for room where the daemon takes no more connections for now, and its stream does', async () => {
+    const answer = (request: IncomingMessage, response: ServerResponse) =>
+      request.url?.includes('/logs') ? response.end() : json(response, 200, []);
+    const server = await startSocketServer(answer, { backlog: 1 });
+    closing.push(server.close);
+    const { listContainers, followLogs } = createDockerEngine(server);
+    const { signal } = new AbortController();
+    // All connect before the server, in the same process, can take one.
+    const lists = Array.from({ length: 50 }, () => listContainers({}, { signal }));
+    const logs = Array.from({ length: 50 }, () => followLogs({ container: 'c', signal }).next());
+    expect(await Promise.all(lists)).toEqual(lists.map(() => []));
+    expect(await Promise.all(logs)).toEqual(logs.map(() => ({ done: true, value: undefined })));
+  });
+
   it('does not let a name reach another path', async () => {
     const { engine, requests } = await engineOf((_, response) => json(response, 404, {}));
     await engine.inspectContainer('../images/x?y');

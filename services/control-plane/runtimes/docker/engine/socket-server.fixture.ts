@@ -14,6 +14,7 @@ export interface SocketServer {
 /** An HTTP server on a unix socket of its own, which answers as the test says. */
 export async function startSocketServer(
   answer: (request: IncomingMessage, response: ServerResponse, number: number) => void,
+  { backlog = 511 } = {},
 ): Promise<SocketServer> {
   const directory = await mkdtemp(join(tmpdir(), 'socket-'));
   const socketPath = join(directory, 'docker.sock');
@@ -22,7 +23,7 @@ export async function startSocketServer(
     requests.push(`${request.method} ${request.url}`);
     answer(request, response, requests.length);
   });
-  server.listen(socketPath);
+  server.listen({ path: socketPath, backlog });
   await once(server, 'listening');
   return {
     socketPath,
