@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { extract, pack } from 'tar-stream';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { createDockerEngine } from '../../services/control-plane/runtimes/docker/engine/create-docker-engine.ts';
 import type { DockerEngine } from '../../services/control-plane/runtimes/docker/engine/docker-engine.ts';
 import { DockerError } from '../../services/control-plane/runtimes/docker/engine/docker-error.ts';
@@ -170,7 +170,8 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, { tim
     expect((await engine.inspectContainer(container))?.networks[mark]?.address).toMatch(/^10\.219\.83\./);
     await expect(engine.removeNetwork(mark)).rejects.toMatchObject({ kind: 'conflict' });
     await engine.removeContainer(container, { force: true });
-    await engine.removeNetwork(mark);
+    // The daemon lets go of the endpoint of a killed container a moment after it is removed.
+    await vi.waitFor(() => engine.removeNetwork(mark), 5000);
     expect(await engine.listNetworks(labels)).toEqual([]);
   });
 
