@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { runApiBench } from './api.ts';
 import { runCheckpointBench } from './checkpoint.ts';
+import { runLogsBench } from './logs.ts';
 import { runRecordsBench } from './records.ts';
 import { runRestartBench } from './restart.ts';
 import { runRolloutBench } from './rollout.ts';
@@ -11,6 +12,7 @@ import { runTrainerBench } from './trainer.ts';
 const benches: Readonly<Record<string, { readonly what: string; readonly run: Bench }>> = {
   api: { what: 'lists and metrics with 100,000 runs against 100', run: runApiBench },
   checkpoint: { what: 'checkpoints to a real MinIO and back; steps beside a save', run: runCheckpointBench },
+  logs: { what: "Docker's logs taken apart, and a thousand of them followed", run: runLogsBench },
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
   rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },

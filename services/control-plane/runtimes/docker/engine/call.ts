@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events';
+import { onceAccepted } from './accepted.ts';
 import { answeredError, DockerError, transportError } from './docker-error.ts';
 import type { CallOptions } from './engine-types.ts';
 
@@ -12,6 +14,8 @@ export interface Call<T> extends CallOptions {
   what: string;
   limitMs: number;
   send: (abortSignal: AbortSignal) => Promise<T>;
+  /** What is sent is a stream, gone once it is read. */
+  once?: boolean;
   /** What must not be in an error, though the daemon may repeat it. */
   secrets?: readonly string[];
 }
@@ -23,7 +27,7 @@ export type Caller = <T>(call: Call<T>) => Promise<T>;
  * promise never settles when the connection breaks in the middle of an answer.
  */
 export function createCaller(socketPath: string): Caller {
-  return async ({ what, limitMs, send, signal, secrets }) => {
+  return async ({ what, limitMs, send, signal, secrets, once = false }) => {
     signal?.throwIfAborted();
     const controller = new AbortController();
     let stop: (reason: unknown) => void = () => undefined;
@@ -35,12 +39,16 @@ export function createCaller(socketPath: string): Caller {
     });
     const timer = setTimeout(() => stop(timeoutError(what, limitMs)), limitMs);
     const abort = () => stop(signal?.reason);
+    // One signal may end any number of calls.
+    if (signal !== undefined) setMaxListeners(0, signal);
     signal?.addEventListener('abort', abort, { once: true });
-    const sent = send(controller.signal).catch((error: unknown) => {
-      throw isAnswered(error)
-        ? answeredError(what, error.statusCode, said(error), secrets)
-        : transportError(what, socketPath, error);
-    });
+    const sent = onceAccepted(() => send(controller.signal), once ? 0 : limitMs, controller.signal).catch(
+      (error: unknown) => {
+        throw isAnswered(error)
+          ? answeredError(what, error.statusCode, said(error), secrets)
+          : transportError(what, socketPath, error);
+      },
+    );
     try {
       return await Promise.race([sent, stopped]);
     } finally {

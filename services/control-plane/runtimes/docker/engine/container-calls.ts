@@ -126,6 +126,7 @@ export function createContainerCalls(client: Client, call: Caller): ContainerCal
         await call({
           what: `copy into container ${container} at ${path}`,
           limitMs: COPY_MS,
+          once: true,
           signal,
           send: async (abortSignal) => void (await of(container).putArchive(tar, { path, abortSignal })),
         });

@@ -53,6 +53,7 @@ export function transportError(what: string, socketPath: string, error: unknown)
 const unreachable: Readonly<Record<string, (socketPath: string) => string>> = {
   ENOENT: () => 'there is no such socket. Start Docker, or set DOCKER_HOST=unix:///path/to/docker.sock',
   ECONNREFUSED: () => 'nothing listens there. Start Docker (systemctl start docker)',
+  EAGAIN: () => 'it takes no more connections. Look whether it hangs (journalctl -u docker)',
   EACCES: (path) => `permission is denied. Let this user write to ${path}, for one by adding it to the group docker`,
 };
 

@@ -1,4 +1,6 @@
+import { setMaxListeners } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
+import { onceAccepted } from './accepted.ts';
 import { API_VERSION } from './client.ts';
 import { answeredError, DockerError, transportError } from './docker-error.ts';
 
@@ -24,9 +26,14 @@ export interface StreamRequest {
  * What it gives throws `DockerError` when the connection breaks, and the signal's reason once that is aborted.
  */
 export async function openStream(options: StreamRequest): Promise<AsyncGenerator<Buffer, void, undefined>> {
-  const { what, signal } = options;
+  const { what, signal, headersMs = HEADERS_MS } = options;
   signal.throwIfAborted();
-  const response = await send(options);
+  // One signal may end any number of streams.
+  setMaxListeners(0, signal);
+  const response = await onceAccepted(() => send(options), headersMs, signal).catch((error: unknown) => {
+    signal.throwIfAborted();
+    throw error instanceof DockerError ? error : transportError(what, options.socketPath, error);
+  });
   const status = response.statusCode ?? 0;
   const chunks = readChunks(response, options);
   if (status >= 200 && status < 300) return chunks;
@@ -48,8 +55,7 @@ function send(options: StreamRequest): Promise<IncomingMessage> {
     });
     outgoing.on('error', (error) => {
       clearTimeout(timer);
-      if (signal.aborted) reject(signal.reason);
-      else reject(error instanceof DockerError ? error : transportError(what, socketPath, error));
+      reject(error);
     });
     outgoing.end();
   });
