@@ -85,6 +85,7 @@ export async function createTestBench(): Promise<TestBench> {
         work: join(settings.home, 'work'),
         kept: join(settings.home, 'output'),
         environment: process.env,
+        isHealthy: async (url) => (await fetch(url)).ok,
         now,
       });
       const usedDb = wrapDatabase?.(db) ?? db;
@@ -108,7 +109,6 @@ export async function createTestBench(): Promise<TestBench> {
         store: store ?? openFileStore(join(settings.home, 'objects')),
         runtime: usedRuntime,
         gpuSource,
-        isHealthy: async (url) => (await fetch(url)).ok,
         agentUrl: () => 'http://127.0.0.1:1',
         now,
         ...(steady && { steady }),

@@ -72,8 +72,6 @@ export interface WiringOptions {
   runtime: Runtime;
   /** Where the GPUs of the host are known from. */
   gpuSource: GpuSource;
-  /** Whether a server answers its health check. */
-  isHealthy: (url: string) => Promise<boolean>;
   /** Where trainers reach the agent API; asked for once it listens. */
   agentUrl: () => string;
   now: () => number;
@@ -151,6 +149,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     prune,
     runtime,
     programs,
+    profiles,
     now,
     log,
     agentUrl,
@@ -161,7 +160,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const reconciler = createReconciler({
     observe: () => {
       since += clock.follow();
-      return observe({ ...shared, isHealthy: options.isHealthy, vigil, since, slots });
+      return observe({ ...shared, vigil, since, slots });
     },
     execute: (step, signal) => executeStep(executors, step, signal),
     limits,

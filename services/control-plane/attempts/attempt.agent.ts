@@ -23,7 +23,7 @@ export interface AgentOptions {
   records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
   checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'resolve'>;
   prune: Pruner['prune'];
-  runtime: Pick<Runtime, 'sharedDirectory'>;
+  runtime: Pick<Runtime, 'sharedDirectory' | 'seenAt'>;
   runBaselineEval: boolean;
   verbose: boolean;
   /** Asks the reconciler for a round. */
@@ -107,17 +107,19 @@ function wantOf(run: RunRow, attempt: AttemptRow): { want: Want; deadline: strin
 
 async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): Promise<AttemptSpec> {
   const { spec } = run;
+  const seen = (path: string | null) => path && options.runtime.seenAt(path);
+  const candidates = await options.checkpoints.withLinks(attemptCandidates(attempt, options.checkpoints));
   return {
     run: run.id,
     attempt: attempt.number,
     spec,
-    model_directory: run.model_directory,
-    base_adapter_directory: run.base_adapter_directory,
-    train_data: run.train_data,
-    val_data: run.val_data,
+    model_directory: options.runtime.seenAt(run.model_directory),
+    base_adapter_directory: seen(run.base_adapter_directory),
+    train_data: seen(run.train_data),
+    val_data: seen(run.val_data),
     adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
     inference_url: run.method === 'grpo' ? attempt.inference_url : null,
-    resume: await options.checkpoints.withLinks(attemptCandidates(attempt, options.checkpoints)),
+    resume: candidates.map((candidate) => ({ ...candidate, directory: seen(candidate.directory) })),
     baseline: options.records.baseline(run.id) ?? parentBaseline(run, options),
     run_baseline_eval: spec.training.run_baseline_eval ?? options.runBaselineEval,
     verbose: spec.logging.verbose ?? options.verbose,

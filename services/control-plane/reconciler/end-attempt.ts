@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import { activeStatuses } from '../../contracts/run.ts';
 import type { AttemptRow } from '../attempts/attempt.store.ts';
@@ -14,7 +13,8 @@ import type { StepArguments } from './step.ts';
 export async function endAttempt(options: ExecuteOptions, step: StepArguments['endAttempt']): Promise<void> {
   const { db, runs, attempts, events, records, checkpoints, runtime, now } = options;
   const { run: id, attempt: number, trainer } = step;
-  if (trainer !== null) await records.drain(id, number, join(runtime.workspace(trainer.identity), SPOOL_FILE));
+  const spool = trainer && (await runtime.fetchFile(trainer.identity, SPOOL_FILE));
+  if (spool !== null) await records.drain(id, number, spool);
   await checkpoints.rebuild(id);
   const output = trainer === null ? '' : await outputTail(trainer.identity, options);
 

@@ -4,6 +4,7 @@ import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import type { OutputTrees } from '../runs/output-tree.ts';
 import type { Pruner } from '../runs/pruner.ts';
 import type { RunStore } from '../runs/run.store.ts';
@@ -26,6 +27,7 @@ export interface ExecuteOptions {
   prune: Pruner['prune'];
   runtime: Runtime;
   programs: Programs;
+  profiles: GpuProfiles;
   /** Where trainers reach the agent API. */
   agentUrl: () => string;
   now: () => number;

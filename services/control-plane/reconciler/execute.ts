@@ -1,10 +1,11 @@
 import { remedyOf } from '../../contracts/reason.ts';
-import { restStatuses } from '../../contracts/run.ts';
+import { type Role, restStatuses } from '../../contracts/run.ts';
 import { createToken, hashToken } from '../attempts/attempt-token.ts';
 import { changeStatus } from '../runs/change-status.ts';
+import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
-import { inferenceRole, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
-import { type RoleIdentity, roleName } from '../runtimes/runtime.ts';
+import { inferenceRole, type RoleShare, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
+import { type RoleIdentity, RoleRefusedError, roleName } from '../runtimes/runtime.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
@@ -14,13 +15,16 @@ import { outputTail, quoteOutput } from './quote-output.ts';
 import { roleTitles } from './role-titles.ts';
 import type { Executors, StepArguments } from './step.ts';
 
+/** For a run whose profile is gone. */
+const DEFAULT_SHM_GIB = 1;
+
 /**
  * How each step is taken. A step may be taken again after a crash in its middle, so each is written such that the second time completes the first.
  */
 export function createExecutors(options: ExecuteOptions): Executors {
   return {
     grant: (step) => grant(options, step),
-    startRole: (step) => startRole(options, step),
+    startRole: (step, signal) => startRole(options, step, signal),
     noteRole: async (step) => noteRole(options, step),
     noteServing: async (step) => noteServing(options, step),
     noteTraining: async (step) => noteTraining(options, step),
@@ -32,7 +36,11 @@ export function createExecutors(options: ExecuteOptions): Executors {
   };
 }
 
-async function startRole(options: ExecuteOptions, { identity }: StepArguments['startRole']): Promise<void> {
+async function startRole(
+  options: ExecuteOptions,
+  { identity }: StepArguments['startRole'],
+  signal: AbortSignal,
+): Promise<void> {
   const { db, runs, attempts, events, runtime, programs, agentUrl, now } = options;
   const run = runs.get(identity.run);
   const attempt = attempts.open(identity.run);
@@ -66,18 +74,34 @@ async function startRole(options: ExecuteOptions, { identity }: StepArguments['s
       data: { role, start },
     });
   });
-  const shared = { run, attempt: attempt.number, runtime, programs };
-  await runtime.start(
+  const shared = { run, attempt: attempt.number, runtime, programs, share: shareOf(identity.role, run, options) };
+  const startDirectory = run.start_from.kind === 'directory' ? run.start_from.path : null;
+  const spec =
     identity.role === 'trainer'
-      ? trainerRole({ ...shared, token, agentUrl: agentUrl() })
-      : inferenceRole({ ...shared, start: identity.start }),
-  );
+      ? trainerRole({ ...shared, token, agentUrl: agentUrl(), startDirectory })
+      : inferenceRole({ ...shared, start: identity.start });
+  const tell = (message: string) => runs.update(run.id, { message }, ['starting']);
+  try {
+    await runtime.start(spec, { signal, tell });
+  } catch (error) {
+    if (!(error instanceof RoleRefusedError)) throw error;
+    const { reason, message } = error;
+    const gone = { run: run.id, attempt: attempt.number, reason, message, deadline: now(), speaker: null };
+    await giveUp(options, gone);
+  }
+}
+
+/** What a role gets of the machine, by its run's profile. */
+function shareOf(role: Role, run: RunRow, { profiles }: Pick<ExecuteOptions, 'profiles'>): RoleShare {
+  const shmGib = profiles.get(run.profile)?.[role].shm_gib ?? DEFAULT_SHM_GIB;
+  return { gpus: [], epoch: null, shmGib };
 }
 
 function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepArguments['noteRole']): void {
   const { identity, state, exitCode, pid } = role;
-  if (state === 'starting' || state === 'running') {
-    attempts.updateRole(identity, { pid });
+  if (state !== 'exited' && state !== 'lost') {
+    // Its image and inputs may have taken long to get; its time to answer begins now.
+    attempts.updateRole(identity, { pid, started_at: now() });
     return;
   }
   db.transaction(() => {
@@ -197,6 +221,6 @@ async function cleanUp(
   { runtime }: ExecuteOptions,
   { run, attempt, identities }: StepArguments['cleanUp'],
 ): Promise<void> {
-  await runtime.removeShared({ run, attempt });
   for (const identity of identities satisfies RoleIdentity[]) await runtime.remove(identity);
+  await runtime.removeShared({ run, attempt });
 }

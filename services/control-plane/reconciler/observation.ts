@@ -43,12 +43,16 @@ export interface ActiveRun {
   deafMs: number;
   /** Whether it has said how it ended, so that its exit is near. */
   finishing: boolean;
+  /** How long its attempt may take until both roles answer; then what it holds is given back. */
+  readyMs: number;
 }
 
-/** Programs of an attempt that is over. */
+/** What is left on the machine of an attempt that is over. */
 export interface Leftover {
   run: string;
   attempt: number;
+  /** Whether there is something that its roles shared. */
+  shares: boolean;
   roles: RoleView[];
 }
 

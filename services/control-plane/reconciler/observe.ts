@@ -1,8 +1,8 @@
 import type { AttemptRow, AttemptStore, RoleRow } from '../attempts/attempt.store.ts';
 import type { Pulse } from '../records/pulse.ts';
 import type { RecordService } from '../records/record.service.ts';
-import type { RunStore } from '../runs/run.store.ts';
-import { READY_FILE } from '../runtimes/role-specs.ts';
+import type { GpuProfiles } from '../runs/gpu-profiles.ts';
+import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
 import { isServing } from './plan.ts';
@@ -11,23 +11,28 @@ import type { Vigil } from './vigil.ts';
 /** A trainer that is silent for longer may be waiting for its server. */
 const QUIET_MS = 5000;
 
+type AttemptKey = Pick<RoleIdentity, 'run' | 'attempt'>;
+
 export interface ObserveOptions {
   runs: Pick<RunStore, 'queued' | 'active' | 'filesDue'>;
   attempts: Pick<AttemptStore, 'open' | 'roles' | 'liveRoles'>;
   records: Pick<RecordService, 'lastReportAt' | 'outcome' | 'pulse'>;
-  runtime: Pick<Runtime, 'observe' | 'readFile'>;
-  /** Whether a server answers its health check. */
-  isHealthy: (url: string) => Promise<boolean>;
+  runtime: Pick<Runtime, 'observe' | 'listShared' | 'serving'>;
   vigil: Vigil;
   now: () => number;
   since: number;
   slots: number;
+  profiles: GpuProfiles;
 }
+
+/** Until both roles answer, for a run whose profile is gone. */
+const DEFAULT_READY_MS = 3_600_000;
 
 /** Reads the state of everything from the machine and the database. */
 export async function observe(options: ObserveOptions): Promise<Observation> {
   const { runs, attempts, records, runtime } = options;
   const observed = await runtime.observe();
+  const shared = await runtime.listShared();
   options.vigil.round(options.now());
   const active: ActiveRun[] = [];
   for (const run of runs.active()) {
@@ -49,12 +54,13 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       attempt,
       pulse,
       silentMs,
-      deafMs: silentMs > QUIET_MS ? await deafness(attempt, options) : 0,
+      deafMs: silentMs > QUIET_MS ? await deafness(inference.at(-1), attempt, options) : 0,
       inference,
       trainer: views.find((view) => roleOf(view).role === 'trainer') ?? null,
       servingAt: await findServer(inference.at(-1), options),
       reported,
       finishing: records.outcome(run.id, attempt.number) !== null,
+      readyMs: readyTime(run, options.profiles),
     });
   }
   return {
@@ -63,14 +69,27 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     slots: options.slots,
     queued: runs.queued(),
     active,
-    leftovers: leftovers(observed, attempts, active),
+    leftovers: leftovers({ observed, shared }, attempts, active),
     filesDue: runs.filesDue().map(({ id }) => id),
   };
 }
 
+/** As its profile says, and no less than its own deadlines for the two starts together. */
+function readyTime({ profile, spec }: RunRow, profiles: GpuProfiles): number {
+  const { starting_inference, starting_trainer } = spec.recovery.deadlines;
+  const own = ((starting_inference ?? 0) + (starting_trainer ?? 0)) * 1000;
+  const ready = profiles.get(profile)?.deadlines.ready;
+  return Math.max(ready === undefined ? DEFAULT_READY_MS : ready * 1000, own);
+}
+
 /** For how long a server that is said to serve has not answered its health check; 0 when it answers, or when there is none. */
-async function deafness(attempt: AttemptRow, { isHealthy, vigil }: ObserveOptions): Promise<number> {
-  if (attempt.inference_url === null || (await isHealthy(healthOf(attempt.inference_url)))) return 0;
+async function deafness(
+  newest: RoleView | undefined,
+  attempt: AttemptRow,
+  { runtime, vigil }: ObserveOptions,
+): Promise<number> {
+  if (attempt.inference_url === null || newest?.observed == null) return 0;
+  if ((await runtime.serving(newest.observed.identity)) !== null) return 0;
   return vigil.since(`${attempt.run}.a${attempt.number}.inference`, attempt.inference_url);
 }
 
@@ -81,42 +100,28 @@ function markOf({ beat, phase }: Pulse): string {
 /** A server that has not been noted as ready, and answers. */
 async function findServer(
   newest: RoleView | undefined,
-  { runtime, isHealthy }: Pick<ObserveOptions, 'runtime' | 'isHealthy'>,
+  { runtime }: Pick<ObserveOptions, 'runtime'>,
 ): Promise<string | null> {
   if (newest?.observed?.state !== 'running' || newest.row?.state !== 'starting') return null;
-  const text = await runtime.readFile(newest.observed.identity, READY_FILE);
-  const url = text === null ? null : parseReadyFile(text);
-  return url !== null && (await isHealthy(healthOf(url))) ? url : null;
-}
-
-function healthOf(url: string): string {
-  return new URL('/health', url).href;
-}
-
-function parseReadyFile(text: string): string | null {
-  try {
-    const { url } = JSON.parse(text) as { url?: unknown };
-    return typeof url === 'string' && URL.canParse(url) ? url : null;
-  } catch {
-    return null;
-  }
+  return await runtime.serving(newest.observed.identity);
 }
 
 /** What is on the machine, or noted as running, for attempts that are not open. */
 function leftovers(
-  observed: readonly ObservedRole[],
+  { observed, shared }: { observed: readonly ObservedRole[]; shared: readonly AttemptKey[] },
   attempts: Pick<AttemptStore, 'roles' | 'liveRoles'>,
   active: readonly ActiveRun[],
 ): Leftover[] {
   const open = new Set(active.map(({ run, attempt }) => `${run.id}.a${attempt.number}`));
-  const found = new Map<string, { run: string; attempt: number }>();
-  for (const { run, attempt } of [...observed.map(({ identity }) => identity), ...attempts.liveRoles()]) {
+  const found = new Map<string, AttemptKey>();
+  for (const { run, attempt } of [...observed.map(({ identity }) => identity), ...attempts.liveRoles(), ...shared]) {
     const key = `${run}.a${attempt}`;
     if (!open.has(key)) found.set(key, { run, attempt });
   }
   return [...found.values()].map(({ run, attempt }) => ({
     run,
     attempt,
+    shares: shared.some((each) => each.run === run && each.attempt === attempt),
     roles: viewRoles(
       attempts.roles(run, attempt),
       observed.filter(({ identity }) => identity.run === run && identity.attempt === attempt),

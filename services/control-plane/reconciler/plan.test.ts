@@ -121,6 +121,7 @@ const sft = (change: Partial<ActiveRun> = {}): ActiveRun => ({
   silentMs: 0,
   deafMs: 0,
   finishing: false,
+  readyMs: 3_600_000,
   ...change,
 });
 const grpo = (change: Partial<ActiveRun> = {}): ActiveRun =>
@@ -142,12 +143,43 @@ describe('plan, starting', () => {
   });
 
   it('grants nothing while programs of an ended attempt still hold the slot', () => {
-    const leftovers = [{ run: 'run-00000009', attempt: 1, roles: [role('inference', { term_at: NOW }, {})] }];
+    const leftovers = [
+      { run: 'run-00000009', attempt: 1, shares: false, roles: [role('inference', { term_at: NOW }, {})] },
+    ];
     expect(plan(observation({ queued: [queued], leftovers }), limits)).toEqual([]);
   });
 
   it('starts the trainer alone for a method without rollouts', () => {
     expect(steps(sft())).toEqual([trainerStart]);
+  });
+
+  it('goes on with a start that an earlier control plane has left in its middle', () => {
+    const made = role('trainer', { pid: null }, { state: 'created', pid: null });
+    expect(steps(sft({ trainer: made }))).toEqual([trainerStart]);
+  });
+
+  it('removes what was made for an attempt that is over and never started', () => {
+    const roles = [role('trainer', null, { state: 'created', pid: null })];
+    const leftovers = [{ run: RUN, attempt: 1, shares: true, roles }];
+    expect(plan(observation({ leftovers }), limits)).toMatchObject([
+      { step: 'cleanUp', identities: [{ role: 'trainer' }] },
+    ]);
+  });
+
+  it('removes what the roles of an attempt shared when they are gone', () => {
+    const leftovers = [{ run: RUN, attempt: 1, shares: true, roles: [] }];
+    expect(plan(observation({ leftovers }), limits)).toEqual([
+      { step: 'cleanUp', run: RUN, attempt: 1, identities: [] },
+    ]);
+  });
+
+  it('gives back what a run holds that was not ready in time, though its roles were not even started', () => {
+    const late = { readyMs: 500, run: runRow({ message: 'pulls the image x.' }) };
+    expect(steps(sft(late))).toMatchObject([
+      { step: 'giveUp', reason: 'ready_timeout', message: expect.stringContaining('pulls the image x.') },
+    ]);
+    expect(steps(sft({ ...late, readyMs: 1500 }))).toEqual([trainerStart]);
+    expect(steps(sft(late), { since: NOW - 100 })).toEqual([trainerStart]);
   });
 
   it('starts the inference server before the trainer', () => {
@@ -315,7 +347,8 @@ describe('plan, ending', () => {
   });
 
   it('ends what is left of an attempt that is over, then removes it', () => {
-    const left = (roles: RoleView[]) => plan(observation({ leftovers: [{ run: RUN, attempt: 1, roles }] }), limits);
+    const left = (roles: RoleView[]) =>
+      plan(observation({ leftovers: [{ run: RUN, attempt: 1, shares: false, roles }] }), limits);
     expect(left([serving])).toMatchObject([{ step: 'signal', signal: 'TERM' }]);
     expect(left([role('inference', { state: 'ready', term_at: NOW - 10_000 }, {})])).toMatchObject([
       { step: 'signal', signal: 'KILL' },
@@ -328,7 +361,7 @@ describe('plan, ending', () => {
   });
 
   it('kills a program that no run knows', () => {
-    const leftovers = [{ run: RUN, attempt: 1, roles: [role('trainer', null, {})] }];
+    const leftovers = [{ run: RUN, attempt: 1, shares: false, roles: [role('trainer', null, {})] }];
     expect(plan(observation({ leftovers }), limits)).toMatchObject([{ step: 'signal', signal: 'KILL' }]);
   });
 
@@ -343,6 +376,8 @@ describe('restMs', () => {
     expect(restMs(observation({ active: [sft({ run: running })] }), 1000)).toBe(1000);
     expect(restMs(observation({ active: [sft({ run: running, finishing: true })] }), 1000)).toBe(100);
     expect(restMs(observation({ active: [sft()] }), 1000)).toBe(100);
-    expect(restMs(observation({ leftovers: [{ run: RUN, attempt: 1, roles: [serving] }] }), 1000)).toBe(100);
+    expect(restMs(observation({ leftovers: [{ run: RUN, attempt: 1, shares: false, roles: [serving] }] }), 1000)).toBe(
+      100,
+    );
   });
 });

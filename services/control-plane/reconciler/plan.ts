@@ -38,7 +38,7 @@ function grants({ now, slots, queued, active, leftovers }: Observation): Step[] 
 }
 
 /** Programs of an attempt that is over are ended, then removed. */
-function clearAway({ run, attempt, roles }: Leftover, now: number, limits: Limits): Step[] {
+function clearAway({ run, attempt, shares, roles }: Leftover, now: number, limits: Limits): Step[] {
   const live = roles.filter(isLive);
   if (live.length > 0) {
     return live.flatMap((role) => end(role, now, limits.inferenceGraceMs, 'its attempt is over'));
@@ -46,7 +46,7 @@ function clearAway({ run, attempt, roles }: Leftover, now: number, limits: Limit
   const notes = roles.flatMap(noteChange);
   if (notes.length > 0) return notes;
   const identities = roles.flatMap(({ observed }) => (observed ? [observed.identity] : []));
-  return identities.length > 0 ? [{ step: 'cleanUp', run, attempt, identities }] : [];
+  return identities.length > 0 || shares ? [{ step: 'cleanUp', run, attempt, identities }] : [];
 }
 
 function advance(active: ActiveRun, { now, since }: Observation, limits: Limits): Step[] {
@@ -68,6 +68,11 @@ function getReady(active: ActiveRun, now: number, since: number, limits: Limits)
   const { run, attempt } = active;
   if (run.stop !== null || attempt.ending_reason !== null) {
     return [{ step: 'endAttempt', run: run.id, attempt: attempt.number, trainer: null }];
+  }
+  const openMs = now - Math.max(since, attempt.opened_at);
+  if (run.status === 'starting' && openMs > active.readyMs) {
+    const message = `It was not ready ${seconds(active.readyMs)} after it had got its place: ${run.message} ${remedies.ready_timeout}`;
+    return [giveUp(active, 'ready_timeout', message, now)];
   }
   if (run.method === 'grpo' && !isServing(active)) return tendInference(active, now, since, limits);
   return [{ step: 'startRole', identity: { run: run.id, attempt: attempt.number, role: 'trainer', start: 1 } }];
@@ -203,9 +208,9 @@ export function isServing({ inference, attempt }: Pick<ActiveRun, 'inference' | 
   return attempt.inference_url !== null && newest?.row?.state === 'ready' && newest.observed !== null && isLive(newest);
 }
 
-/** Whether it was ever seen on the machine, so that its absence means something. */
+/** Whether it was ever seen to be started, so that its absence means something. */
 function wasSeen({ observed, row }: RoleView): boolean {
-  return observed !== null || (row !== null && row.pid !== null);
+  return (observed !== null && observed.state !== 'created') || (row !== null && row.pid !== null);
 }
 
 /** It was seen once and its workspace is gone: somebody removed it. */
@@ -215,7 +220,7 @@ function vanished({ run, attempt }: ActiveRun, { row }: RoleView): ObservedRole 
 }
 
 function isLive({ observed }: RoleView): boolean {
-  return observed !== null && !hasEnded(observed);
+  return observed !== null && observed.state !== 'created' && !hasEnded(observed);
 }
 
 function hasEnded({ state }: ObservedRole): boolean {

@@ -26,7 +26,7 @@ export interface RunServiceOptions {
   runFiles: Pick<RunFiles, 'save' | 'settled' | 'remove'>;
   trees: OutputTrees;
   paths: PathPolicy;
-  runtime: Pick<Runtime, 'workspace' | 'sharedDirectory' | 'forgetOutput'>;
+  runtime: Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt' | 'forgetOutput'>;
   programs: Programs;
   host: Host;
   slots: number;

@@ -35,11 +35,14 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const continued = plan.occupant?.run != null && plan.occupant.action === 'continue' ? plan.occupant.run : null;
   const attempt = continued === null ? 1 : (options.attempts.current(continued.id)?.number ?? 0) + 1;
   const id = continued?.id ?? plan.id;
-  const run = { id, spec: plan.spec, ...modelOf(plan, join(work, id, 'model')) };
-  const shared = { run, attempt, runtime, programs };
+  const { train_data, val_data, start } = plan;
+  const run = { id, spec: plan.spec, train_data, val_data, ...modelOf(plan, join(work, id, 'model')) };
+  const share = { gpus: [], epoch: null, shmGib: 0 };
+  const shared = { run, attempt, runtime, programs, share };
+  const startDirectory = start.from.kind === 'directory' ? start.from.path : null;
   const roles = [
     ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, start: 1 })] : []),
-    trainerRole({ ...shared, token: '', agentUrl: options.agentUrl() }),
+    trainerRole({ ...shared, token: '', agentUrl: options.agentUrl(), startDirectory }),
   ];
   const latest = continued && checkpoints.resolve(continued.id, 'latest');
   return {

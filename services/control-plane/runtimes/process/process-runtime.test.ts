@@ -3,7 +3,7 @@ import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type RuntimeUnderTest, runtimeContract } from '../runtime.contract.ts';
+import { plainRole, type RuntimeUnderTest, runtimeContract } from '../runtime.contract.ts';
 import { parseRoleName, type RoleIdentity, type Runtime, roleName } from '../runtime.ts';
 import { readBootId, readProcess } from './process-identity.ts';
 import { createProcessRuntime } from './process-runtime.ts';
@@ -23,6 +23,7 @@ function open(root: string): Runtime {
     work: join(root, 'work'),
     kept: join(root, 'output'),
     environment: { ...process.env, TANDEM_API_KEY: 'do not tell' },
+    isHealthy: async (url) => (await fetch(url)).ok,
     now: Date.now,
   });
 }
@@ -46,7 +47,7 @@ describe('the process runtime', () => {
   const identityFile = (name: string) => readFileSync(join(state(), name), 'utf8').trim().split(' ');
   const look = async () => (await runtime.observe())[0];
   const start = (script: string) =>
-    runtime.start({ identity: trainer, command: ['/bin/sh', '-c', script], env: {}, files: {} });
+    runtime.start({ ...plainRole, identity: trainer, command: ['/bin/sh', '-c', script] });
 
   beforeEach(() => {
     root = mkdtempSync(join(tmpdir(), 'tandem-runtime-'));

@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
-import { mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
+import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { boundOutput, cutOutput } from '../bounded-output.ts';
+import { readTail } from '../kept-output.ts';
+import { READY_FILE } from '../role-specs.ts';
 import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
-import { boundOutput, cutOutput } from './bounded-output.ts';
 import { isAlive } from './process-identity.ts';
 import { readOrNull } from './read-or-null.ts';
 import { readCommandIdentity, readRoleState } from './role-state.ts';
@@ -17,18 +19,21 @@ const inheritedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'T
 
 /**
  * Starts roles as processes of this machine, each below a shim that outlives the control plane (`shim.ts`).
- * What a role prints is bounded each time it is observed (`bounded-output.ts`).
+ * What a role prints is bounded each time it is observed (`../bounded-output.ts`).
  * A role's workspace is `<work>/<run>/a<attempt>/<role>[.<start>]/`; what it printed moves to `<kept>` when the workspace is removed.
  */
 export function createProcessRuntime({
   work,
   kept,
   environment,
+  isHealthy,
   now,
 }: {
   work: string;
   kept: string;
   environment: Readonly<Record<string, string | undefined>>;
+  /** Whether a server answers its health check. */
+  isHealthy: (url: string) => Promise<boolean>;
   now: () => number;
 }): Runtime {
   const attemptDirectory = ({ run, attempt }: Pick<RoleIdentity, 'run' | 'attempt'>) => join(work, run, `a${attempt}`);
@@ -56,7 +61,8 @@ export function createProcessRuntime({
       for (const [path, content] of Object.entries(spec.files)) {
         await writeSecret(join(directory, path), content);
       }
-      await launch({ state, directory, command: spec.command, env: { ...inherited(environment), ...spec.env } });
+      const env = { ...inherited(environment), CUDA_VISIBLE_DEVICES: spec.gpus.join(','), ...spec.env };
+      await launch({ state, directory, command: spec.command, env });
       await waitForStart(state);
     },
 
@@ -84,6 +90,31 @@ export function createProcessRuntime({
 
     removeShared: async (attempt) => {
       await rm(shared(attempt), { recursive: true, force: true });
+      await removeIfEmpty(attemptDirectory(attempt));
+      await removeIfEmpty(join(work, attempt.run));
+    },
+
+    listShared: async () =>
+      (await listAttempts(work)).flatMap(({ run, attempt, entries }) =>
+        entries.includes(SHARED) ? [{ run, attempt }] : [],
+      ),
+
+    seenAt: (path) => path,
+
+    listenAt: { host: '127.0.0.1', port: 0 },
+
+    serving: async (identity) => {
+      const text = await readOrNull(join(workspace(identity), READY_FILE));
+      const url = text === null ? null : parseReadyFile(text);
+      return url !== null && (await isHealthy(new URL('/health', url).href)) ? url : null;
+    },
+
+    fetchFile: async (identity, path) => {
+      const file = join(workspace(identity), path);
+      return await access(file).then(
+        () => file,
+        () => null,
+      );
     },
 
     forgetOutput: (run) => rm(join(kept, run), { recursive: true, force: true }),
@@ -96,17 +127,30 @@ export function createProcessRuntime({
 }
 
 async function listWorkspaces(work: string): Promise<RoleIdentity[]> {
-  const identities: RoleIdentity[] = [];
+  return (await listAttempts(work)).flatMap(({ run, attempt, entries }) =>
+    entries.map((entry) => parseRoleName(`${run}.a${attempt}.${entry}`)).filter((identity) => identity !== null),
+  );
+}
+
+async function listAttempts(work: string): Promise<{ run: string; attempt: number; entries: string[] }[]> {
+  const attempts: { run: string; attempt: number; entries: string[] }[] = [];
   for (const run of await listDirectories(work)) {
-    for (const attempt of await listDirectories(join(work, run))) {
-      if (!/^a\d+$/.test(attempt)) continue;
-      for (const role of await listDirectories(join(work, run, attempt))) {
-        const identity = parseRoleName(`${run}.${attempt}.${role}`);
-        if (identity !== null) identities.push(identity);
-      }
+    for (const name of await listDirectories(join(work, run))) {
+      const number = /^a(\d+)$/.exec(name)?.[1];
+      if (number === undefined) continue;
+      attempts.push({ run, attempt: Number(number), entries: await listDirectories(join(work, run, name)) });
     }
   }
-  return identities;
+  return attempts;
+}
+
+function parseReadyFile(text: string): string | null {
+  try {
+    const { url } = JSON.parse(text) as { url?: unknown };
+    return typeof url === 'string' && URL.canParse(url) ? url : null;
+  } catch {
+    return null;
+  }
 }
 
 async function listDirectories(path: string): Promise<string[]> {
@@ -200,23 +244,5 @@ async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path);
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
-
-async function readTail(path: string, bytes: number): Promise<string | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  try {
-    const { size } = await file.stat();
-    const buffer = Buffer.alloc(Math.min(bytes, size));
-    await file.read(buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8');
-  } finally {
-    await file.close();
   }
 }
