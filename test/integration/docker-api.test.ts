@@ -1,5 +1,6 @@
 import { afterAll, describe } from 'vitest';
 import { dockerApiContract } from '../contract/docker-api.contract.ts';
+import { dockerRestartContract } from '../contract/docker-restart.contract.ts';
 import {
   type DockerDaemon,
   importBaseImage,
@@ -19,5 +20,14 @@ describe.skipIf(missing)(missing ?? 'A real daemon', () => {
     const host = daemon?.host ?? given!;
     const greedy = { command: ['tail', '/dev/zero'], memory: 2 ** 25 };
     return { socketPath: host.replace('unix://', ''), image: importBaseImage(host), greedy, isolates: true };
+  });
+});
+
+const noDaemon = missingDocker();
+
+describe.skipIf(noDaemon)(noDaemon ?? 'A real daemon of the own', () => {
+  dockerRestartContract('dockerd', async (options) => {
+    const daemon = await startDockerDaemon(options);
+    return { daemon, image: daemon.importBaseImage() };
   });
 });

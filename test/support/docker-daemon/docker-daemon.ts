@@ -2,11 +2,11 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { get } from 'node:http';
-import { connect, createServer, type Server } from 'node:net';
 import { tmpdir } from 'node:os';
 import { basename, join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { removeTree } from '../../../services/platform/testing/remove-tree.ts';
+import { exposePort } from '../expose-port.ts';
 import { clearCgroup, missingSandbox, openSandbox } from './sandbox.ts';
 
 /** A real dockerd that belongs to a test, with networks, images and containers of its own. */
@@ -56,7 +56,7 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
   const socketPath = join(directory, 'docker.sock');
   const output = join(directory, 'dockerd.log');
   const sandbox = await openSandbox();
-  const exposed = new Map<number, Server>();
+  const exposed = new Map<number, Awaited<ReturnType<typeof exposePort>>>();
   let child: ChildProcess | undefined;
 
   async function start({ liveRestore = options.liveRestore }: DaemonOptions = {}): Promise<void> {
@@ -88,17 +88,8 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
   }
 
   async function expose(port: number): Promise<string> {
-    if (!exposed.has(port)) {
-      const server = createServer((near) => {
-        const far = connect(port, '127.0.0.1');
-        near.pipe(far).pipe(near);
-        near.once('error', () => far.destroy()).once('close', () => far.destroy());
-        far.once('error', () => near.destroy()).once('close', () => near.destroy());
-      });
-      await once(server.listen(port, sandbox.hostAddress), 'listening');
-      exposed.set(port, server.unref());
-    }
-    return `http://${sandbox.hostAddress}:${port}`;
+    if (!exposed.has(port)) exposed.set(port, await exposePort(sandbox.hostAddress, port));
+    return exposed.get(port)!.origin;
   }
 
   async function close(): Promise<void> {

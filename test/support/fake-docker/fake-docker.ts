@@ -124,7 +124,10 @@ export async function startFakeDocker(options: FakeDockerOptions = {}): Promise<
   };
 }
 
-function emptyState(directory: string, { gpus = 0, images = ['tandem'] }: FakeDockerOptions): DaemonState {
+function emptyState(
+  directory: string,
+  { gpus = 0, images = ['tandem'], processes = false }: FakeDockerOptions,
+): DaemonState {
   const uuid = (i: number) => `GPU-00000000-0000-4000-8000-${String(i).padStart(12, '0')}`;
   const state: DaemonState = {
     directory,
@@ -136,6 +139,8 @@ function emptyState(directory: string, { gpus = 0, images = ['tandem'] }: FakeDo
     events: [],
     eventListeners: new Set(),
     owners: new Map(),
+    // Where processes reach what listens on a gateway.
+    gateway: processes === false ? null : '127.0.0.1',
     gpus: typeof gpus === 'number' ? Array.from({ length: gpus }, (_, i) => uuid(i)) : gpus,
     gpuHistory: [],
   };

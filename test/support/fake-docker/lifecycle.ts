@@ -55,7 +55,10 @@ function launchIn({ state, launch }: Host, container: FakeContainer) {
     return lineCutter((text) => addLogLine(state, container, stream, text));
   }
   return launch(container, {
-    print: (stream, chunk) => cutters[stream].take(chunk),
+    print(stream, chunk) {
+      cutters[stream].take(chunk);
+      tellListeners(container);
+    },
     exit(code, outOfMemory = false) {
       cutters[1].end();
       cutters[2].end();

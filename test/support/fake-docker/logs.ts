@@ -1,14 +1,6 @@
 import type { DockerRequest, Reply } from './http.ts';
 import { isTrue } from './http.ts';
-import {
-  type DaemonState,
-  type FakeContainer,
-  type LogLine,
-  nowNano,
-  Refusal,
-  rfc3339Nano,
-  tellListeners,
-} from './state.ts';
+import { type DaemonState, type FakeContainer, type LogLine, nowNano, Refusal, rfc3339Nano } from './state.ts';
 
 /** dockerd splits longer lines. */
 const LONGEST_LINE = 16 * 1024;
@@ -34,6 +26,7 @@ export function lineCutter(print: (text: Buffer) => void): { take(chunk: Buffer)
   };
 }
 
+/** Listeners are told by whoever calls, once for many lines. */
 export function addLogLine(state: DaemonState, container: FakeContainer, stream: 1 | 2, text: Buffer): void {
   const line: LogLine = { stream, time: nowNano(), text };
   if (!state.isUp) {
@@ -41,7 +34,6 @@ export function addLogLine(state: DaemonState, container: FakeContainer, stream:
     return;
   }
   container.logs.push(line);
-  tellListeners(container);
 }
 
 /** `GET /containers/{id}/logs`: frames of 8 bytes head and payload; ends with the program when followed. */
@@ -57,20 +49,16 @@ export function streamLogs(container: FakeContainer, { query }: DockerRequest): 
   return {
     status: 200,
     stream: async (write, gone) => {
-      const frame = (line: LogLine) => {
-        const text = withTime ? Buffer.concat([Buffer.from(`${rfc3339Nano(line.time)} `), line.text]) : line.text;
-        const head = Buffer.alloc(8);
-        head.writeUInt8(line.stream, 0);
-        head.writeUInt32BE(text.length, 4);
-        write(Buffer.concat([head, text]));
+      const send = (lines: LogLine[]) => {
+        if (lines.length > 0) write(Buffer.concat(lines.flatMap((line) => frame(line, withTime))));
       };
       let sent = container.logs.length;
       const past = container.logs.filter(wanted);
-      for (const line of /^\d+$/.test(tail) ? past.slice(Math.max(0, past.length - Number(tail))) : past) frame(line);
+      send(/^\d+$/.test(tail) ? past.slice(Math.max(0, past.length - Number(tail))) : past);
       if (!isTrue(query.get('follow'))) return;
       await new Promise<void>((resolve) => {
         const look = () => {
-          for (const line of container.logs.slice(sent)) if (wanted(line)) frame(line);
+          send(container.logs.slice(sent).filter(wanted));
           sent = container.logs.length;
           if (container.status !== 'exited' && !container.isRemoved && !gone.aborted) return;
           container.listeners.delete(look);
@@ -82,6 +70,14 @@ export function streamLogs(container: FakeContainer, { query }: DockerRequest): 
       });
     },
   };
+}
+
+function frame({ stream, time, text }: LogLine, withTime: boolean): Buffer[] {
+  const date = withTime ? Buffer.from(`${rfc3339Nano(time)} `) : Buffer.alloc(0);
+  const head = Buffer.alloc(8);
+  head.writeUInt8(stream, 0);
+  head.writeUInt32BE(date.length + text.length, 4);
+  return [head, date, text];
 }
 
 /** Seconds since the epoch with up to nine decimals. */

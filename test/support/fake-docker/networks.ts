@@ -40,7 +40,7 @@ export async function createNetwork(state: DaemonState, request: DockerRequest):
   for (const other of state.networks.values()) {
     if (overlap(subnet, other.subnet)) throw new Refusal(403, 'Pool overlaps with other one on this address space');
   }
-  const gateway = given?.Gateway ?? (given?.Subnet === undefined ? address(subnet, 1) : null);
+  const gateway = given?.Gateway ?? (given?.Subnet === undefined ? (state.gateway ?? address(subnet, 1)) : null);
   const network = addNetwork(state, body.Name, { subnet, gateway, internal: body.Internal, labels: body.Labels });
   emitEvent(state, 'network', 'create', network.id, { name: network.name, type: 'bridge' });
   return { status: 201, json: { Id: network.id, Warning: '' } };

@@ -18,6 +18,7 @@ export async function takeUp(
     // The pipes of those that have ended are gone; what stood in the others is read now, and dated so.
     if (container.status !== 'running') continue;
     for (const { stream, text } of unread) addLogLine(state, container, stream, text);
+    tellListeners(container);
   }
   if (liveRestore) return;
   const left = running.filter(({ status }) => status === 'running');

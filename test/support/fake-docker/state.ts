@@ -129,6 +129,8 @@ export interface DaemonState {
   eventListeners: Set<(event: DockerEvent) => void>;
   /** Owner, group and mode of what was unpacked, by path on this machine: not every test may give files away. */
   owners: Map<string, { uid: number; gid: number; mode: number }>;
+  /** Of networks that are made without a subnet; their first address when null. */
+  gateway: string | null;
   gpus: readonly string[];
   gpuHistory: GpuHolding[];
 }
