@@ -5,21 +5,52 @@ export type Evaluation = components['schemas']['Evaluation'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type LogLine = components['schemas']['LogLine'];
 
-/** The few calls of the public API that the scripts make. Errors carry the problem's own words. */
-export function createClient(baseUrl: string) {
+export type DryRun = components['schemas']['DryRun'];
+
+/** The control plane refused a call; the message is its own words. */
+export class RefusedError extends Error {
+  override readonly name = 'RefusedError';
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+/**
+ * The few calls of the public API that the scripts make, with a token where the control plane asks for one.
+ * @throws RefusedError, or what fetch throws when nobody answers
+ */
+export function createClient(baseUrl: string, apiKey: string | null = null) {
+  const authorization: Record<string, string> = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
+
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
     const response = await fetch(`${baseUrl}${path}`, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: { ...authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
-    if (!response.ok) throw new Error(`${method} ${path}: ${detailOf(text, response.status)}`);
+    if (!response.ok) {
+      throw new RefusedError(`${method} ${path}: ${detailOf(text, response.status)}`, response.status);
+    }
     return JSON.parse(text) as T;
   }
 
   return {
     baseUrl,
     submit: (spec: object) => call<Run>('POST', '/runs', spec),
+    plan: (spec: object) => call<DryRun>('POST', '/runs?dry_run=true', spec),
+    pause: (id: string) => call<Run>('POST', `/runs/${id}/pause`),
+    /** The newest runs, of one method. */
+    newest: async (method: string) => (await call<{ runs: Run[] }>('GET', `/runs?limit=100&method=${method}`)).runs,
+    /** An endless answer of server-sent events, after the one with the id `last`. */
+    stream: (path: string, { last, signal }: { last: string | null; signal: AbortSignal }) =>
+      fetch(`${baseUrl}${path}`, {
+        signal,
+        headers: { ...authorization, accept: 'text/event-stream', ...(last === null ? {} : { 'last-event-id': last }) },
+      }),
     run: (id: string) => call<Run>('GET', `/runs/${id}`),
     resume: (id: string, from: string) => call<Run>('POST', `/runs/${id}/resume`, { from }),
     cancel: (id: string) => call<Run>('POST', `/runs/${id}/cancel`),

@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Client, Run } from './client.ts';
 import { duration, percent, screen } from './screen.ts';
 
-const ended = ['succeeded', 'failed', 'cancelled', 'paused'];
+/** Statuses that a run stays in until somebody does something. */
+export const ended = ['succeeded', 'failed', 'cancelled', 'paused'];
 
 /** Shows a run's progress until it has ended or `until` says so, and answers the run as it is then. */
 export async function watch(client: Client, id: string, until: (run: Run) => boolean = () => false): Promise<Run> {
@@ -17,7 +18,8 @@ export async function watch(client: Client, id: string, until: (run: Run) => boo
   }
 }
 
-function describe(run: Run): { text: string; tenth: number } {
+/** A run's progress as one line, and how many tenths of it are done. */
+export function describe(run: Run): { text: string; tenth: number } {
   const { progress } = run;
   if (!progress || run.status !== 'running') return { text: `  ${run.status}: ${run.message}`, tenth: 0 };
   const share = progress.total_steps > 0 ? progress.step / progress.total_steps : 0;

@@ -1,0 +1,76 @@
+import { parseArgs } from 'node:util';
+
+export const methods = ['grpo', 'sft', 'dpo'] as const;
+export type Method = (typeof methods)[number];
+
+export interface TrainOptions {
+  /** Run configs, each merged over the one before it; none: the shipped example of the method. */
+  configs: readonly string[];
+  /** Sets the method of the config; null: as the config says. */
+  method: Method | null;
+  /** Go on from the latest checkpoint in the config's output_dir, or not at all. */
+  resume: boolean;
+  /** Start from this checkpoint; null: as the config says. */
+  resumeFrom: string | null;
+  /** A control plane that runs; null: the one of this host, which is started when it is not up. */
+  url: string | null;
+  /** Leave up what was started. */
+  keep: boolean;
+}
+
+export const usage = `Usage: ./scripts/train.sh --config F [--resume | --resume_from_checkpoint P] [--url URL] [--keep]
+  --config F                     run config, YAML or JSON; several are merged in order, the later ones over the earlier
+  --resume                       go on from the latest checkpoint in the config's output_dir; without one nothing is started
+  --resume_from_checkpoint P     start from this checkpoint: a path such as outputs/grpo_cua/checkpoints/checkpoint-500, or runs/<id>/best
+  --url URL                      use the control plane that runs there (or TANDEM_URL); nothing is built or started
+  --method grpo|sft|dpo          train by this method; without --config on the example that is shipped for it
+  --keep                         leave running what this script has started`;
+
+/** A command line that cannot be used. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** What the command line and the environment ask for; null when they ask for the usage. @throws UsageError */
+export function readOptions(
+  args: string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): TrainOptions | null {
+  const values = parse(args);
+  if (values.help) return null;
+  const { config: configs = [], method = null, resume = false, keep = false } = values;
+  const resumeFrom = values.resume_from_checkpoint ?? values['resume-from-checkpoint'] ?? null;
+  if (method !== null && !isMethod(method))
+    throw new UsageError(`--method is ${method}; it is one of ${methods.join(', ')}`);
+  if (configs.length === 0 && method === null) throw new UsageError('--config is missing; name the run config');
+  if (resume && resumeFrom !== null)
+    throw new UsageError('--resume and --resume_from_checkpoint exclude each other; give one of them');
+  const url = values.url ?? (environment['TANDEM_URL'] || null);
+  if (url !== null && !URL.canParse(url))
+    throw new UsageError(`${url} is no URL; give one such as http://127.0.0.1:8080`);
+  return { configs, method, resume, resumeFrom, url: url?.replace(/\/+$/, '') ?? null, keep };
+}
+
+function parse(args: string[]) {
+  try {
+    return parseArgs({
+      args,
+      options: {
+        config: { type: 'string', multiple: true },
+        method: { type: 'string' },
+        resume: { type: 'boolean' },
+        resume_from_checkpoint: { type: 'string' },
+        'resume-from-checkpoint': { type: 'string' },
+        url: { type: 'string' },
+        keep: { type: 'boolean' },
+        help: { type: 'boolean' },
+      },
+    }).values;
+  } catch (error) {
+    throw new UsageError((error as Error).message);
+  }
+}
+
+function isMethod(text: string): text is Method {
+  return (methods as readonly string[]).includes(text);
+}
