@@ -4,6 +4,7 @@ import type { RecordService } from '../records/record.service.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
+import type { QueueWatch } from './observe-queue.ts';
 import { isServing } from './plan.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -13,14 +14,14 @@ const QUIET_MS = 5000;
 type AttemptKey = Pick<RoleIdentity, 'run' | 'attempt'>;
 
 export interface ObserveOptions {
-  runs: Pick<RunStore, 'queued' | 'active' | 'filesDue'>;
+  runs: Pick<RunStore, 'active' | 'filesDue'>;
   attempts: Pick<AttemptStore, 'open' | 'roles' | 'liveRoles'>;
   records: Pick<RecordService, 'lastReportAt' | 'outcome' | 'pulse'>;
   runtime: Pick<Runtime, 'observe' | 'listShared' | 'serving'>;
   vigil: Vigil;
   now: () => number;
   since: number;
-  slots: number;
+  queue: QueueWatch;
 }
 
 /** Reads the state of everything from the machine and the database. */
@@ -57,13 +58,13 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       finishing: records.outcome(run.id, attempt.number) !== null,
     });
   }
+  const left = leftovers({ observed, shared }, attempts, active);
   return {
     now: options.now(),
     since: options.since,
-    slots: options.slots,
-    queued: runs.queued(),
+    queue: options.queue({ active, leftovers: left }),
     active,
-    leftovers: leftovers({ observed, shared }, attempts, active),
+    leftovers: left,
     filesDue: runs.filesDue().map(({ id }) => id),
   };
 }
