@@ -22,6 +22,8 @@ export interface Settings {
   /** Indices or UUIDs of the GPUs that may be leased; null: all. */
   visibleGpus: readonly string[] | null;
   quotas: readonly Quota[];
+  /** A run is not preempted before it has held its GPUs so long. */
+  preemptAfterMs: number;
   /** Directories that paths in run specs may lie in. */
   dataRoots: readonly string[];
   runBaselineEval: boolean;
@@ -117,6 +119,7 @@ const environmentSchema = z.object({
         `is ${String(issue.input)}; set auto, nvidia, none, or the path of a .yaml file that describes GPUs`,
     }),
   CUDA_VISIBLE_DEVICES: list(',').optional(),
+  TANDEM_PREEMPT_AFTER: wholeNumber(0, 604_800).default(600),
   TANDEM_QUOTAS: list(',')
     .pipe(
       z.array(
@@ -171,6 +174,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
       : { source: 'file', path: resolve(cwd, env.TANDEM_GPUS) },
     visibleGpus: env.CUDA_VISIBLE_DEVICES ?? null,
     quotas: env.TANDEM_QUOTAS,
+    preemptAfterMs: env.TANDEM_PREEMPT_AFTER * 1000,
     dataRoots: [...new Set([...roots.map((root) => resolve(cwd, root)), home, outputs])],
     runBaselineEval: env.RUN_BASELINE_EVAL,
     verbose: env.VERBOSE,
