@@ -282,6 +282,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     adopt: async () => {
       // A trainer that could not hear that it shall stop gets its time from now on.
       runs.extendStopDeadlines(now() + stopDeadlineMs);
+      attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();

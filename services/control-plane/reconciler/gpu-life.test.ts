@@ -20,7 +20,11 @@ beforeEach(async () => {
 afterEach(() => bench.remove());
 
 /** Writes the host's file: so many GPUs, all over NVLink, and what runs on which. */
-function describeGpus(count: number, processes: Record<number, { pid: number; memory_mib: number }> = {}, gone: number[] = []): void {
+function describeGpus(
+  count: number,
+  processes: Record<number, { pid: number; memory_mib: number }> = {},
+  gone: number[] = [],
+): void {
   const gpus = Array.from({ length: count }, (_, i) => {
     const foreign = processes[i] === undefined ? '' : `, foreign_processes: [${JSON.stringify(processes[i])}]`;
     const health = gone.includes(i) ? ', health: {verdict: unusable, why: It burns.}' : '';
@@ -48,12 +52,19 @@ type Opened = Awaited<ReturnType<typeof open>>;
 
 /** With sft, which has no server, a profile means the GPUs of its trainer. */
 const submit = async ({ service }: Opened, name: string, change: Record<string, unknown>) => {
-  const spec = bench.spec({ name, training: { output_dir: `outputs/${name}` }, recovery: { backoff_seconds: 0 }, ...change });
+  const spec = bench.spec({
+    name,
+    training: { output_dir: `outputs/${name}` },
+    recovery: { backoff_seconds: 0 },
+    ...change,
+  });
   return (await service.submit(spec, () => undefined)).body.id;
 };
 const leased = ({ db }: Opened) =>
   db
-    .all<{ gpu: string; run: string; role: string; state: string }>('SELECT gpu, run, role, state FROM leases ORDER BY gpu')
+    .all<{ gpu: string; run: string; role: string; state: string }>(
+      'SELECT gpu, run, role, state FROM leases ORDER BY gpu',
+    )
     .map(({ gpu, run, role, state }) => `${gpu} ${run} ${role} ${state}`);
 const eventsOf = ({ db }: Opened, run: string) =>
   db.all<{ name: string; message: string }>('SELECT name, message FROM events WHERE run = :run ORDER BY id', { run });
@@ -61,7 +72,10 @@ const named = (wiring: Opened, run: string, name: string) =>
   eventsOf(wiring, run).flatMap((event) => (event.name === name ? [event.message] : []));
 
 it('leases the GPUs of a run with its attempt, shows each role its own, and gives them back when its programs are gone', async () => {
-  bench.script('trainer', `${trainerPrelude} echo "sees $CUDA_VISIBLE_DEVICES"; while [ ! -f ${bench.root}/go ]; do sleep 0.02; done; record "$finished"`);
+  bench.script(
+    'trainer',
+    `${trainerPrelude} echo "sees $CUDA_VISIBLE_DEVICES"; while [ ! -f ${bench.root}/go ]; do sleep 0.02; done; record "$finished"`,
+  );
   const wiring = await open();
   const id = await submit(wiring, 'one', { gpu_profile: 'split-2' });
   await reconcileUntil(wiring, () => wiring.service.get(id).attempts[0]?.roles[0]?.pid != null);
@@ -154,7 +168,10 @@ it('three runs compete for eight GPUs: one preempts another, one passes it witho
   const enter = async (name: string, profile: string, change: Record<string, unknown>) => {
     const id = await submit(wiring, name, { method: profile === 'one' ? 'sft' : 'grpo', ...change });
     // These programs would be refused so many GPUs; the queue and the leases do not ask which they are.
-    wiring.db.run('UPDATE runs SET profile = :profile WHERE id = :id', { id, profile: profile === 'one' ? 'split-2' : profile });
+    wiring.db.run('UPDATE runs SET profile = :profile WHERE id = :id', {
+      id,
+      profile: profile === 'one' ? 'split-2' : profile,
+    });
     return id;
   };
   const trains = (id: string) => async () => {
@@ -165,9 +182,16 @@ it('three runs compete for eight GPUs: one preempts another, one passes it witho
   };
   const finish = async (id: string) => {
     writeFileSync(join(bench.root, `done-${id}`), '');
-    await reconcileUntil(wiring, () => wiring.service.get(id).status === 'succeeded' && !leased(wiring).some((row) => row.includes(id)));
+    await reconcileUntil(
+      wiring,
+      () => wiring.service.get(id).status === 'succeeded' && !leased(wiring).some((row) => row.includes(id)),
+    );
   };
-  const indicesOf = (id: string) => leased(wiring).filter((row) => row.includes(id)).map((row) => row.slice(4, 5)).join('');
+  const indicesOf = (id: string) =>
+    leased(wiring)
+      .filter((row) => row.includes(id))
+      .map((row) => row.slice(4, 5))
+      .join('');
 
   const steady = await enter('steady', 'split-2', { priority: 90, expected_minutes: 60 });
   const humble = await enter('humble', 'split-4', { priority: 10, expected_minutes: 90 });
@@ -179,10 +203,18 @@ it('three runs compete for eight GPUs: one preempts another, one passes it witho
   const urgent = await enter('urgent', 'split-4', { priority: 80, expected_minutes: 30 });
   const quick = await enter('quick', 'one', { priority: 50, expected_minutes: 1 });
   await reconcileUntil(wiring, () => wiring.service.get(humble).status === 'stopping');
-  expect(wiring.service.get(humble)).toMatchObject({ reason: 'preempted', message: expect.stringContaining(`preempted by ${urgent}`) });
+  expect(wiring.service.get(humble)).toMatchObject({
+    reason: 'preempted',
+    message: expect.stringContaining(`preempted by ${urgent}`),
+  });
   await reconcileUntil(wiring, trains(quick));
-  expect(named(wiring, quick, 'gpus_leased')).toEqual([`GPUs 2 for the trainer, past ${urgent}, which it does not delay`]);
-  expect(wiring.service.get(urgent).waiting).toEqual({ position: 1, why: 'needs 4, free 1; first in line, in about 2 min' });
+  expect(named(wiring, quick, 'gpus_leased')).toEqual([
+    `GPUs 2 for the trainer, past ${urgent}, which it does not delay`,
+  ]);
+  expect(wiring.service.get(urgent).waiting).toEqual({
+    position: 1,
+    why: 'needs 4, free 1; first in line, in about 2 min',
+  });
   await finish(quick);
 
   const place = wiring.db.get('SELECT queued_at FROM runs WHERE id = :humble', { humble });
