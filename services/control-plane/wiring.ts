@@ -177,9 +177,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     log,
   });
   const visible = settings.visibleGpus;
-  // A stop takes until SIGTERM, and the grace after it.
-  const stopMs = stopDeadlineMs + limits.trainerGraceMs;
-  const policy = { ...defaultPolicy, stopMs, minRunMs: settings.preemptAfterMs };
+  const policy = { ...defaultPolicy, stopMs: stopDeadlineMs, minRunMs: settings.preemptAfterMs };
   const { quotas } = settings;
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
