@@ -3,6 +3,8 @@ import type { GpuService, TimedReading } from '../gpus/gpu.service.ts';
 import type { LeaseRow, LeaseStore, RoleGpus } from '../leases/lease.store.ts';
 import type { Taken } from '../placement/gpu-map.ts';
 import { type GpuSet, membersOf } from '../placement/gpu-sets.ts';
+import type { Placed } from '../placement/place.ts';
+import type { GpuShape } from '../placement/shape.ts';
 import type { QueueRow, RunStore } from '../runs/run.store.ts';
 import { explainWaits } from './explain-waits.ts';
 import { createHostReader, type GpuHost } from './gpu-host.ts';
@@ -122,6 +124,17 @@ export function createQueueDesk(options: QueueDeskOptions) {
     see: (seen: Present): void => {
       present = seen;
     },
+    /** The GPUs that a shape would get now, or on an idle host where it would have to wait; none where it does not fit at all. */
+    preview: (shape: GpuShape): RoleGpus => {
+      const { host, leases: all } = decide();
+      if (host === null) return { trainer: [], inference: [] };
+      const held = new Set(all.map(({ gpu }) => gpu));
+      const isFree = (uuid: string, at: number) => !held.has(uuid) && (host.usable & (1 << at)) !== 0;
+      const taken = new Map(host.gpus.flatMap(({ uuid }, at) => (isFree(uuid, at) ? [] : [[uuid, 'leased' as const]])));
+      const now = host.placer.place(shape, taken);
+      const placed = now.fits ? now : host.placer.place(shape, new Map());
+      return placed.fits ? rolesOf(placed) : { trainer: [], inference: [] };
+    },
     /** Why a run waits; null for one that starts now, or does not wait. */
     waits: (): Map<string, WaitingRunView> => new Map(decide().waiting.map((each) => [each.run, each])),
   };
@@ -149,14 +162,15 @@ function seatAll(round: Round, state: GpuQueueState, host: GpuHost, rows: Readon
       {
         run,
         profile,
-        gpus: {
-          trainer: placed.trainer.map(({ uuid }) => uuid),
-          inference: placed.inference.map(({ uuid }) => uuid),
-        },
+        gpus: rolesOf(placed),
         why: `GPUs ${roles.join(' and ')}${past === null ? '' : `, past ${past}, which it does not delay`}`,
       },
     ];
   });
+}
+
+function rolesOf({ trainer, inference }: Extract<Placed, { fits: true }>): RoleGpus {
+  return { trainer: trainer.map(({ uuid }) => uuid), inference: inference.map(({ uuid }) => uuid) };
 }
 
 function takenBut(set: GpuSet, { gpus }: GpuHost): Map<string, Taken> {

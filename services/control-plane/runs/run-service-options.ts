@@ -9,6 +9,7 @@ import type { RecordService } from '../records/record.service.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Sinks } from '../sinks/sinks.ts';
+import type { GpuProfiles } from './gpu-profiles.ts';
 import type { OutputTrees } from './output-tree.ts';
 import type { PathPolicy } from './path-policy.ts';
 import type { Host } from './placement.ts';
@@ -31,7 +32,8 @@ export interface RunServiceOptions {
   programs: Programs;
   /** The GPUs and profiles that runs may use now. */
   readHost: () => Promise<Host>;
-  queue: Pick<QueueDesk, 'waits'>;
+  queue: Pick<QueueDesk, 'waits' | 'preview'>;
+  profiles: GpuProfiles;
   /** Directory of prepared models and role workspaces, one below it for each run. */
   work: string;
   stopDeadlineMs: number;
