@@ -4,6 +4,7 @@ import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
 import type { Quota } from './queue/gpu-queue.ts';
+import { type DockerSettings, readDockerSettings } from './runtimes/docker/docker-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -13,7 +14,8 @@ export interface Settings {
   allowedHosts: readonly string[];
   home: string;
   outputs: string;
-  agentHost: string;
+  /** null: the gateway of the network that trainers are in. */
+  agentHost: string | null;
   /** 0: a free port, chosen once and kept in `home.json`. */
   agentPort: number;
   /** Runs at a time. */
@@ -36,6 +38,8 @@ export interface Settings {
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
+  /** null: roles are processes of this machine. */
+  docker: DockerSettings | null;
 }
 
 /** Where the GPUs of the host are known from; `auto` is nvidia-smi where there is one. */
@@ -109,7 +113,10 @@ const environmentSchema = z.object({
   TANDEM_ALLOWED_HOSTS: list(',').default([]),
   TANDEM_HOME: z.string().default('.tandem'),
   TANDEM_OUTPUTS: z.string().default('outputs'),
-  TANDEM_AGENT_ADDR: z.string().default('127.0.0.1:0'),
+  TANDEM_AGENT_ADDR: z.string().optional(),
+  TANDEM_RUNTIME: z
+    .enum(['process', 'docker'], { error: (issue) => `is ${String(issue.input)}; set process or docker` })
+    .default('process'),
   TANDEM_SLOTS: wholeNumber(1, 1000).default(1),
   TANDEM_GPUS: z
     .string()
@@ -158,7 +165,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const home = resolve(cwd, env.TANDEM_HOME);
   const outputs = resolve(cwd, env.TANDEM_OUTPUTS);
   const roots = env.TANDEM_DATA_ROOTS.length > 0 ? env.TANDEM_DATA_ROOTS : [cwd];
-  const agent = parseAgentAddress(env.TANDEM_AGENT_ADDR);
+  const docker = env.TANDEM_RUNTIME === 'docker' ? readDockerSettings(environment) : null;
+  const agent = parseAgentAddress(env.TANDEM_AGENT_ADDR, docker);
   return {
     port: env.PORT,
     address: env.TANDEM_ADDR,
@@ -183,6 +191,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     vllmApiBase: env.VLLM_API_BASE ?? null,
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
+    docker,
   };
 }
 
@@ -236,14 +245,28 @@ function readSecret(variable: string, path: string | undefined, cwd: string): st
   return text;
 }
 
-/** The agent API listens on this machine only: roles are its processes. */
-function parseAgentAddress(text: string): { host: string; port: number } {
+/** The agent API listens on this machine only where roles are its processes; containers reach it at an address of their network. */
+function parseAgentAddress(
+  text: string | undefined,
+  docker: DockerSettings | null,
+): { host: string | null; port: number } {
+  if (text === undefined) return { host: docker === null ? '127.0.0.1' : null, port: 0 };
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (host === undefined || !isLoopback(host) || port > 65_535) {
+  if (host === undefined || port > 65_535) {
     throw new SettingsError(
-      `TANDEM_AGENT_ADDR: ${text} is not a loopback address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)`,
+      `TANDEM_AGENT_ADDR: ${text} is not an address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)`,
+    );
+  }
+  if (docker === null && !isLoopback(host)) {
+    throw new SettingsError(
+      `TANDEM_AGENT_ADDR: ${text} is not a loopback address, and trainers are processes of this machine; give 127.0.0.1:0, or set TANDEM_RUNTIME=docker`,
+    );
+  }
+  if (docker !== null && docker.agentUrl === null && (isLoopback(host) || host === '0.0.0.0' || host === '::')) {
+    throw new SettingsError(
+      `TANDEM_AGENT_ADDR: ${text} is no address that containers can call; set TANDEM_AGENT_URL to one under which they reach it, or leave both out for the gateway of their network`,
     );
   }
   return { host, port };
