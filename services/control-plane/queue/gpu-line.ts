@@ -105,5 +105,5 @@ function groupByGrant(held: readonly LeaseRow[]): [LeaseRow, ...LeaseRow[]][] {
     if (group === undefined) groups.set(`${lease.run} ${lease.epoch}`, [lease]);
     else group.push(lease);
   }
-  return [...groups.values()];
+  return [...groups.values()].sort(([a], [b]) => a.epoch - b.epoch);
 }

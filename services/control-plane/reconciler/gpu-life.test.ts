@@ -254,6 +254,38 @@ it('three runs compete for eight GPUs: one preempts another, one passes it witho
   expect(new Set(started.map(({ epoch }) => epoch)).size).toBe(5);
 });
 
+it.each([
+  ['pause', 'paused'],
+  ['cancel', 'cancelled'],
+] as const)('a run that is asked for its GPUs can still be told to %s', async (verb, status) => {
+  bench.script('trainer', `${trainerPrelude} trap 'exit 0' TERM; while :; do sleep 0.02; done`);
+  describeGpus(1);
+  const wiring = await open({ TANDEM_PREEMPT_AFTER: '0' });
+  const humble = await submit(wiring, 'humble', { gpu_profile: 'shared-1', priority: 10, expected_minutes: 60 });
+  await reconcileUntil(wiring, () => wiring.service.get(humble).attempts[0]?.roles[0]?.pid != null);
+  const urgent = await submit(wiring, 'urgent', { gpu_profile: 'shared-1', priority: 90 });
+  await reconcileUntil(wiring, () => wiring.service.get(humble).reason === 'preempted');
+  const asked = wiring.db.get<{ ending_deadline: number }>('SELECT ending_deadline FROM attempts');
+  expect(wiring.service[verb](humble)).toMatchObject({ status: 'stopping', reason: `${verb}_requested` });
+  expect(asked?.ending_deadline).toBeGreaterThan(Date.now() + ahead);
+  ahead += 2 * MINUTE;
+  await reconcileUntil(wiring, () => wiring.service.get(urgent).attempts.length === 1);
+  expect(wiring.service.get(humble)).toMatchObject({ status, attempts: [{ number: 1 }] });
+});
+
+it('spares a run that is not preemptible, and one of the same priority', async () => {
+  bench.script('trainer', 'sleep 60');
+  describeGpus(2);
+  const wiring = await open({ TANDEM_PREEMPT_AFTER: '0' });
+  const sure = await submit(wiring, 'sure', { gpu_profile: 'shared-1', priority: 10, preemptible: false });
+  const equal = await submit(wiring, 'equal', { gpu_profile: 'shared-1', priority: 90 });
+  await reconcileUntil(wiring, () => leased(wiring).length === 2);
+  const urgent = await submit(wiring, 'urgent', { gpu_profile: 'shared-1', priority: 90 });
+  for (let i = 0; i < 5; i += 1) await round(wiring);
+  expect(wiring.service.get(urgent).waiting?.why).toMatch(/^needs 1, free 0; first in line, when is not known/);
+  for (const id of [sure, equal]) expect(wiring.service.get(id).status).toBe('starting');
+});
+
 /** A round, and time for a reading that it has asked for. */
 async function round(wiring: Opened): Promise<void> {
   await wiring.reconciler.round();

@@ -87,6 +87,14 @@ describe('placeRun', () => {
     });
   });
 
+  it('refuses to give the embedded server more than one GPU', () => {
+    const served = withProfile('split-4', { trainer: { gpus: 1, gpu_memory_utilization: 0.9, shm_gib: 4 } });
+    expect(place(eightH100.gpus, { gpu_profile: 'split-4' }, served)).toEqual({
+      gpu_profile: 'split-4 gives the server 2 GPUs, the embedded server uses one; vllm (inference.backend) uses more',
+    });
+    expect(place(eightH100.gpus, { gpu_profile: 'split-4', method: 'sft' }, served)).toBe('split-4');
+  });
+
   it('counts the GPUs of a run without a server for the trainer alone', () => {
     expect(place(single.gpus, { method: 'sft', trainer: 'trl', gpu_profile: 'split-4' })).toMatchObject({
       gpu_profile: 'split-4 needs 2 GPUs (for the trainer alone), this host has 1; here fit shared-1, split-2',
