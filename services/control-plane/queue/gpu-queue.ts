@@ -17,6 +17,8 @@ export interface WaitingRun {
   notBefore: number | null;
   /** How long it will hold its GPUs, in milliseconds; null where nobody knows. */
   estimateMs: number | null;
+  /** The run that it has given its GPUs to: while that one waits, this one comes behind it, or it would take them back. */
+  after: string | null;
   labels: Labels;
 }
 
