@@ -38,6 +38,7 @@ import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
+import type { Host } from './runs/placement.ts';
 import { createPruner } from './runs/pruner.ts';
 import { createRunHandlers } from './runs/run.handlers.ts';
 import { createRunService, type RunService } from './runs/run.service.ts';
@@ -173,7 +174,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase };
+  const host: Host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase, runtime: 'process' };
   const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });

@@ -15,7 +15,7 @@ beforeAll(async () => {
 function place(gpus: readonly PlaceableGpu[], change: Record<string, unknown>, known: GpuProfiles = profiles) {
   const resolved = resolveRunSpec({ model: { name: 'model' }, data: { train_data: 'train.jsonl' }, ...change });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  const placed = placeRun(resolved.spec, { gpus, profiles: known, vllmApiBase: null });
+  const placed = placeRun(resolved.spec, { gpus, profiles: known, vllmApiBase: null, runtime: 'docker' });
   return placed.ok
     ? placed.profile.name
     : Object.fromEntries(placed.refusals.map(({ path, message }) => [path, message]));
