@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
+import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -26,6 +27,8 @@ export interface Settings {
   stopDeadlineMs: number;
   /** An inference server of the user's own, for all runs. */
   vllmApiBase: string | null;
+  /** Container image of vLLM. */
+  vllmImage: string;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
@@ -118,6 +121,7 @@ const environmentSchema = z.object({
   TANDEM_START_TIMEOUT: wholeNumber(1, 86_400).default(600),
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
+  TANDEM_VLLM_IMAGE: z.string().min(1).default(VLLM_IMAGE),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
   ...s3Environment,
 });
@@ -157,6 +161,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
+    vllmImage: env.TANDEM_VLLM_IMAGE,
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
   };

@@ -150,6 +150,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     prune,
     runtime,
     programs,
+    vllmImage: settings.vllmImage,
     profiles,
     now,
     log,

@@ -41,7 +41,7 @@ async function startRole(
   { identity }: StepArguments['startRole'],
   signal: AbortSignal,
 ): Promise<void> {
-  const { db, runs, attempts, events, runtime, programs, agentUrl, now } = options;
+  const { db, runs, attempts, events, runtime, programs, profiles, vllmImage, agentUrl, now } = options;
   const run = runs.get(identity.run);
   const attempt = attempts.open(identity.run);
   if (run === undefined || attempt?.number !== identity.attempt) return;
@@ -79,7 +79,7 @@ async function startRole(
   const spec =
     identity.role === 'trainer'
       ? trainerRole({ ...shared, token, agentUrl: agentUrl(), startDirectory })
-      : inferenceRole({ ...shared, start: identity.start });
+      : inferenceRole({ ...shared, start: identity.start, profile: profiles.get(run.profile) ?? null, vllmImage });
   const tell = (message: string) => runs.update(run.id, { message }, ['starting']);
   await runtime.start(spec, { signal, tell });
 }

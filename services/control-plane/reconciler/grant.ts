@@ -2,6 +2,7 @@ import type { ResumeCandidate } from '../../contracts/agent-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { resumedFrom, resumePoint, startCandidates } from '../attempts/start-point.ts';
 import { changeStatus } from '../runs/change-status.ts';
+import { describeInference, inferenceOf, rolesOf } from '../runs/inference-of.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import type { ExecuteOptions } from './execute-options.ts';
@@ -18,7 +19,8 @@ export async function grant(options: ExecuteOptions, { run: id }: StepArguments[
   const [first] = candidates;
   const number = (attempts.current(id)?.number ?? 0) + 1;
   const from = first === undefined ? 'from the beginning' : `from ${first.label}`;
-  const role = run.method === 'grpo' ? 'inference' : 'trainer';
+  const [role = 'trainer'] = rolesOf(run.spec);
+  const served = describeInference(run.spec);
   db.transaction(() => {
     const started = changeStatus(options, {
       run: id,
@@ -43,8 +45,8 @@ export async function grant(options: ExecuteOptions, { run: id }: StepArguments[
       name: 'attempt_started',
       actor: 'control_plane',
       attempt: number,
-      message: `Attempt ${number} ${from}`,
-      data: { resumed_from: first?.label ?? null },
+      message: `Attempt ${number} ${from}${served === null ? '' : `; ${served}`}`,
+      data: { resumed_from: first?.label ?? null, inference: inferenceOf(run.spec) },
     });
   });
   sinks.open(sinkTarget(run, runs));

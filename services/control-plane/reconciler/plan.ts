@@ -1,6 +1,7 @@
 import { exitReasons, groupOf, type Reason, remedies } from '../../contracts/reason.ts';
 import { backoffMs } from '../../platform/retry.ts';
 import { schedule } from '../queue/schedule.ts';
+import { hasServer } from '../runs/inference-of.ts';
 import type { ObservedRole, RoleIdentity } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Limits, Observation, RoleView } from './observation.ts';
 import type { Step } from './step.ts';
@@ -69,7 +70,7 @@ function getReady(active: ActiveRun, now: number, since: number, limits: Limits)
   if (run.stop !== null || attempt.ending_reason !== null) {
     return [{ step: 'endAttempt', run: run.id, attempt: attempt.number, trainer: null }];
   }
-  if (run.method === 'grpo' && !isServing(active)) return tendInference(active, now, since, limits);
+  if (hasServer(run.spec) && !isServing(active)) return tendInference(active, now, since, limits);
   return [{ step: 'startRole', identity: { run: run.id, attempt: attempt.number, role: 'trainer', start: 1 } }];
 }
 
@@ -98,7 +99,7 @@ function watchTraining(active: ActiveRun, trainer: ObservedRole, now: number, si
   }
   const hang = active.deafMs === 0 && active.pulse ? findHang(active.pulse, active.silentMs, run.spec.recovery) : null;
   if (hang !== null) return [...steps, giveUp(active, hang.reason, hang.message, now)];
-  if (run.method === 'grpo' && !isServing(active)) steps.push(...tendInference(active, now, since, limits));
+  if (hasServer(run.spec) && !isServing(active)) steps.push(...tendInference(active, now, since, limits));
   return steps;
 }
 

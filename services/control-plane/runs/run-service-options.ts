@@ -28,6 +28,8 @@ export interface RunServiceOptions {
   paths: PathPolicy;
   runtime: Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt' | 'forgetOutput'>;
   programs: Programs;
+  /** Container image of vLLM. */
+  vllmImage: string;
   host: Host;
   slots: number;
   /** Directory of prepared models and role workspaces, one below it for each run. */

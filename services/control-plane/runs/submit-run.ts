@@ -6,6 +6,7 @@ import type { dryRunSchema } from '../../contracts/run-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
+import { hasServer } from './inference-of.ts';
 import { prepareModel } from './model-source.ts';
 import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
 import { notBegun, type RunRow } from './run.store.ts';
@@ -39,9 +40,10 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const run = { id, spec: plan.spec, train_data, val_data, ...modelOf(plan, join(work, id, 'model')) };
   const share = { gpus: [], epoch: null, shmGib: 0 };
   const shared = { run, attempt, runtime, programs, share };
+  const profile = options.host.profiles.get(plan.profile) ?? null;
   const startDirectory = start.from.kind === 'directory' ? start.from.path : null;
   const roles = [
-    ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, start: 1 })] : []),
+    ...(hasServer(plan.spec) ? [inferenceRole({ ...shared, start: 1, profile, vllmImage: options.vllmImage })] : []),
     trainerRole({ ...shared, token: '', agentUrl: options.agentUrl(), startDirectory }),
   ];
   const latest = continued && checkpoints.resolve(continued.id, 'latest');
