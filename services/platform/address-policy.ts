@@ -1,4 +1,5 @@
-import { BlockList, isIP } from 'node:net';
+import { lookup } from 'node:dns';
+import { BlockList, isIP, type LookupFunction } from 'node:net';
 
 const kinds = {
   'link-local, where clouds keep the keys of a machine': [
@@ -42,3 +43,12 @@ export function refuseAddress(address: string): string | null {
   const found = refused.find(({ list }) => list.check(address, family === 4 ? 'ipv4' : 'ipv6'));
   return found === undefined ? null : `${address} is ${found.what}; name the address of the server itself`;
 }
+
+/** `dns.lookup` for connections to servers that users name: a name that stands for an address which may not be called is an error. */
+export const lookupAllowed: LookupFunction = (hostname, options, callback) => {
+  lookup(hostname, options, (error, address, family) => {
+    const found = typeof address === 'string' ? [address] : (address ?? []).map((each) => each.address);
+    const refusal = found.map(refuseAddress).find((each) => each !== null);
+    callback(error ?? (refusal == null ? null : new Error(`${hostname}: ${refusal}`)), address, family);
+  });
+};
