@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_torch; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_torch; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -84,6 +84,21 @@ find_go_program() {
 }
 
 is_of_version() { [[ -x "$1" && "$(go version -m "$1" 2>/dev/null)" == *"$2"* ]]; }
+
+# Tests start daemons of their own, in namespaces of their own. A daemon that the package starts by itself is not used.
+find_docker() {
+  if ! command -v dockerd >/dev/null && [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
+    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends docker.io iptables iproute2) \
+      >"$results/docker.log" 2>&1 || true
+  fi
+  if ! command -v dockerd >/dev/null; then
+    missing+=('docker: no dockerd is installed, and apt-get could not install docker.io; the tests against a real daemon are skipped')
+  elif ! unshare --net --mount true 2>/dev/null; then
+    missing+=('docker: only root on a machine that lets it make namespaces can start a daemon; the tests against a real one are skipped')
+  else
+    echo "docker: $(dockerd --version)"
+  fi
+}
 
 # Several gigabytes on Linux x64, where PyPI's torch brings CUDA: only --full fetches them, afterwards they are used from the cache.
 find_torch() {

@@ -30,6 +30,9 @@ export const reasonGroups = {
     'trainer_crashed',
     'inference_failed',
     'start_timeout',
+    'ready_timeout',
+    'image_unavailable',
+    'gpu_unavailable',
     'stop_timeout',
     'host_rebooted',
     'disk_full',
@@ -98,6 +101,11 @@ export const remedies: Readonly<Record<Failure, string>> = {
   trainer_crashed: 'Look at what it printed (TANDEM_HOME/output/<run>/); report it if it comes back after a resume.',
   inference_failed: 'Look at what the server printed (TANDEM_HOME/output/<run>/), check its /health, then resume.',
   start_timeout: 'Raise TANDEM_START_TIMEOUT, or recovery.deadlines of the run, if its model takes longer to load.',
+  ready_timeout: 'Look at the events of the run for what took so long; raise deadlines.ready of its GPU profile.',
+  image_unavailable:
+    'Look whether the image is named rightly (TANDEM_IMAGE, TANDEM_VLLM_IMAGE), is on the host (docker images) or can be pulled by it (docker pull).',
+  gpu_unavailable:
+    'Look whether `docker run --rm --gpus all <image> nvidia-smi` works; install or mend the NVIDIA Container Toolkit.',
   stop_timeout: 'Raise TANDEM_STOP_DEADLINE, or recovery.deadlines.stopping of the run, if saving takes longer.',
   host_rebooted: 'Nothing has to be done; it goes on from its newest checkpoint.',
   disk_full: 'Free space on the disk that is named, then resume.',

@@ -52,7 +52,7 @@ describe('readSettings', () => {
     ],
     [
       { TANDEM_AGENT_ADDR: '0.0.0.0:7000' },
-      'TANDEM_AGENT_ADDR: 0.0.0.0:7000 is not a loopback address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)',
+      'TANDEM_AGENT_ADDR: 0.0.0.0:7000 is not a loopback address, and trainers are processes of this machine; give 127.0.0.1:0, or set TANDEM_RUNTIME=docker',
     ],
   ])('says in one line what is wrong with %j', (environment, message) => {
     expect(() => read(environment)).toThrow(message);

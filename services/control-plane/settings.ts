@@ -3,7 +3,7 @@ import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
-import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
+import { type DockerSettings, readDockerSettings } from './runtimes/docker/docker-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -13,7 +13,8 @@ export interface Settings {
   allowedHosts: readonly string[];
   home: string;
   outputs: string;
-  agentHost: string;
+  /** null: the gateway of the network that trainers are in. */
+  agentHost: string | null;
   /** 0: a free port, chosen once and kept in `home.json`. */
   agentPort: number;
   /** Runs at a time. */
@@ -27,12 +28,12 @@ export interface Settings {
   stopDeadlineMs: number;
   /** An inference server of the user's own, for all runs. */
   vllmApiBase: string | null;
-  /** Container image of vLLM. */
-  vllmImage: string;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
+  /** null: roles are processes of this machine. */
+  docker: DockerSettings | null;
 }
 
 /** Where the GPUs of the host are known from; `auto` is nvidia-smi where there is one. */
@@ -106,7 +107,10 @@ const environmentSchema = z.object({
   TANDEM_ALLOWED_HOSTS: list(',').default([]),
   TANDEM_HOME: z.string().default('.tandem'),
   TANDEM_OUTPUTS: z.string().default('outputs'),
-  TANDEM_AGENT_ADDR: z.string().default('127.0.0.1:0'),
+  TANDEM_AGENT_ADDR: z.string().optional(),
+  TANDEM_RUNTIME: z
+    .enum(['process', 'docker'], { error: (issue) => `is ${String(issue.input)}; set process or docker` })
+    .default('process'),
   TANDEM_SLOTS: wholeNumber(1, 1000).default(1),
   TANDEM_GPUS: z
     .string()
@@ -121,7 +125,6 @@ const environmentSchema = z.object({
   TANDEM_START_TIMEOUT: wholeNumber(1, 86_400).default(600),
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
-  TANDEM_VLLM_IMAGE: z.string().min(1).default(VLLM_IMAGE),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
   ...s3Environment,
 });
@@ -141,7 +144,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   const home = resolve(cwd, env.TANDEM_HOME);
   const outputs = resolve(cwd, env.TANDEM_OUTPUTS);
   const roots = env.TANDEM_DATA_ROOTS.length > 0 ? env.TANDEM_DATA_ROOTS : [cwd];
-  const agent = parseAgentAddress(env.TANDEM_AGENT_ADDR);
+  const docker = env.TANDEM_RUNTIME === 'docker' ? readDockerSettings(environment) : null;
+  const agent = parseAgentAddress(env.TANDEM_AGENT_ADDR, docker);
   return {
     port: env.PORT,
     address: env.TANDEM_ADDR,
@@ -161,9 +165,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
-    vllmImage: env.TANDEM_VLLM_IMAGE,
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
+    docker,
   };
 }
 
@@ -211,14 +215,28 @@ function readSecret(variable: string, path: string | undefined, cwd: string): st
   return text;
 }
 
-/** The agent API listens on this machine only: roles are its processes. */
-function parseAgentAddress(text: string): { host: string; port: number } {
+/** The agent API listens on this machine only where roles are its processes; containers reach it at an address of their network. */
+function parseAgentAddress(
+  text: string | undefined,
+  docker: DockerSettings | null,
+): { host: string | null; port: number } {
+  if (text === undefined) return { host: docker === null ? '127.0.0.1' : null, port: 0 };
   const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const host = match?.[1] ?? match?.[2];
   const port = Number(match?.[3]);
-  if (host === undefined || !isLoopback(host) || port > 65_535) {
+  if (host === undefined || port > 65_535) {
     throw new SettingsError(
-      `TANDEM_AGENT_ADDR: ${text} is not a loopback address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)`,
+      `TANDEM_AGENT_ADDR: ${text} is not an address with a port, such as 127.0.0.1:0 (0: a free port, chosen once)`,
+    );
+  }
+  if (docker === null && !isLoopback(host)) {
+    throw new SettingsError(
+      `TANDEM_AGENT_ADDR: ${text} is not a loopback address, and trainers are processes of this machine; give 127.0.0.1:0, or set TANDEM_RUNTIME=docker`,
+    );
+  }
+  if (docker !== null && docker.agentUrl === null && (isLoopback(host) || host === '0.0.0.0' || host === '::')) {
+    throw new SettingsError(
+      `TANDEM_AGENT_ADDR: ${text} is no address that containers can call; set TANDEM_AGENT_URL to one under which they reach it, or leave both out for the gateway of their network`,
     );
   }
   return { host, port };

@@ -10,7 +10,7 @@ import { openObjects } from './home/open-objects.ts';
 import { requireCreatable, requireWritable } from './home/require-writable.ts';
 import { closeServer, hostInUrl, listen } from './listen.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
-import { createProcessRuntime } from './runtimes/process/process-runtime.ts';
+import { openRuntime } from './runtimes/open-runtime.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import { warnUnpinned } from './runtimes/vllm-image.ts';
 import { migrations } from './schema.ts';
@@ -60,7 +60,7 @@ export async function startControlPlane(options: StartOptions): Promise<ControlP
 }
 
 async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<string> {
-  const { settings, environment, cwd, version, programs } = options;
+  const { settings, environment, cwd, version } = options;
   const { home } = settings;
   const now = Date.now;
   await requireWritable('TANDEM_HOME', home);
@@ -74,7 +74,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     env: { ...environment, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
   });
   closers.push(() => log.close());
-  const unpinned = warnUnpinned('TANDEM_VLLM_IMAGE', settings.vllmImage);
+  const unpinned = settings.docker && warnUnpinned('TANDEM_VLLM_IMAGE', settings.docker.vllmImage);
   if (unpinned !== null) log.warn(unpinned);
   const gpuSource = await chooseGpuSource({ setting: settings.gpus, environment });
   const { store, homeFile } = await openObjects({
@@ -89,23 +89,30 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   closers.push(() => db.close());
 
   let agentUrl = '';
+  const later = { changed: () => {} };
+  const opened = await openRuntime({
+    settings,
+    environment,
+    installation: homeFile.installation,
+    version,
+    programs: options.programs,
+    isHealthy,
+    changed: () => later.changed(),
+    now,
+    log,
+  });
+  closers.push(() => opened.close());
   const wiring = wireControlPlane({
     settings,
     cwd,
     version,
     installation: homeFile.installation,
     profiles: await readGpuProfiles(options.gpuProfiles),
-    programs,
+    programs: opened.programs,
     limits: { ...LIMITS, startTimeoutMs: settings.startTimeoutMs, stopDeadlineMs: settings.stopDeadlineMs },
     db,
     store,
-    runtime: createProcessRuntime({
-      work: join(home, 'work'),
-      kept: join(home, 'output'),
-      environment,
-      isHealthy,
-      now,
-    }),
+    runtime: opened.runtime,
     gpuSource,
     agentUrl: () => agentUrl,
     now,
@@ -113,13 +120,14 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     log,
   });
   closers.push(() => wiring.close());
+  later.changed = () => wiring.reconciler.trigger();
   await wiring.recover();
 
   const kept = settings.agentPort === 0 ? homeFile.agent_port : null;
   const agent = createListener(wiring.agentApp);
   const agentPort = await listen(
     agent,
-    settings.agentHost,
+    opened.agentHost,
     kept ?? settings.agentPort,
     kept === null
       ? `TANDEM_AGENT_ADDR: port ${settings.agentPort} is taken; choose another, or 0 for a free one`
@@ -127,7 +135,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   );
   closers.push(() => closeServer(agent));
   if (settings.agentPort === 0 && kept === null) await saveHomeFile(home, { ...homeFile, agent_port: agentPort });
-  agentUrl = `http://${hostInUrl(settings.agentHost)}:${agentPort}`;
+  agentUrl = opened.agentUrl(agentPort);
 
   const front = createListener(wiring.publicApp);
   const taken = `port ${settings.port} is taken: end the program that listens there, or choose another with PORT`;

@@ -47,6 +47,7 @@ import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
+import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
@@ -150,7 +151,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     prune,
     runtime,
     programs,
-    vllmImage: settings.vllmImage,
+    vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
     log,
@@ -175,7 +176,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host: Host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase, runtime: 'process' };
+  const host: Host = {
+    gpus: [],
+    profiles,
+    vllmApiBase: settings.vllmApiBase,
+    runtime: settings.docker === null ? 'process' : 'docker',
+  };
   const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });

@@ -5,7 +5,7 @@ import { changeStatus } from '../runs/change-status.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import { inferenceRole, type RoleShare, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
-import { type RoleIdentity, roleName } from '../runtimes/runtime.ts';
+import { type RoleIdentity, RoleRefusedError, roleName } from '../runtimes/runtime.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
@@ -81,7 +81,14 @@ async function startRole(
       ? trainerRole({ ...shared, token, agentUrl: agentUrl(), startDirectory })
       : inferenceRole({ ...shared, start: identity.start, profile: profiles.get(run.profile) ?? null, vllmImage });
   const tell = (message: string) => runs.update(run.id, { message }, ['starting']);
-  await runtime.start(spec, { signal, tell });
+  try {
+    await runtime.start(spec, { signal, tell });
+  } catch (error) {
+    if (!(error instanceof RoleRefusedError)) throw error;
+    const { reason, message } = error;
+    const gone = { run: run.id, attempt: attempt.number, reason, message, deadline: now(), speaker: null };
+    await giveUp(options, gone);
+  }
 }
 
 /** What a role gets of the machine, by its run's profile. */
@@ -93,7 +100,8 @@ function shareOf(role: Role, run: RunRow, { profiles }: Pick<ExecuteOptions, 'pr
 function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepArguments['noteRole']): void {
   const { identity, state, exitCode, pid } = role;
   if (state !== 'exited' && state !== 'lost') {
-    attempts.updateRole(identity, { pid });
+    // Its image and inputs may have taken long to get; its time to answer begins now.
+    attempts.updateRole(identity, { pid, started_at: now() });
     return;
   }
   db.transaction(() => {

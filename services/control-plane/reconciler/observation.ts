@@ -43,6 +43,8 @@ export interface ActiveRun {
   deafMs: number;
   /** Whether it has said how it ended, so that its exit is near. */
   finishing: boolean;
+  /** How long its attempt may take until both roles answer; then what it holds is given back. */
+  readyMs: number;
 }
 
 /** What is left on the machine of an attempt that is over. */

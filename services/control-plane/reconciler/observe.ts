@@ -1,8 +1,9 @@
 import type { AttemptRow, AttemptStore, RoleRow } from '../attempts/attempt.store.ts';
 import type { Pulse } from '../records/pulse.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import { hasServer } from '../runs/inference-of.ts';
-import type { RunStore } from '../runs/run.store.ts';
+import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
 import { isServing } from './plan.ts';
@@ -22,7 +23,11 @@ export interface ObserveOptions {
   now: () => number;
   since: number;
   slots: number;
+  profiles: GpuProfiles;
 }
+
+/** Until both roles answer, for a run whose profile is gone. */
+const DEFAULT_READY_MS = 3_600_000;
 
 /** Reads the state of everything from the machine and the database. */
 export async function observe(options: ObserveOptions): Promise<Observation> {
@@ -56,6 +61,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       servingAt: await findServer(inference.at(-1), options),
       reported,
       finishing: records.outcome(run.id, attempt.number) !== null,
+      readyMs: readyTime(run, options.profiles),
     });
   }
   return {
@@ -67,6 +73,14 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     leftovers: leftovers({ observed, shared }, attempts, active),
     filesDue: runs.filesDue().map(({ id }) => id),
   };
+}
+
+/** As its profile says, and no less than its own deadlines for the two starts together. */
+function readyTime({ profile, spec }: RunRow, profiles: GpuProfiles): number {
+  const { starting_inference, starting_trainer } = spec.recovery.deadlines;
+  const own = ((starting_inference ?? 0) + (starting_trainer ?? 0)) * 1000;
+  const ready = profiles.get(profile)?.deadlines.ready;
+  return Math.max(ready === undefined ? DEFAULT_READY_MS : ready * 1000, own);
 }
 
 /** For how long a server that is said to serve has not answered its health check; 0 when it answers, or when there is none. */

@@ -121,6 +121,7 @@ const sft = (change: Partial<ActiveRun> = {}): ActiveRun => ({
   silentMs: 0,
   deafMs: 0,
   finishing: false,
+  readyMs: 3_600_000,
   ...change,
 });
 const grpo = (change: Partial<ActiveRun> = {}): ActiveRun =>
@@ -150,6 +151,35 @@ describe('plan, starting', () => {
 
   it('starts the trainer alone for a method without rollouts', () => {
     expect(steps(sft())).toEqual([trainerStart]);
+  });
+
+  it('goes on with a start that an earlier control plane has left in its middle', () => {
+    const made = role('trainer', { pid: null }, { state: 'created', pid: null });
+    expect(steps(sft({ trainer: made }))).toEqual([trainerStart]);
+  });
+
+  it('removes what was made for an attempt that is over and never started', () => {
+    const roles = [role('trainer', null, { state: 'created', pid: null })];
+    const leftovers = [{ run: RUN, attempt: 1, shares: true, roles }];
+    expect(plan(observation({ leftovers }), limits)).toMatchObject([
+      { step: 'cleanUp', identities: [{ role: 'trainer' }] },
+    ]);
+  });
+
+  it('removes what the roles of an attempt shared when they are gone', () => {
+    const leftovers = [{ run: RUN, attempt: 1, shares: true, roles: [] }];
+    expect(plan(observation({ leftovers }), limits)).toEqual([
+      { step: 'cleanUp', run: RUN, attempt: 1, identities: [] },
+    ]);
+  });
+
+  it('gives back what a run holds that was not ready in time, though its roles were not even started', () => {
+    const late = { readyMs: 500, run: runRow({ message: 'pulls the image x.' }) };
+    expect(steps(sft(late))).toMatchObject([
+      { step: 'giveUp', reason: 'ready_timeout', message: expect.stringContaining('pulls the image x.') },
+    ]);
+    expect(steps(sft({ ...late, readyMs: 1500 }))).toEqual([trainerStart]);
+    expect(steps(sft(late), { since: NOW - 100 })).toEqual([trainerStart]);
   });
 
   it('starts the inference server before the trainer', () => {

@@ -70,6 +70,11 @@ function getReady(active: ActiveRun, now: number, since: number, limits: Limits)
   if (run.stop !== null || attempt.ending_reason !== null) {
     return [{ step: 'endAttempt', run: run.id, attempt: attempt.number, trainer: null }];
   }
+  const openMs = now - Math.max(since, attempt.opened_at);
+  if (run.status === 'starting' && openMs > active.readyMs) {
+    const message = `It was not ready ${seconds(active.readyMs)} after it had got its place: ${run.message} ${remedies.ready_timeout}`;
+    return [giveUp(active, 'ready_timeout', message, now)];
+  }
   if (hasServer(run.spec) && !isServing(active)) return tendInference(active, now, since, limits);
   return [{ step: 'startRole', identity: { run: run.id, attempt: attempt.number, role: 'trainer', start: 1 } }];
 }

@@ -1,3 +1,6 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ObservedRole, type RoleIdentity, type RoleSpec, type Runtime, roleName } from './runtime.ts';
 
@@ -183,11 +186,62 @@ export function runtimeContract(name: string, create: () => Promise<RuntimeUnder
       expect(output).not.toContain('TANDEM_API_KEY');
     });
 
-    it('lets both roles of an attempt write to the shared directory', async () => {
-      await start('sleep 60');
+    it('shows what a trainer puts into the shared directory to its inference server', async () => {
+      const server: RoleIdentity = { ...trainer, role: 'inference' };
+      const shared = under.runtime.sharedDirectory(trainer);
+      await start(`until cat '${shared}/x'; do sleep 0.05; done`, server);
+      await start(`echo hello > '${shared}/y' && mv '${shared}/y' '${shared}/x'`);
+      expect(await until(hasExited, server)).toMatchObject({ exitCode: 0 });
+      expect(await under.runtime.output(server, 1000)).toMatch(/hello\n$/);
+    });
+
+    it('says which attempts share something until that is removed', async () => {
+      expect(await under.runtime.listShared()).toEqual([]);
+      await start('exit 0');
+      await until(hasExited);
+      expect(await under.runtime.listShared()).toEqual([{ run: trainer.run, attempt: 1 }]);
+      await under.runtime.remove(trainer);
+      await under.runtime.removeShared(trainer);
+      expect(await under.runtime.listShared()).toEqual([]);
+    });
+
+    it('hands over a file of the workspace, of a running program and of an ended one', async () => {
+      const read = async (name: string) => {
+        const path = await under.runtime.fetchFile(trainer, name);
+        return path && readFileSync(path, 'utf8');
+      };
+      await start('echo one > note; sleep 0.3; echo two >> note');
       await until(isRunning);
-      await start(`echo hello > '${under.runtime.sharedDirectory(trainer)}/x'`, { ...trainer, role: 'inference' });
-      expect(await until(hasExited, { ...trainer, role: 'inference' })).toMatchObject({ exitCode: 0 });
+      while ((await read('note')) === null) await look();
+      await until(hasExited);
+      expect(await read('note')).toBe('one\ntwo\n');
+      expect(await under.runtime.readFile(trainer, 'note')).toBe('one\ntwo\n');
+      expect(await read('none')).toBeNull();
+    });
+
+    it('shows a role its inputs, files and directories', async () => {
+      const inputs = mkdtempSync(join(tmpdir(), 'tandem-inputs-'));
+      try {
+        mkdirSync(join(inputs, 'model/deep'), { recursive: true });
+        writeFileSync(join(inputs, 'model/deep/weights'), 'weights\n');
+        writeFileSync(join(inputs, 'train.jsonl'), 'lines\n');
+        const paths = [join(inputs, 'model'), join(inputs, 'train.jsonl')];
+        const [model, data] = paths.map((path) => under.runtime.seenAt(path));
+        const command = under.shell(`cat '${model}/deep/weights' '${data}'`);
+        await under.runtime.start({ ...plainRole, identity: trainer, command, inputs: paths });
+        expect(await until(hasExited)).toMatchObject({ exitCode: 0 });
+        expect(await under.runtime.output(trainer, 1000)).toBe('weights\nlines\n');
+      } finally {
+        rmSync(inputs, { recursive: true });
+      }
+    });
+
+    it('says that a server does not serve while nothing answers', async () => {
+      const server: RoleIdentity = { ...trainer, role: 'inference' };
+      expect(await under.runtime.serving(server)).toBeNull();
+      await start('sleep 60', server);
+      await until(isRunning, server);
+      expect(await under.runtime.serving(server)).toBeNull();
     });
   });
 }

@@ -1,4 +1,5 @@
 import { attemptIdPattern } from '../../contracts/agent-operations.ts';
+import type { Failure } from '../../contracts/reason.ts';
 import type { Role } from '../../contracts/run.ts';
 
 /** One start of a role. `start` counts from 1 within the attempt: an inference server that was restarted has a second one. */
@@ -49,6 +50,17 @@ export interface ObservedRole {
   rebooted: boolean;
   /** For `exited` by SIGKILL: the kernel did it, because memory had run out. */
   outOfMemory?: boolean;
+}
+
+/** A role that cannot be started, and will not be by trying again soon. */
+export class RoleRefusedError extends Error {
+  override readonly name = 'RoleRefusedError';
+  readonly reason: Failure;
+
+  constructor(reason: Failure, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.reason = reason;
+  }
 }
 
 export const signals = ['TERM', 'KILL'] as const;

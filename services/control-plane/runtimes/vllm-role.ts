@@ -88,7 +88,7 @@ export function vllmEnvironment({ spec, profile }: Pick<VllmServer, 'spec' | 'pr
   };
 }
 
-/** Remembers in the container's /tmp, which a new start begins without, that a completion was answered. */
+/** Remembers in the container's /tmp, which a new start begins without, that a completion was answered. The daemon ends a check after 10 s. */
 const PROBE = `
 import json, os, sys
 from urllib.request import Request, urlopen
@@ -96,7 +96,7 @@ base, model = sys.argv[1:]
 urlopen(base + "/health", timeout=5).close()
 if not os.path.exists("/tmp/answered"):
     body = json.dumps({"model": model, "prompt": [1], "max_tokens": 1}).encode()
-    urlopen(Request(base + "/v1/completions", body, {"content-type": "application/json"}), timeout=60).close()
+    urlopen(Request(base + "/v1/completions", body, {"content-type": "application/json"}), timeout=9).close()
     open("/tmp/answered", "w").close()
 `.trim();
 

@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process';
 import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { boundOutput, cutOutput } from '../bounded-output.ts';
+import { readTail } from '../kept-output.ts';
 import { READY_FILE } from '../role-specs.ts';
 import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
-import { boundOutput, cutOutput } from './bounded-output.ts';
 import { isAlive } from './process-identity.ts';
 import { readOrNull } from './read-or-null.ts';
 import { readCommandIdentity, readRoleState } from './role-state.ts';
@@ -18,7 +19,7 @@ const inheritedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'T
 
 /**
  * Starts roles as processes of this machine, each below a shim that outlives the control plane (`shim.ts`).
- * What a role prints is bounded each time it is observed (`bounded-output.ts`).
+ * What a role prints is bounded each time it is observed (`../bounded-output.ts`).
  * A role's workspace is `<work>/<run>/a<attempt>/<role>[.<start>]/`; what it printed moves to `<kept>` when the workspace is removed.
  */
 export function createProcessRuntime({
@@ -243,23 +244,5 @@ async function removeIfEmpty(path: string): Promise<void> {
     await rmdir(path);
   } catch (error) {
     if (!['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
-  }
-}
-
-async function readTail(path: string, bytes: number): Promise<string | null> {
-  let file: Awaited<ReturnType<typeof open>>;
-  try {
-    file = await open(path, 'r');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
-    throw error;
-  }
-  try {
-    const { size } = await file.stat();
-    const buffer = Buffer.alloc(Math.min(bytes, size));
-    await file.read(buffer, 0, buffer.length, size - buffer.length);
-    return buffer.toString('utf8');
-  } finally {
-    await file.close();
   }
 }

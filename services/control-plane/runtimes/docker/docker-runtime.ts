@@ -1,0 +1,219 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Logger } from '../../../platform/logger.ts';
+import { serialByKey } from '../../../platform/serial-by-key.ts';
+import { readTail } from '../kept-output.ts';
+import {
+  type ObservedRole,
+  type RoleIdentity,
+  RoleRefusedError,
+  type RoleSpec,
+  type Runtime,
+  roleName,
+  type Starting,
+} from '../runtime.ts';
+import { containerBody } from './container-body.ts';
+import type { DockerEngine } from './engine/docker-engine.ts';
+import { DockerError } from './engine/docker-error.ts';
+import type { OutputCollector } from './engine/output-collector.ts';
+import { createExits } from './exits.ts';
+import type { GpuDriver } from './gpu-request.ts';
+import { ensureImage } from './images.ts';
+import { createInputs } from './inputs.ts';
+import { attemptOf, createNames, label, roleOf } from './naming.ts';
+import { createNetworks } from './networks.ts';
+import { inferenceAddress, places, roleUser, seenAt } from './places.ts';
+import { readContainer } from './read-container.ts';
+import type { Subnet } from './subnets.ts';
+import { packPlace, readArchivedText, saveArchivedFile } from './workspace-files.ts';
+
+export interface DockerRuntimeOptions {
+  engine: DockerEngine;
+  collector: OutputCollector;
+  installation: string;
+  /** Image of Tandem's own programs. */
+  image: string;
+  /** Command in it that checks copied inputs. */
+  verify: readonly string[];
+  /** Where the subnets of pairs are taken from. */
+  pool: Subnet;
+  /** The network by which trainers reach the agent API and the object store. */
+  agentNetwork: string;
+  gpuDriver: GpuDriver | null;
+  /** Where copies of files of workspaces are put. */
+  work: string;
+  /** Where outputs are kept, by run. */
+  kept: string;
+  /** When the machine was started, in milliseconds since the epoch. */
+  bootedAt: number;
+  /** Told that a role has ended. */
+  changed: () => void;
+  now: () => number;
+  log: Logger;
+}
+
+/**
+ * Starts roles as containers. Everything it knows it reads from the daemon each time: names say what exists, labels whose it is. Containers, volumes and
+ * networks without this installation's label are never touched.
+ */
+export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { close(): Promise<void> } {
+  const { engine, collector, image, agentNetwork, work, kept, bootedAt, now, log } = options;
+  const names = createNames(options.installation);
+  const inputs = createInputs({ engine, names, image, verify: options.verify, now });
+  const networks = createNetworks({ engine, names, pool: options.pool });
+  const exits = createExits({ engine, changed: options.changed, log });
+  const serial = serialByKey();
+  const keptOutput = (identity: RoleIdentity) => join(kept, identity.run, `${roleName(identity)}.log`);
+  const fetched = (identity: RoleIdentity) => join(work, identity.run, roleName(identity));
+  const inspect = (identity: RoleIdentity) => engine.inspectContainer(names.role(identity));
+
+  /** Its exit and its output are followed from before its first instruction. */
+  const follow = async (identity: RoleIdentity): Promise<void> => {
+    await exits.watch(names.role(identity));
+    collector.follow(names.role(identity), keptOutput(identity));
+  };
+
+  const start = async (spec: RoleSpec, starting: Starting): Promise<void> => {
+    const { identity } = spec;
+    const name = names.role(identity);
+    const { signal } = starting;
+    const existing = await engine.inspectContainer(name, { signal });
+    if (existing !== null && existing.state.startedAt !== null) return;
+    if (spec.gpus.length > 0 && options.gpuDriver === null) {
+      const message =
+        'The Docker daemon has no way to give GPUs to containers: neither the NVIDIA runtime nor CDI is set up.';
+      throw new RoleRefusedError('gpu_unavailable', message);
+    }
+    await ensureImage(spec.image ?? image, starting, options);
+    const inputVolumes = await inputs.ensure(spec.inputs, starting);
+    await networks.ensurePair(identity, { signal });
+    if (existing === null) {
+      const body = containerBody(spec, {
+        names,
+        image: spec.image ?? image,
+        gpuDriver: options.gpuDriver,
+        inputVolumes,
+      });
+      await engine.createContainer(name, body, { signal }).catch((error: unknown) => {
+        if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
+      });
+    }
+    if (identity.role === 'trainer') await engine.connectNetwork(agentNetwork, name, {}, { signal });
+    const own = { directories: ['work', 'home'], files: prefixed('work', spec.files) };
+    await engine.putArchive(name, places.own, packPlace(own, roleUser), { signal });
+    if (identity.role === 'trainer') {
+      const shared = packPlace({ directories: ['adapters'], files: {} }, roleUser);
+      await engine.putArchive(name, places.shared, shared, { signal });
+    }
+    await exits.watch(name);
+    await engine.startContainer(name, { signal }).catch((error: unknown) => {
+      throw refusal(error) ?? error;
+    });
+    await follow(identity);
+  };
+
+  return {
+    observe: async () => {
+      const listed = await engine.listContainers({ ...names.labels.installation, [label.role]: '' });
+      const roles = await Promise.all(
+        listed.map(async ({ id, labels }): Promise<ObservedRole | null> => {
+          const identity = roleOf(labels);
+          const detail = identity && (await engine.inspectContainer(id));
+          if (identity === null || detail === null) return null;
+          if (detail.state.running) await follow(identity);
+          return readContainer(identity, detail.state, bootedAt);
+        }),
+      );
+      const found = roles.filter((role) => role !== null);
+      return [...found, ...exits.vanished(new Set(found.map(({ identity }) => names.role(identity))))];
+    },
+
+    start: (spec, starting = unwatched()) => serial(names.role(spec.identity), () => start(spec, starting)),
+
+    signal: (identity, signal) => engine.killContainer(names.role(identity), signal),
+
+    remove: async (identity) => {
+      const detail = await inspect(identity);
+      if (detail?.state.running) {
+        throw new Error(`${roleName(identity)} still runs; it is stopped before its container is removed`);
+      }
+      if (detail !== null) await collector.finish(names.role(identity), keptOutput(identity));
+      await engine.removeContainer(names.role(identity));
+      await engine.removeVolume(names.role(identity));
+      await rm(fetched(identity), { recursive: true, force: true });
+      exits.forget(names.role(identity));
+    },
+
+    workspace: () => places.workspace,
+    sharedDirectory: () => places.adapters,
+
+    removeShared: async (attempt) => {
+      const labels = names.labels.attempt(attempt);
+      for (const { name } of await engine.listNetworks(labels)) await engine.removeNetwork(name);
+      for (const { name } of await engine.listVolumes(labels)) await engine.removeVolume(name);
+      await inputs.sweep();
+    },
+
+    listShared: async () => {
+      const labels = { ...names.labels.installation, [label.attempt]: '' };
+      const [volumes, pairs] = await Promise.all([engine.listVolumes(labels), engine.listNetworks(labels)]);
+      const attempts = [...volumes, ...pairs].map((each) => attemptOf(each.labels)).filter((each) => each !== null);
+      return [...new Map(attempts.map((each) => [`${each.run}.a${each.attempt}`, each])).values()];
+    },
+
+    forgetOutput: (run) => rm(join(kept, run), { recursive: true, force: true }),
+
+    seenAt,
+    listenAt: inferenceAddress,
+
+    serving: async (identity) => {
+      const detail = await inspect(identity);
+      if (detail?.state.running !== true || detail.state.health !== 'healthy') return null;
+      return `http://${inferenceAddress.alias}:${inferenceAddress.port}/v1`;
+    },
+
+    fetchFile: async (identity, path) => {
+      const tar = await engine.getArchive(names.role(identity), `${places.workspace}/${path}`);
+      const copy = join(fetched(identity), path);
+      return tar !== null && (await saveArchivedFile(tar, copy)) ? copy : null;
+    },
+
+    readFile: async (identity, path) => {
+      const tar = await engine.getArchive(names.role(identity), `${places.workspace}/${path}`);
+      return tar === null ? null : await readArchivedText(tar);
+    },
+
+    output: async (identity, bytes) => {
+      const detail = await inspect(identity);
+      if (detail !== null && !detail.state.running && detail.state.startedAt !== null) {
+        await collector.finish(names.role(identity), keptOutput(identity));
+      }
+      return (await readTail(keptOutput(identity), bytes)) ?? '';
+    },
+
+    close: async () => {
+      exits.close();
+      await collector.close();
+    },
+  };
+}
+
+function unwatched(): Starting {
+  return { signal: new AbortController().signal, tell: () => {} };
+}
+
+/** A start that fails in the same way as often as it is tried; null for one that may work the next time. */
+function refusal(error: unknown): RoleRefusedError | null {
+  if (!(error instanceof DockerError) || !['failed', 'invalid', 'not_found'].includes(error.kind)) return null;
+  if (/nvidia|could not select device driver|CDI device|cdi\./i.test(error.message)) {
+    return new RoleRefusedError('gpu_unavailable', `${error.message}.`, { cause: error });
+  }
+  if (/executable file not found|no such file or directory|exec format error/i.test(error.message)) {
+    return new RoleRefusedError('image_unavailable', `${error.message}.`, { cause: error });
+  }
+  return null;
+}
+
+function prefixed(directory: string, files: Readonly<Record<string, string>>): Record<string, string> {
+  return Object.fromEntries(Object.entries(files).map(([name, content]) => [`${directory}/${name}`, content]));
+}
