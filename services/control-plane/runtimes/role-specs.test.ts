@@ -34,6 +34,7 @@ describe('the inference role', () => {
     expect(role).toMatchObject({
       identity: { run: 'run-7k3m9q2d', attempt: 2, role: 'inference', start: 3 },
       ...{ image: 'vllm@sha256:1', inputs: ['/srv/m'], gpus: ['GPU-1', 'GPU-2'], epoch: 5, shmGib: 8, files: {} },
+      caches: expect.arrayContaining(['VLLM_CACHE_ROOT']),
     });
     expect(role.command.slice(0, 3)).toEqual(['vllm', 'serve', '/tandem/inputs/0/srv/m']);
     expect(role.health?.slice(-2)).toEqual(['http://127.0.0.1:8000', 'run-7k3m9q2d']);

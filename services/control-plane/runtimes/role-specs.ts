@@ -2,7 +2,7 @@ import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { inferenceOf } from '../runs/inference-of.ts';
 import type { RoleSpec, Runtime } from './runtime.ts';
-import { vllmCommand, vllmEnvironment, vllmHealth } from './vllm-role.ts';
+import { VLLM_CACHES, vllmCommand, vllmEnvironment, vllmHealth } from './vllm-role.ts';
 
 /** The programs of the two roles, as absolute paths of built files where the roles run. */
 export interface Programs {
@@ -65,6 +65,7 @@ function vllmRole({ run, attempt, start, share, profile, vllmImage, runtime }: I
     identity: { run: run.id, attempt, role: 'inference', start },
     command: vllmCommand(server),
     env: vllmEnvironment(server),
+    caches: VLLM_CACHES,
     files: {},
     image: vllmImage,
     inputs: [run.model_directory],

@@ -88,6 +88,9 @@ export function vllmEnvironment({ spec, profile }: Pick<VllmServer, 'spec' | 'pr
   };
 }
 
+/** Directories of what vLLM and the compilers below it make of a model; minutes of each start, when they are empty. */
+export const VLLM_CACHES = ['VLLM_CACHE_ROOT', 'TORCHINDUCTOR_CACHE_DIR', 'TRITON_CACHE_DIR'] as const;
+
 /** Remembers in the container's /tmp, which a new start begins without, that a completion was answered. The daemon ends a check after 10 s. */
 const PROBE = `
 import json, os, sys
