@@ -3560,6 +3560,14 @@ export interface components {
              */
             inference_url: string | null;
             /**
+             * @description How the inference server leaves the GPUs to the trainer; `none` where it has GPUs of its own, or no server is started with the attempt.
+             * @example {
+             *       "mode": "none",
+             *       "deadline": 120
+             *     }
+             */
+            hand_off: components["schemas"]["HandOff"];
+            /**
              * @description Checkpoints to start from, best choice first; the first that verifies is used. Empty: from the beginning.
              * @example []
              */
@@ -3595,6 +3603,19 @@ export interface components {
              *     }
              */
             log_levels: components["schemas"]["LogLevels"];
+        };
+        HandOff: {
+            /**
+             * @description `sleep`: put the server to sleep before training, wake it before rollouts.
+             * @example none
+             * @enum {string}
+             */
+            mode: "none" | "sleep";
+            /**
+             * @description Seconds that each of its steps may take.
+             * @example 120
+             */
+            deadline: number;
         };
         ResumeCandidate: {
             /**

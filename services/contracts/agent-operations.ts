@@ -65,6 +65,20 @@ export const attemptSpecSchema = z
       'Base URL of the inference server, ending in /v1; null when the method needs none.',
       'http://127.0.0.1:34567/v1',
     ),
+    hand_off: field(
+      z
+        .strictObject({
+          mode: field(
+            z.enum(['none', 'sleep']),
+            '`sleep`: put the server to sleep before training, wake it before rollouts.',
+            'none',
+          ),
+          deadline: field(z.number().positive(), 'Seconds that each of its steps may take.', 120),
+        })
+        .meta({ id: 'HandOff' }),
+      'How the inference server leaves the GPUs to the trainer; `none` where it has GPUs of its own, or no server is started with the attempt.',
+      { mode: 'none', deadline: 120 },
+    ),
     resume: field(
       z.array(resumeCandidateSchema),
       'Checkpoints to start from, best choice first; the first that verifies is used. Empty: from the beginning.',

@@ -12,6 +12,7 @@ import { closeServer, hostInUrl, listen } from './listen.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
 import { openRuntime } from './runtimes/open-runtime.ts';
 import type { Programs } from './runtimes/role-specs.ts';
+import { warnUnpinned } from './runtimes/vllm-image.ts';
 import { migrations } from './schema.ts';
 import type { Settings } from './settings.ts';
 import { wireControlPlane } from './wiring.ts';
@@ -73,6 +74,8 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     env: { ...environment, TANDEM_API_KEY: settings.apiKey ?? undefined, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
   });
   closers.push(() => log.close());
+  const unpinned = settings.docker && warnUnpinned('TANDEM_VLLM_IMAGE', settings.docker.vllmImage);
+  if (unpinned !== null) log.warn(unpinned);
   const gpuSource = await chooseGpuSource({ setting: settings.gpus, environment });
   const { store, homeFile } = await openObjects({
     home,

@@ -53,6 +53,7 @@ import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
+import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
@@ -158,6 +159,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     prune,
     runtime,
     programs,
+    vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
     log,
@@ -198,10 +200,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const changed = () => reconciler.trigger();
   const { vllmApiBase } = settings;
+  const kind = settings.docker === null ? 'process' : 'docker';
   const forRuns = {
     ...shared,
     paths,
-    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase }),
+    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind }),
     queue: desk,
     work,
     closing: closing.signal,

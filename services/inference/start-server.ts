@@ -10,9 +10,10 @@ import { createModelRegistry } from './engine/served-model.ts';
 import { chatRoutes } from './server/chat-completions.ts';
 import { completionRoutes } from './server/completions.ts';
 import { createHttpServer } from './server/http-server.ts';
-import { createMetrics } from './server/metrics.ts';
+import { createMetrics, type Metrics } from './server/metrics.ts';
 import { modelRoutes } from './server/models.ts';
 import { probeRoutes } from './server/probes.ts';
+import type { Route } from './server/route.ts';
 import type { ServingContext } from './server/serving-context.ts';
 import { createTokenText } from './server/token-text.ts';
 import { tokenizeRoutes } from './server/tokenize.ts';
@@ -43,17 +44,9 @@ export async function startServer(
   events: { readonly report: (message: string, error: unknown) => void; readonly onDeath: (error: Error) => void },
 ): Promise<RunningServer> {
   const numerics = await startEngine();
-  const context = await createContext(settings, numerics, events.onDeath);
+  const context = await createServing(settings, numerics, events.onDeath);
   const server = createHttpServer({
-    routes: [
-      ...probeRoutes(context),
-      ...modelRoutes(context),
-      ...completionRoutes(context),
-      ...chatRoutes(context),
-      ...tokenizeRoutes(context),
-      ...weightRoutes(context),
-      context.metrics.route(context.engine, context.models),
-    ],
+    routes: servingRoutes(context),
     maxBodyBytes: MAX_BODY_BYTES,
     unexpected: (error, { method, path }) => events.report(`${method} ${path}`, error),
   });
@@ -63,7 +56,28 @@ export async function startServer(
   return { origin, close: () => close(server, context) };
 }
 
-async function createContext(settings: ServerArguments, numerics: Engine, onDeath: (error: Error) => void) {
+/** Everything that is served. */
+export function servingRoutes(context: Serving): Route[] {
+  return [
+    ...probeRoutes(context),
+    ...modelRoutes(context),
+    ...completionRoutes(context),
+    ...chatRoutes(context),
+    ...tokenizeRoutes(context),
+    ...weightRoutes(context),
+    context.metrics.route(context.engine, context.models),
+  ];
+}
+
+/** What the handlers work with, and what counts it. */
+export type Serving = ServingContext & { readonly metrics: Metrics };
+
+/** Loads the model and makes the engine that computes it. @throws ModelError, EngineMemoryError, ArgumentError */
+export async function createServing(
+  settings: ServerArguments,
+  numerics: Engine,
+  onDeath: (error: Error) => void,
+): Promise<Serving> {
   const decoder = await loadDecoder(numerics, settings.model);
   const tokenizer = await loadTokenizer(settings.model, decoder.config);
   const tokenText = createTokenText(tokenizer);
@@ -101,7 +115,7 @@ async function createContext(settings: ServerArguments, numerics: Engine, onDeat
     contextLength: contextLength(settings.maxModelLen, decoder.config.maxPositions),
     adapters: settings.enableLora ? { maxRank: settings.maxLoraRank } : null,
     weightsRoot: settings.adaptersRoot,
-  } satisfies ServingContext & { metrics: unknown };
+  };
 }
 
 function contextLength(asked: number | null, maxPositions: number): number {

@@ -64,6 +64,7 @@ describe('the agent API', () => {
       val_data: null,
       adapters_directory: join(bench.root, '.tandem/work', run, 'a1/adapters'),
       inference_url: null,
+      hand_off: { mode: 'none', deadline: 60 },
       resume: [],
       baseline: null,
       run_baseline_eval: true,
@@ -71,6 +72,18 @@ describe('the agent API', () => {
     });
     expect((await get(`${run}.a1/spec`, 'wrong')).status).toBe(401);
     expect((await get(`${run}.a2/spec`, tokenOf(run))).status).toBe(401);
+  });
+
+  it('names the server of the user’s own, and says in an event that rollouts come from it', async () => {
+    const own = { vllm: { api_base: 'http://127.0.0.1:9/v1' } };
+    const run = await started({ method: 'grpo', inference: own });
+    expect(await (await get(`${run}.a1/spec`, tokenOf(run))).json()).toMatchObject({
+      inference_url: 'http://127.0.0.1:9/v1',
+      hand_off: { mode: 'none' },
+    });
+    expect(wiring.service.get(run).attempts[0]?.roles).toMatchObject([{ role: 'trainer' }]);
+    const messages = bench.read(`.tandem/records/${run}/events.jsonl`);
+    expect(messages).toContain('rollouts come from a server of your own at http://127.0.0.1:9/v1');
   });
 
   it('calls the run running at the first report', async () => {

@@ -9,6 +9,8 @@ import type { Handlers } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { GpuProfiles } from '../runs/gpu-profiles.ts';
+import { inferenceOf } from '../runs/inference-of.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
 import type { Pruner } from '../runs/pruner.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
@@ -17,12 +19,16 @@ import type { AttemptRow, AttemptStore } from './attempt.store.ts';
 import { isTokenOf } from './attempt-token.ts';
 import { attemptCandidates } from './start-point.ts';
 
+/** For a run whose profile is gone. */
+const DEFAULT_HAND_OFF_SECONDS = 120;
+
 export interface AgentOptions {
   runs: Pick<RunStore, 'get'>;
   attempts: Pick<AttemptStore, 'get'>;
   records: Pick<RecordService, 'ingest' | 'touch' | 'baseline' | 'high'>;
   checkpoints: Pick<CheckpointService, 'candidates' | 'withLinks' | 'requestUpload' | 'commit' | 'resolve'>;
   prune: Pruner['prune'];
+  profiles: GpuProfiles;
   runtime: Pick<Runtime, 'sharedDirectory' | 'seenAt'>;
   runBaselineEval: boolean;
   verbose: boolean;
@@ -107,6 +113,7 @@ function wantOf(run: RunRow, attempt: AttemptRow): { want: Want; deadline: strin
 
 async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): Promise<AttemptSpec> {
   const { spec } = run;
+  const inference = inferenceOf(spec);
   const seen = (path: string | null) => path && options.runtime.seenAt(path);
   const candidates = await options.checkpoints.withLinks(attemptCandidates(attempt, options.checkpoints));
   return {
@@ -118,7 +125,8 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),
     adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
-    inference_url: run.method === 'grpo' ? attempt.inference_url : null,
+    inference_url: inference.kind === 'external' ? inference.url : attempt.inference_url,
+    hand_off: handOffOf(run, options),
     resume: candidates.map((candidate) => ({ ...candidate, directory: seen(candidate.directory) })),
     baseline: options.records.baseline(run.id) ?? parentBaseline(run, options),
     run_baseline_eval: spec.training.run_baseline_eval ?? options.runBaselineEval,
@@ -126,6 +134,13 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     output_dir: run.output_dir,
     log_levels: logLevelsOf(spec),
   };
+}
+
+/** Only a server that Tandem started beside the trainer shares GPUs with it. */
+function handOffOf({ spec, profile: name }: RunRow, { profiles }: AgentOptions): AttemptSpec['hand_off'] {
+  const profile = profiles.get(name);
+  const mode = inferenceOf(spec).kind === 'vllm' ? profile?.hand_off : undefined;
+  return { mode: mode ?? 'none', deadline: profile?.deadlines.hand_off ?? DEFAULT_HAND_OFF_SECONDS };
 }
 
 function parentBaseline(run: RunRow, { records }: AgentOptions) {

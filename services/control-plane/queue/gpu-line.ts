@@ -67,7 +67,7 @@ export function readGpuState(
 
 function waitingRun(run: QueueRow, after: string | null, { profiles, records }: GpuLineOptions): WaitingRun | null {
   const profile = profiles.get(run.profile);
-  const shape = profile && shapeOf(profile, { serves: run.method === 'grpo', tensorParallel: run.tensorParallel });
+  const shape = profile && shapeOf(profile, { serves: run.serves, tensorParallel: run.tensorParallel });
   if (shape == null) return null;
   const { id, priority, queuedAt, restartAt, labels, startedAt, expectedMinutes } = run;
   // One that never started has reported nothing; with thousands in the queue that is not asked.

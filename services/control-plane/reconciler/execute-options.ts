@@ -29,6 +29,8 @@ export interface ExecuteOptions {
   prune: Pruner['prune'];
   runtime: Runtime;
   programs: Programs;
+  /** Container image of vLLM. */
+  vllmImage: string;
   profiles: GpuProfiles;
   /** Where trainers reach the agent API. */
   agentUrl: () => string;

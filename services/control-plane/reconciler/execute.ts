@@ -1,11 +1,11 @@
-import { remedyOf } from '../../contracts/reason.ts';
+import { groupOf, remedyOf } from '../../contracts/reason.ts';
 import { restStatuses } from '../../contracts/run.ts';
 import { createToken, hashToken } from '../attempts/attempt-token.ts';
 import { changeStatus } from '../runs/change-status.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import { inferenceRole, type RoleShare, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
-import { type RoleIdentity, RoleRefusedError, roleName } from '../runtimes/runtime.ts';
+import { type ObservedRole, type RoleIdentity, RoleRefusedError, roleName } from '../runtimes/runtime.ts';
 import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
@@ -26,7 +26,7 @@ export function createExecutors(options: ExecuteOptions): Executors {
   return {
     grant: (step) => grant(options, step),
     startRole: (step, signal) => startRole(options, step, signal),
-    noteRole: async (step) => noteRole(options, step),
+    noteRole: (step) => noteRole(options, step),
     noteServing: async (step) => noteServing(options, step),
     noteTraining: async (step) => noteTraining(options, step),
     signal: (step) => sendSignal(options, step),
@@ -45,7 +45,7 @@ async function startRole(
   { identity }: StepArguments['startRole'],
   signal: AbortSignal,
 ): Promise<void> {
-  const { db, runs, attempts, events, runtime, programs, agentUrl, now } = options;
+  const { db, runs, attempts, events, runtime, programs, profiles, vllmImage, agentUrl, now } = options;
   const run = runs.get(identity.run);
   const attempt = attempts.open(identity.run);
   if (run === undefined || attempt?.number !== identity.attempt) return;
@@ -83,7 +83,7 @@ async function startRole(
   const spec =
     identity.role === 'trainer'
       ? trainerRole({ ...shared, token, agentUrl: agentUrl(), startDirectory })
-      : inferenceRole({ ...shared, start: identity.start });
+      : inferenceRole({ ...shared, start: identity.start, profile: profiles.get(run.profile) ?? null, vllmImage });
   const tell = (message: string) => runs.update(run.id, { message }, ['starting']);
   try {
     await runtime.start(spec, { signal, tell });
@@ -106,12 +106,18 @@ function shareOf(
   return { gpus: lease?.[role] ?? [], epoch: lease?.epoch ?? null, shmGib: profile?.[role].shm_gib ?? DEFAULT_SHM_GIB };
 }
 
-function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepArguments['noteRole']): void {
+async function noteRole(options: ExecuteOptions, { role }: StepArguments['noteRole']): Promise<void> {
+  const { db, attempts, events, now } = options;
   const { identity, state, exitCode, pid } = role;
   if (state !== 'exited' && state !== 'lost') {
     // Its image and inputs may have taken long to get; its time to answer begins now.
     attempts.updateRole(identity, { pid, started_at: now() });
     return;
+  }
+  if (await isHopeless(options, role)) {
+    const message = `The inference server could not start: ${describeEnd(role)}.`;
+    const { run, attempt } = identity;
+    await giveUp(options, { run, attempt, reason: 'inference_failed', message, deadline: now(), speaker: identity });
   }
   db.transaction(() => {
     // What has ended may no longer say which process it was.
@@ -125,6 +131,15 @@ function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepA
       data: { role: identity.role, start: identity.start, pid, state, exit_code: exitCode },
     });
   });
+}
+
+/** Whether a server that never answered in this attempt says why it cannot, and another try of minutes would end the same way. */
+async function isHopeless(options: ExecuteOptions, { identity, exitCode }: ObservedRole): Promise<boolean> {
+  if (identity.role !== 'inference' || exitCode === null || exitCode === 0 || exitCode > 128) return false;
+  const attempt = options.attempts.open(identity.run);
+  if (attempt?.number !== identity.attempt || attempt.inference_url !== null) return false;
+  const known = explainOutput(await outputTail(identity, options));
+  return known !== null && groupOf(known.reason) !== 'infrastructure';
 }
 
 function noteServing(options: ExecuteOptions, { identity, url }: StepArguments['noteServing']): void {

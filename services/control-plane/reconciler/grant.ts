@@ -4,6 +4,7 @@ import { resumedFrom, resumePoint, startCandidates } from '../attempts/start-poi
 import { LeaseConflictError } from '../leases/lease.store.ts';
 import { needsGpus } from '../queue/gpu-line.ts';
 import { changeStatus } from '../runs/change-status.ts';
+import { describeInference, inferenceOf, rolesOf } from '../runs/inference-of.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import type { ExecuteOptions } from './execute-options.ts';
@@ -24,7 +25,8 @@ export async function grant(options: ExecuteOptions, { run: id, start }: StepArg
   const [first] = candidates;
   const number = (attempts.current(id)?.number ?? 0) + 1;
   const from = first === undefined ? 'from the beginning' : `from ${first.label}`;
-  const role = run.method === 'grpo' ? 'inference' : 'trainer';
+  const [role = 'trainer'] = rolesOf(run.spec);
+  const served = describeInference(run.spec);
   const open = () => {
     const started = changeStatus(options, {
       run: id,
@@ -62,8 +64,8 @@ export async function grant(options: ExecuteOptions, { run: id, start }: StepArg
       name: 'attempt_started',
       actor: 'control_plane',
       attempt: number,
-      message: `Attempt ${number} ${from}`,
-      data: { resumed_from: first?.label ?? null },
+      message: `Attempt ${number} ${from}${served === null ? '' : `; ${served}`}`,
+      data: { resumed_from: first?.label ?? null, inference: inferenceOf(run.spec) },
     });
   };
   try {

@@ -7,6 +7,19 @@ describe('lastWords', () => {
     expect(lastWords(output)).toBe('TypeError: x is not a function');
   });
 
+  it('finds the root cause among the echoes of the processes of vLLM', () => {
+    const prefix = '(EngineCore_DP0 pid=98) ERROR 04-30 19:50:08 [core.py:1108] ';
+    const output = [
+      `${prefix}EngineCore failed to start.`,
+      `${prefix}Traceback (most recent call last):`,
+      `${prefix}  File "/vllm/v1/engine/core.py", line 709, in run_engine_core`,
+      `${prefix}    raise ValueError(error)`,
+      `${prefix}ValueError: LoRA rank 64 is greater than max_lora_rank 16.`,
+      '(APIServer pid=1) RuntimeError: Engine core initialization failed. See root cause above. Failed core proc(s): {}',
+    ];
+    expect(lastWords(output.join('\n'))).toBe('ValueError: LoRA rank 64 is greater than max_lora_rank 16.');
+  });
+
   it('takes the last line where none speaks of an error', () => {
     expect(lastWords('one\ntwo\n\n')).toBe('two');
     expect(lastWords('')).toBeNull();

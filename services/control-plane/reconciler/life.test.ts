@@ -147,6 +147,20 @@ describe('the life of a run', () => {
     expect(run.message).toContain('the model has no weights');
   });
 
+  it('fails at once, with the way out, when what the inference server printed shows that no other start can help', async () => {
+    bench.script(
+      'inference',
+      `echo start >> ${bench.root}/starts; echo "ValueError: LoRA rank 64 is greater than max_lora_rank 16." >&2; exit 1`,
+    );
+    const wiring = await bench.open();
+    const run = await runUntil(wiring, await submit(wiring, { method: 'grpo' }), atRest);
+    expect(run).toMatchObject({ status: 'failed', reason: 'invalid_spec' });
+    expect(run.message).toMatch(
+      /could not start: with exit code 1\. It printed: ValueError: LoRA rank 64.*Set model\.lora\.r to 512 or less/,
+    );
+    expect(bench.read('starts')).toBe('start\n');
+  });
+
   it('pauses: TERM at the deadline, and resumed as a new attempt', async () => {
     bench.script(
       'trainer',

@@ -2,6 +2,7 @@ import type { AttemptRow, AttemptStore, RoleRow } from '../attempts/attempt.stor
 import type { Pulse } from '../records/pulse.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { GpuProfiles } from '../runs/gpu-profiles.ts';
+import { hasServer } from '../runs/inference-of.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
@@ -47,7 +48,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     const reported = records.lastReportAt(run.id, attempt.number) !== null;
     // Without a server there is nothing to make progress with; that the server comes back has deadlines of its own.
     const begun = reported || run.status !== 'starting';
-    const able = begun && (run.method !== 'grpo' || isServing({ inference, attempt }));
+    const able = begun && (!hasServer(run.spec) || isServing({ inference, attempt }));
     const pulse = able ? await records.pulse(run.id, attempt.number) : null;
     const silentMs = pulse === null ? 0 : options.vigil.since(`${run.id}.a${attempt.number}`, markOf(pulse));
     active.push({

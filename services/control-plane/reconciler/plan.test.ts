@@ -181,6 +181,16 @@ describe('plan, starting', () => {
     expect(steps(grpo({ inference: [role('inference', {}, {})] }))).toEqual([]);
   });
 
+  it('starts the trainer alone for rollouts from a server of one’s own, and tends none', () => {
+    const spec = specOf('grpo');
+    const inference = { ...spec.inference, vllm: { ...spec.inference.vllm, api_base: 'http://10.0.0.7:8000/v1' } };
+    const run = runRow({ method: 'grpo', spec: { ...spec, inference } });
+    expect(steps(grpo({ run }))).toEqual([trainerStart]);
+    expect(steps(grpo({ run, trainer: role('trainer', {}, {}), reported: true }))).toEqual([
+      { step: 'noteTraining', run: RUN, attempt: 1 },
+    ]);
+  });
+
   it('notes where the inference server answers, then starts the trainer', () => {
     const inference = [role('inference', {}, {})];
     expect(steps(grpo({ inference, servingAt: url }))).toMatchObject([{ step: 'noteServing', url }]);

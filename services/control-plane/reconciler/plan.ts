@@ -1,5 +1,6 @@
 import { exitReasons, groupOf, type Reason, remedies } from '../../contracts/reason.ts';
 import { backoffMs } from '../../platform/retry.ts';
+import { hasServer } from '../runs/inference-of.ts';
 import type { ObservedRole, RoleIdentity } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Limits, Observation, RoleView } from './observation.ts';
 import { planQueue } from './plan-queue.ts';
@@ -64,7 +65,7 @@ function getReady(active: ActiveRun, now: number, since: number, limits: Limits)
     const message = `It was not ready ${seconds(active.readyMs)} after it had got its place: ${run.message} ${remedies.ready_timeout}`;
     return [giveUp(active, 'ready_timeout', message, now)];
   }
-  if (run.method === 'grpo' && !isServing(active)) return tendInference(active, now, since, limits);
+  if (hasServer(run.spec) && !isServing(active)) return tendInference(active, now, since, limits);
   return [{ step: 'startRole', identity: { run: run.id, attempt: attempt.number, role: 'trainer', start: 1 } }];
 }
 
@@ -93,7 +94,7 @@ function watchTraining(active: ActiveRun, trainer: ObservedRole, now: number, si
   }
   const hang = active.deafMs === 0 && active.pulse ? findHang(active.pulse, active.silentMs, run.spec.recovery) : null;
   if (hang !== null) return [...steps, giveUp(active, hang.reason, hang.message, now)];
-  if (run.method === 'grpo' && !isServing(active)) steps.push(...tendInference(active, now, since, limits));
+  if (hasServer(run.spec) && !isServing(active)) steps.push(...tendInference(active, now, since, limits));
   return steps;
 }
 

@@ -1,8 +1,8 @@
 import type { RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import { lastWords } from './last-words.ts';
 
-/** Enough for a stack trace and the line above it. */
-const OUTPUT_TAIL_BYTES = 16 * 1024;
+/** Enough for the stack traces of a server with eight workers, each of which says why it ended. */
+const OUTPUT_TAIL_BYTES = 128 * 1024;
 
 /** The end of what a role printed. */
 export async function outputTail(

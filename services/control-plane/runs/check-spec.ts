@@ -50,10 +50,12 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   issues.push(...fitted.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
+  const { inference } = placement.spec;
+  const placed = { ...fitted.spec, inference };
   return {
-    spec: fitted.spec,
+    spec: placed,
     renamed,
-    warnings: specWarnings(fitted.spec),
+    warnings: [...placement.warnings, ...specWarnings(placed)],
     profile: placement.profile.name,
     model,
     train_data: train,

@@ -4,11 +4,21 @@ import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import { eightH100 } from '../placement/gpu-map.fixtures.ts';
 import { defaultProfile } from './default-profile.ts';
 import { readGpuProfiles } from './gpu-profiles.ts';
+import type { Host } from './placement.ts';
 
 const profiles = await readGpuProfiles(join(import.meta.dirname, '../../../gpu-profiles'));
 
+const host = (count: number): Host => ({
+  gpus: eightH100.gpus.slice(0, count),
+  has: 'this host has',
+  unread: null,
+  profiles,
+  vllmApiBase: null,
+  runtime: 'docker',
+});
+
 it.each([
-  ['embedded', { trainer: 'tfjs' }, 8, 'cpu'],
+  ['embedded', { trainer: 'tfjs', inference: { backend: 'embedded' } }, 8, 'cpu'],
   ['nothing served', { trainer: 'tfjs', method: 'sft', inference: { backend: 'vllm' } }, 8, 'cpu'],
   ['vllm', { trainer: 'tfjs', inference: { backend: 'vllm' } }, 8, 'split-2'],
   ['vllm', { trainer: 'tfjs', inference: { backend: 'vllm' } }, 1, 'shared-1'],
@@ -20,5 +30,5 @@ it.each([
 ])('a spec that names no profile (%s, %j) gets on %i GPUs %s', (_what, change, count, expected) => {
   const resolved = resolveRunSpec({ model: { name: 'model' }, ...change });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  expect(defaultProfile(resolved.spec, { gpus: eightH100.gpus.slice(0, count), profiles })).toBe(expected);
+  expect(defaultProfile(resolved.spec, host(count))).toBe(expected);
 });

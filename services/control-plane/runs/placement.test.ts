@@ -21,6 +21,7 @@ function place(gpus: readonly PlaceableGpu[], change: Record<string, unknown>, k
     unread: null,
     profiles: known,
     vllmApiBase: null,
+    runtime: 'docker',
   });
   return placed.ok
     ? placed.profile.name

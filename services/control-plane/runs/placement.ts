@@ -2,11 +2,10 @@ import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { PlaceableGpu } from '../placement/gpu-map.ts';
+import { refuseInference, warnOfApiBase, withApiBase, withBackend } from './choose-inference.ts';
 import { defaultProfile } from './default-profile.ts';
 import type { GpuProfiles } from './gpu-profiles.ts';
 import { refuseProfile } from './refuse-profile.ts';
-
-const MANAGED_API_BASE = 'http://localhost:8000/v1';
 
 export interface Host {
   /** Those that runs may use, whatever is leased. */
@@ -18,21 +17,28 @@ export interface Host {
   profiles: GpuProfiles;
   /** `VLLM_API_BASE`; wins over the spec. */
   vllmApiBase: string | null;
+  /** What starts programs: vLLM runs in containers alone, and a server of the user's own cannot see into them. */
+  runtime: 'process' | 'docker';
 }
 
-/** Where a run would go, or everything that keeps it from going anywhere. */
-export type Placement = { ok: true; profile: GpuProfile } | { ok: false; refusals: SpecIssue[] };
+/** Where a run would go, and its spec with everything that the host decides, or everything that keeps it from going anywhere. */
+export type Placement =
+  | { ok: true; profile: GpuProfile; spec: RunSpec; warnings: string[] }
+  | { ok: false; refusals: SpecIssue[] };
 
 /** Whether this host can run a spec, with the arithmetic where it cannot. */
-export function placeRun(spec: RunSpec, host: Host): Placement {
-  const name = spec.gpu_profile ?? defaultProfile(spec, host);
+export function placeRun(written: RunSpec, host: Host): Placement {
+  const addressed = withApiBase(written, host);
+  const name = addressed.gpu_profile ?? defaultProfile(addressed, host);
   const profile = host.profiles.get(name);
+  const spec = withBackend(addressed, profile, host);
   const refusals = [
     ...refuseProfile(name, profile, spec, host),
     ...refuseTrainer(spec),
-    ...(spec.method === 'grpo' ? [...refuseInference(spec, host), ...refuseRollouts(spec)] : []),
+    ...(spec.method === 'grpo' ? [...refuseInference(spec, profile, host), ...refuseRollouts(spec)] : []),
   ];
-  return profile !== undefined && refusals.length === 0 ? { ok: true, profile } : { ok: false, refusals };
+  if (profile === undefined || refusals.length > 0) return { ok: false, refusals };
+  return { ok: true, profile, spec, warnings: warnOfApiBase(written, host) };
 }
 
 function refuseTrainer(spec: RunSpec): SpecIssue[] {
@@ -48,37 +54,6 @@ function refuseTrainer(spec: RunSpec): SpecIssue[] {
     const message =
       'the tfjs trainer keeps weights in float32, 4 bits need a trainer on GPUs; set model.use_4bit: false';
     refusals.push({ path: 'model.use_4bit', message });
-  }
-  return refusals;
-}
-
-function refuseInference({ inference: { backend, vllm } }: RunSpec, host: Host): SpecIssue[] {
-  const refusals: SpecIssue[] = [];
-  const external = 'this build uses the server it starts itself';
-  if (host.vllmApiBase !== null) {
-    const message = `VLLM_API_BASE is set to a server of your own, ${external}; start the control plane without it`;
-    refusals.push({ path: 'inference.vllm.api_base', message });
-  } else if (vllm.api_base !== MANAGED_API_BASE) {
-    const message = `names a server of your own, ${external}; leave it out`;
-    refusals.push({ path: 'inference.vllm.api_base', message });
-  }
-  if (vllm.managed === false) {
-    refusals.push({
-      path: 'inference.vllm.managed',
-      message: `false means a server of your own, ${external}; leave it out`,
-    });
-  }
-  const wanted = vllm.tensor_parallel_size ?? 1;
-  if (backend === 'vllm' && wanted <= host.gpus.length) {
-    const message =
-      'vllm is a container image, which this build does not start; leave it out to use the embedded server';
-    refusals.push({ path: 'inference.backend', message });
-  } else if (backend === 'vllm') {
-    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, ${host.has} ${host.gpus.length}; leave inference.backend out to use the embedded server`;
-    refusals.push({ path: 'inference.backend', message });
-  } else if (wanted > 1 && wanted > host.gpus.length) {
-    const message = `${wanted} needs ${wanted} GPUs, ${host.has} ${host.gpus.length}; leave it out`;
-    refusals.push({ path: 'inference.vllm.tensor_parallel_size', message });
   }
   return refusals;
 }

@@ -4,8 +4,10 @@ import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { explainNeverFits } from '../placement/explain.ts';
 import { shapeOf } from '../placement/shape-of.ts';
-import { CPU_PROFILE } from './default-profile.ts';
+import { hasServer, inferenceOf } from './inference-of.ts';
 import type { Host } from './placement.ts';
+
+export const CPU_PROFILE = 'cpu';
 
 /** Why this host can never run a spec with its profile, each with the arithmetic. */
 export function refuseProfile(name: string, profile: GpuProfile | undefined, spec: RunSpec, host: Host): SpecIssue[] {
@@ -35,7 +37,7 @@ function refuseWidth({ name, trainer, inference }: GpuProfile, spec: RunSpec): S
 
 /** What the spec sets in place of the profile, against what the profile gives. */
 function refuseOverrides({ name, mode, inference, trainer, hand_off }: GpuProfile, spec: RunSpec): SpecIssue[] {
-  if (spec.method !== 'grpo') return [];
+  if (inferenceOf(spec).kind !== 'vllm') return [];
   const { tensor_parallel_size: size, gpu_memory_utilization: share } = spec.inference.vllm;
   const count = gpuCount(inference.gpus);
   const budgets = mode === 'shared' && share !== null;
@@ -57,18 +59,21 @@ function refuseSize(profile: GpuProfile, spec: RunSpec, host: Host): SpecIssue[]
   return why === null ? [] : [{ path: 'gpu_profile', message: `${profile.name} ${why}; ${remedy(spec, host)}` }];
 }
 
-/** A server of its own comes with GRPO only. */
+/** A server of the user's own needs no GPU here. */
 function whyNever(profile: GpuProfile, spec: RunSpec, { gpus, has }: Host): string | null {
   const tensorParallel = spec.inference.vllm.tensor_parallel_size;
-  const shape = shapeOf(profile, { serves: spec.method === 'grpo', tensorParallel });
+  const shape = shapeOf(profile, { serves: hasServer(spec), tensorParallel });
   return shape === null ? null : explainNeverFits(shape, gpus, has);
+}
+
+/** Whether a run could have a profile here. */
+export function fitsHost(profile: GpuProfile | undefined, spec: RunSpec, host: Host): boolean {
+  return profile !== undefined && refuseWidth(profile, spec) === null && whyNever(profile, spec, host) === null;
 }
 
 /** The profiles that the run could have here; the CPU where there are none. */
 function remedy(spec: RunSpec, host: Host): string {
-  const fitting = [...host.profiles.values()].filter(
-    (each) => each.mode !== 'none' && refuseWidth(each, spec) === null && whyNever(each, spec, host) === null,
-  );
+  const fitting = [...host.profiles.values()].filter((each) => each.mode !== 'none' && fitsHost(each, spec, host));
   if (fitting.length === 0) return `leave gpu_profile out to use ${CPU_PROFILE}`;
   return `here fit ${fitting.map(({ name }) => name).join(', ')}`;
 }

@@ -34,6 +34,8 @@ export interface RunServiceOptions {
   readHost: () => Promise<Host>;
   queue: Pick<QueueDesk, 'waits' | 'preview'>;
   profiles: GpuProfiles;
+  /** Container image of vLLM. */
+  vllmImage: string;
   /** Directory of prepared models and role workspaces, one below it for each run. */
   work: string;
   stopDeadlineMs: number;

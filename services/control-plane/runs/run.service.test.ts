@@ -205,7 +205,7 @@ describe('submit', () => {
       trainer: 'areal',
       gpu_profile: 'split-8',
       model: { name: 'model', use_4bit: true },
-      inference: { backend: 'vllm', vllm: { tensor_parallel_size: 4, managed: false } },
+      inference: { backend: 'vllm', vllm: { tensor_parallel_size: 4 } },
       rollout: { max_turns: 15 },
     });
     expect(type).toBe('cannot-place');
@@ -215,7 +215,6 @@ describe('submit', () => {
       trainer: expect.stringContaining('areal is a container image'),
       'model.use_4bit': expect.stringContaining('set model.use_4bit: false'),
       'inference.backend': expect.stringContaining('vllm needs at least 4 GPUs, this host has 0'),
-      'inference.vllm.managed': expect.stringContaining('leave it out'),
       'rollout.max_turns': expect.stringContaining('set rollout.max_turns: 1'),
     });
   });

@@ -3,6 +3,7 @@ import type { RunStatus } from '../../contracts/run.ts';
 import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
 import type { BindValue, Database, Params } from '../../platform/database.ts';
 import type { QueuedRun } from '../queue/schedule.ts';
+import { hasServer } from './inference-of.ts';
 
 /** Where the next attempt of a run starts. */
 export type StartFrom =
@@ -54,7 +55,8 @@ export interface RunRow {
 export interface QueueRow extends QueuedRun {
   name: string | null;
   profile: string;
-  method: Method;
+  /** Whether an inference server is started with it. */
+  serves: boolean;
   labels: Record<string, string>;
   startedAt: number | null;
   /** Whether it was asked to end. */
@@ -64,8 +66,10 @@ export interface QueueRow extends QueuedRun {
   preemptible: boolean;
   expectedMinutes: number | null;
 }
-type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping'> & {
+type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping' | 'serves'> & {
   labels: string;
+  method: Method;
+  inference: string;
   preemptible: 0 | 1;
   stopping: 0 | 1;
 };
@@ -125,12 +129,14 @@ export interface RunStore {
 
 // Of thousands of runs that wait no spec is read in full, at every round.
 const SELECT_QUEUE_ROW = `SELECT id, name, priority, queued_at AS queuedAt, restart_at AS restartAt, profile, method, labels, started_at AS startedAt,
-  stop IS NOT NULL AS stopping, spec ->> '$.inference.vllm.tensor_parallel_size' AS tensorParallel,
+  stop IS NOT NULL AS stopping, spec -> '$.inference' AS inference, spec ->> '$.inference.vllm.tensor_parallel_size' AS tensorParallel,
   coalesce(spec ->> '$.preemptible', 1) AS preemptible, spec ->> '$.expected_minutes' AS expectedMinutes FROM runs`;
 
 function toQueueRow(row: StoredQueueRow): QueueRow {
+  const { method, inference, ...rest } = row;
   const labels = JSON.parse(row.labels) as Record<string, string>;
-  return { ...row, labels, preemptible: row.preemptible === 1, stopping: row.stopping === 1 };
+  const serves = hasServer({ method, inference: JSON.parse(inference) as RunSpec['inference'] });
+  return { ...rest, serves, labels, preemptible: row.preemptible === 1, stopping: row.stopping === 1 };
 }
 
 export function createRunStore({ db }: { db: Database }): RunStore {

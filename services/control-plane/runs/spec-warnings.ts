@@ -1,8 +1,9 @@
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import { inferenceOf } from './inference-of.ts';
 
 /** Hints about a spec that runs: what is unusual, and what this build leaves undone. None of them stops a run (requirements L6, L12). */
 export function specWarnings(spec: RunSpec): string[] {
-  const { model, monitoring, inference, data } = spec;
+  const { model, monitoring, data } = spec;
   return [
     ...(spec.method === 'grpo' ? rolloutWarnings(spec) : []),
     ...when(
@@ -23,10 +24,7 @@ export function specWarnings(spec: RunSpec): string[] {
       monitoring.enable_tensorboard,
       'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',
     ),
-    ...when(
-      inference.vllm.gpu_memory_utilization !== null,
-      'inference.vllm.gpu_memory_utilization: the embedded server uses no GPU',
-    ),
+    ...serverWarnings(spec),
   ];
 }
 
@@ -39,6 +37,17 @@ function rolloutWarnings({ rollout }: RunSpec): string[] {
       temperature === 0 && size > 1,
       'rollout.temperature 0: all completions of a group are the same, so nothing is learned',
     ),
+  ];
+}
+
+/** What of the server's settings has no effect. */
+function serverWarnings(spec: RunSpec): string[] {
+  const { kind } = inferenceOf(spec);
+  const { gpu_memory_utilization: share, tensor_parallel_size: size } = spec.inference.vllm;
+  const why = kind === 'external' ? 'a server of your own decides that itself' : 'the embedded server uses no GPU';
+  return [
+    ...when(kind !== 'vllm' && share !== null, `inference.vllm.gpu_memory_utilization: ${why}`),
+    ...when(kind !== 'vllm' && size !== null, `inference.vllm.tensor_parallel_size: ${why}`),
   ];
 }
 

@@ -7,6 +7,7 @@ import { ProblemError } from '../api/problem-error.ts';
 import { shapeOf } from '../placement/shape-of.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
+import { hasServer } from './inference-of.ts';
 import { prepareModel } from './model-source.ts';
 import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
 import { notBegun, type RunRow } from './run.store.ts';
@@ -39,15 +40,16 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const { train_data, val_data, start } = plan;
   const run = { id, spec: plan.spec, train_data, val_data, ...modelOf(plan, join(work, id, 'model')) };
   const tensorParallel = plan.spec.inference.vllm.tensor_parallel_size;
-  const profile = options.profiles.get(plan.profile);
-  const shape =
-    profile === undefined ? null : shapeOf(profile, { serves: plan.spec.method === 'grpo', tensorParallel });
+  const profile = options.profiles.get(plan.profile) ?? null;
+  const serves = hasServer(plan.spec);
+  const shape = profile && shapeOf(profile, { serves, tensorParallel });
   const seats = shape === null ? { trainer: [], inference: [] } : options.queue.preview(shape);
   const share = (role: Role) => ({ gpus: seats[role], epoch: null, shmGib: profile?.[role].shm_gib ?? 0 });
   const shared = { run, attempt, runtime, programs };
   const startDirectory = start.from.kind === 'directory' ? start.from.path : null;
+  const server = { ...shared, share: share('inference'), start: 1, profile, vllmImage: options.vllmImage };
   const roles = [
-    ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, share: share('inference'), start: 1 })] : []),
+    ...(serves ? [inferenceRole(server)] : []),
     trainerRole({ ...shared, share: share('trainer'), token: '', agentUrl: options.agentUrl(), startDirectory }),
   ];
   const latest = continued && checkpoints.resolve(continued.id, 'latest');

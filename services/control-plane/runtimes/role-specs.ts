@@ -1,5 +1,8 @@
+import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import { inferenceOf } from '../runs/inference-of.ts';
 import type { RoleSpec, Runtime } from './runtime.ts';
+import { VLLM_CACHES, vllmCommand, vllmEnvironment, vllmHealth } from './vllm-role.ts';
 
 /** The programs of the two roles, as absolute paths of built files where the roles run. */
 export interface Programs {
@@ -31,16 +34,48 @@ export interface RoleShare {
   shmGib: number;
 }
 
-/** How the inference server of a run is started; argument names are vLLM's where it has them. */
-export function inferenceRole(params: {
+interface InferenceStart {
   run: PlannedRun;
   attempt: number;
   start: number;
   share: RoleShare;
+  /** That of the run; null when it is gone. */
+  profile: GpuProfile | null;
+  /** Container image of vLLM. */
+  vllmImage: string;
   runtime: Place;
   programs: Programs;
-}): RoleSpec {
-  const { run, attempt, start, share, runtime, programs } = params;
+}
+
+/** How the inference server of a run is started. */
+export function inferenceRole(start: InferenceStart): RoleSpec {
+  return inferenceOf(start.run.spec).kind === 'vllm' ? vllmRole(start) : embeddedRole(start);
+}
+
+function vllmRole({ run, attempt, start, share, profile, vllmImage, runtime }: InferenceStart): RoleSpec {
+  if (profile === null) throw new Error(`the GPU profile of ${run.id} is gone: put its file back into gpu-profiles`);
+  const server = {
+    spec: run.spec,
+    profile,
+    model: runtime.seenAt(run.model_directory),
+    name: run.id,
+    ...runtime.listenAt,
+  };
+  return {
+    identity: { run: run.id, attempt, role: 'inference', start },
+    command: vllmCommand(server),
+    env: vllmEnvironment(server),
+    caches: VLLM_CACHES,
+    files: {},
+    image: vllmImage,
+    inputs: [run.model_directory],
+    ...share,
+    health: vllmHealth(server),
+  };
+}
+
+/** Argument names are vLLM's where it has them. */
+function embeddedRole({ run, attempt, start, share, runtime, programs }: InferenceStart): RoleSpec {
   const { spec } = run;
   const { host, port } = runtime.listenAt;
   const identity = { run: run.id, attempt, role: 'inference', start } as const;

@@ -16,6 +16,8 @@ export interface RoleSpec {
   command: readonly string[];
   /** Variables the program needs besides what every program gets. */
   env: Readonly<Record<string, string>>;
+  /** Variables that name directories for what the program compiles; a runtime that can keeps them from run to run. */
+  caches?: readonly string[];
   /** Secrets put into the workspace before the start, readable by the role alone. */
   files: Readonly<Record<string, string>>;
   /** Container image; null: that of Tandem's own programs. A runtime without images ignores it. */

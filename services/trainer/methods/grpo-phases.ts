@@ -12,6 +12,7 @@ import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.t
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import { collectRollouts, type Environment, type Rollout, type RolloutGroup } from '../rollout/collect-rollouts.ts';
+import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
@@ -58,8 +59,9 @@ export function createGrpoPhases(params: {
   readonly tasksPerStep: number;
   readonly environment: Environment;
   readonly publisher: PolicyPublisher;
+  readonly handOff: HandOff;
 }): GrpoPhases {
-  const { session, policy, learner, books, order, schedule, tasks, environment, publisher } = params;
+  const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff } = params;
   const { spec, attempt, control, logs, now } = session;
   const { rollout } = spec;
   const { state } = books;
@@ -111,6 +113,7 @@ export function createGrpoPhases(params: {
     if (batch.groupsKept === 0) {
       return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
     }
+    await handOff.toTrainer(control.stopping);
     const { loss, metrics: objective } = await gatherGrpoGradients({
       learner,
       policy,

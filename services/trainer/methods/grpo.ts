@@ -26,7 +26,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   const tasks = tokenizePrompts(loaded.train, policy.tokenizer, promptOptions);
   const problems = loaded.validation && tokenizePrompts(loaded.validation, policy.tokenizer, promptOptions);
 
-  const { server, publisher } = openInference(session, policy, tasks[0]!.prompt);
+  const { server, publisher, handOff } = openInference(session, policy, tasks[0]!.prompt);
   const reward = createReward(spec.reward);
   const play = { server, tokenizer: policy.tokenizer, reward, maxNewTokens: rollout.max_new_tokens };
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
@@ -52,7 +52,16 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   const started = await start(session, { loaded, examples: tasks.length, perStep: tasksPerStep, evaluator });
   const { books } = started;
   const { state } = books;
-  const phases = createGrpoPhases({ session, policy, ...started, tasks, tasksPerStep, environment, publisher });
+  const phases = createGrpoPhases({
+    session,
+    policy,
+    ...started,
+    tasks,
+    tasksPerStep,
+    environment,
+    publisher,
+    handOff,
+  });
   if (rollout.num_rollouts === 1) {
     logs.training.warning(
       'rollout.num_rollouts is 1: a group of one has no variance, so nothing is learned; use 4 to 8',

@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import { lookupAllowed } from '../../platform/address-policy.ts';
 import { withDeadline } from '../deadline.ts';
 
 export interface HttpReply {
@@ -36,7 +37,13 @@ export function httpCall(params: {
         const fail = (error: unknown) => reject(limit.aborted ? limit.reason : error);
         const request = (secure ? https : http).request(
           url,
-          { method: bytes ? 'POST' : 'GET', headers, agent: agents[secure ? 'https:' : 'http:'], signal: limit },
+          {
+            method: bytes ? 'POST' : 'GET',
+            headers,
+            agent: agents[secure ? 'https:' : 'http:'],
+            signal: limit,
+            lookup: lookupAllowed,
+          },
           (response) => {
             const chunks: Buffer[] = [];
             response.on('data', (chunk: Buffer) => chunks.push(chunk));

@@ -49,7 +49,7 @@ const refuse = (response: ServerResponse, status: number, message: string) => {
 function open(url: () => string, timeoutSeconds = 5, relocate = async () => {}): InferenceServer {
   const client = createVllmClient({ url, timeoutSeconds });
   const server = createInferenceServer({ client, relocate, onRecovery: () => {}, patienceSeconds: 5 });
-  server.route(adapter);
+  server.route(adapter, null);
   return server;
 }
 
@@ -59,6 +59,7 @@ test('completions come back in the order of their indices, with every sampling f
   expect(completions.map(({ tokens }) => tokens)).toEqual([[5, 0], [6]]);
   expect(seen[0]?.body).toEqual({
     ...{ model: 'run-x-a1-v3', prompt: [[1, 2]], n: 2, max_tokens: 4, temperature: 1, top_p: 1, seed: 7 },
+    ...{ top_k: -1, min_p: 0, repetition_penalty: 1, cache_salt: 'run-x-a1-v3' },
     ...{ logprobs: 0, return_token_ids: true, stop_token_ids: [0] },
   });
 });

@@ -15,11 +15,17 @@ export interface InferenceServer {
   complete(request: Omit<CompletionRequest, 'model'>, signal: AbortSignal): Promise<Completion[]>;
   /** Makes the call, and again after the server was restarted. */
   call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** From now on completions come from this policy. */
-  route(policy: PublishedPolicy): void;
+  /** From now on completions come from this policy. `verify` throws unless a server that was restarted computes it; null where that cannot be told. */
+  route(policy: PublishedPolicy, verify: Verify | null): void;
+  /** Waits until no completion of this policy is under way. */
+  drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
 }
 
+/** Throws unless the server computes the policy that is routed to. */
+export type Verify = (client: VllmClient, signal: AbortSignal) => Promise<void>;
+
 const MAX_FAILURES = 5;
+const DRAIN_EVERY_MS = 20;
 const HEALTH_EVERY_MS = 200;
 
 /**
@@ -34,6 +40,9 @@ export function createInferenceServer(params: {
 }): InferenceServer {
   const { client, relocate, onRecovery, patienceSeconds } = params;
   let routed: PublishedPolicy | null = null;
+  let verifyRouted: Verify | null = null;
+  /** Completions under way, by policy. */
+  const underWay = new Map<string, number>();
   let recovering: Promise<void> | null = null;
 
   async function call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
@@ -73,10 +82,17 @@ export function createInferenceServer(params: {
   async function loadAgain(policy: PublishedPolicy, signal: AbortSignal): Promise<void> {
     try {
       await loadIfAbsent(client, policy, signal);
+      await verifyRouted?.(client, signal);
     } catch (error) {
       if (!(error instanceof InferenceError)) throw error;
       if (error.kind === 'refused') throw failed(error);
     }
+  }
+
+  function count(name: string, change: 1 | -1): void {
+    const now = (underWay.get(name) ?? 0) + change;
+    if (now > 0) underWay.set(name, now);
+    else underWay.delete(name);
   }
 
   return {
@@ -84,11 +100,17 @@ export function createInferenceServer(params: {
     complete(request, signal) {
       return call((to) => {
         if (routed === null) throw new Error('no policy has been published');
-        return to.completions({ ...request, model: routed.name }, signal);
+        const { name } = routed;
+        count(name, 1);
+        return to.completions({ ...request, model: name }, signal).finally(() => count(name, -1));
       }, signal);
     },
-    route(policy) {
+    route(policy, verify) {
       routed = policy;
+      verifyRouted = verify;
+    },
+    async drained({ name }, signal) {
+      while (underWay.has(name)) await sleep(DRAIN_EVERY_MS, undefined, { signal });
     },
   };
 }
@@ -102,6 +124,9 @@ export async function loadIfAbsent(client: VllmClient, policy: PublishedPolicy, 
   }
 }
 
+const SAME_PATHS =
+  'The server has to find adapters at the path where the trainer writes them: let both see the same directory, under the same name.';
+
 function failed(error: InferenceError): TrainerError {
   const { kind, message } = error;
   if (kind === 'timeout') {
@@ -109,7 +134,6 @@ function failed(error: InferenceError): TrainerError {
       cause: error,
     });
   }
-  return new TrainerError('inference_failed', `Inference failed: ${message}`, remedies.inference_failed, {
-    cause: error,
-  });
+  const remedy = /no adapter found|no model found/i.test(message) ? SAME_PATHS : remedies.inference_failed;
+  return new TrainerError('inference_failed', `Inference failed: ${message}`, remedy, { cause: error });
 }

@@ -2,14 +2,14 @@ import { AgentError } from '../agent/agent-client.ts';
 import { TrainerError } from '../failure.ts';
 import type { Policy } from '../learner/policy.ts';
 import type { Session } from '../session.ts';
+import { createCanary } from './canary.ts';
+import { createHandOff, type HandOff } from './hand-off.ts';
 import { createInferenceServer, type InferenceServer } from './inference-server.ts';
 import { createPolicyPublisher, type PolicyPublisher } from './policy-publisher.ts';
 import { createVllmClient } from './vllm-client.ts';
 
 /** How long a restarted server may take until it answers. */
 const PATIENCE_SECONDS = 600;
-/** Mean difference of canary logprobs, in nats: our own server computes the same bits, vLLM rounds to bfloat16. */
-const TOLERANCE = { embedded: 1e-3, vllm: 0.1 };
 
 /**
  * The pair's inference server, and the way the policy gets there.
@@ -19,7 +19,7 @@ export function openInference(
   session: Session,
   policy: Policy,
   canary: readonly number[],
-): { readonly server: InferenceServer; readonly publisher: PolicyPublisher } {
+): { readonly server: InferenceServer; readonly publisher: PolicyPublisher; readonly handOff: HandOff } {
   const { attempt, spec, client: agent, logs } = session;
   if (attempt.inference_url === null) {
     throw new TrainerError(
@@ -43,14 +43,23 @@ export function openInference(
       url = fresh?.inference_url ?? url;
     },
   });
+  const handOff = createHandOff({
+    mode: attempt.hand_off.mode,
+    deadlineSeconds: attempt.hand_off.deadline,
+    server,
+    log: logs.rollout,
+    now: session.now,
+  });
+  const { temperature, max_new_tokens: maxNewTokens } = spec.rollout;
+  const tokens = canary.length > 1 ? canary : [...canary, ...canary];
   const publisher = createPolicyPublisher({
     policy,
     server,
+    handOff,
+    canary: createCanary({ policy, tokens, temperature, maxNewTokens }),
     directory: attempt.adapters_directory,
     prefix: `${attempt.run}-a${attempt.attempt}`,
     baseModel: spec.model.name,
-    canary: canary.length > 1 ? canary : [...canary, ...canary],
-    tolerance: spec.inference.backend === 'vllm' ? TOLERANCE.vllm : TOLERANCE.embedded,
   });
-  return { server, publisher };
+  return { server, publisher, handOff };
 }

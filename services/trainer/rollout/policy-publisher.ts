@@ -1,18 +1,18 @@
 import { mkdir, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { writePeftAdapter } from '../../model/peft.ts';
 import { saveModel } from '../../model/weights.ts';
-import { TrainerError } from '../failure.ts';
-import { completionRows } from '../learner/completion-rows.ts';
 import type { Policy } from '../learner/policy.ts';
-import { type InferenceServer, loadIfAbsent } from './inference-server.ts';
+import type { Canary } from './canary.ts';
+import type { HandOff } from './hand-off.ts';
+import { type InferenceServer, loadIfAbsent, type Verify } from './inference-server.ts';
 import type { PublishedPolicy } from './vllm-client.ts';
 
 export interface PolicyPublisher {
   /**
-   * Makes sure that completions come from policy version `version`, which is what the policy is now. A new version is written and
-   * renamed, loaded, checked by a canary and routed to; then the one before is unloaded and removed.
+   * Makes sure that completions come from policy version `version`, which is what the policy is now. A server that sleeps is woken up first. A new
+   * version is written and renamed, loaded, checked by a canary and routed to; then the one before is unloaded and removed. After a sleep the same is done,
+   * under a new name, even when the version is the same: a server may have lost in its sleep what it still lists.
    * @throws TrainerError `inference_failed` when the server computes something else than the trainer.
    */
   serve(version: number, signal: AbortSignal): Promise<void>;
@@ -21,39 +21,53 @@ export interface PolicyPublisher {
 /**
  * @param directory shared with the server
  * @param prefix `<run>-a<attempt>`: with the version it makes a name that is never used twice
- * @param canary tokens whose logprobs both sides compute; at least two
- * @param tolerance mean difference of those logprobs that is still the same policy, in nats
  */
 export function createPolicyPublisher(params: {
   readonly policy: Policy;
   readonly server: InferenceServer;
+  readonly handOff: HandOff;
+  readonly canary: Canary;
   readonly directory: string;
   readonly prefix: string;
   readonly baseModel: string;
-  readonly canary: readonly number[];
-  readonly tolerance: number;
 }): PolicyPublisher {
-  const { policy, server, directory, prefix, canary, tolerance } = params;
+  const { policy, server, handOff, canary, directory, prefix } = params;
   let served: (PublishedPolicy & { readonly version: number }) | null = null;
+  let wakes = 0;
 
   async function serve(version: number, signal: AbortSignal): Promise<void> {
-    if (served?.version === version) return;
-    const next = await write(version);
-    // One call: a server that is restarted between the two has forgotten the first.
-    const theirs = await server.call(async (client) => {
-      await loadIfAbsent(client, next, signal);
-      return client.promptLogprobs(next.name, canary, signal);
-    }, signal);
-    checkCanary(next, theirs);
-    server.route(next);
     const previous = served;
+    // Once the policy has moved on, a server that is restarted meanwhile cannot be checked against what it served.
+    if (previous) server.route(previous, previous.version === version ? verifierOf(previous.name) : null);
+    const woken = await handOff.toServer(signal);
+    if (previous?.version === version && !woken) return;
+    if (woken) wakes += 1;
+    const name = `${prefix}-v${version}${woken ? `-w${wakes}` : ''}`;
+    const next = { ...(previous?.version === version ? previous : await write(version)), name };
+    await handOff.timed(woken, 'load', signal, (until) =>
+      server.call((client) => loadIfAbsent(client, next, until), until),
+    );
+    await handOff.timed(woken, 'check', signal, async (until) => {
+      let loaded = true;
+      const heard = await server.call(async (client) => {
+        // A server that was restarted before it could answer has forgotten it.
+        if (!loaded) await loadIfAbsent(client, next, until);
+        loaded = false;
+        return canary.ask(client, name, until);
+      }, until);
+      canary.judge(name, heard);
+    });
+    server.route(next, verifierOf(name));
     served = { ...next, version };
-    if (previous) await retire(previous, signal);
+    if (previous) await retire(previous, next, signal);
   }
 
-  async function write(version: number): Promise<PublishedPolicy> {
-    const name = `${prefix}-v${version}`;
-    const target = path.join(directory, name);
+  function verifierOf(name: string): Verify {
+    return async (client, signal) => void canary.judge(name, await canary.ask(client, name, signal));
+  }
+
+  async function write(version: number): Promise<Omit<PublishedPolicy, 'name'>> {
+    const target = path.join(directory, `${prefix}-v${version}`);
     const unfinished = `${target}.tmp`;
     await rm(unfinished, { recursive: true, force: true });
     await mkdir(unfinished, { recursive: true });
@@ -64,31 +78,15 @@ export function createPolicyPublisher(params: {
       await saveModel(unfinished, { configJson, weights, dtype: 'F32', companionsFrom });
     }
     await rename(unfinished, target);
-    return { kind: policy.lora ? 'adapter' : 'model', name, path: target };
-  }
-
-  /** A server can say that it loaded an adapter and go on serving the base model. */
-  function checkCanary(next: PublishedPolicy, theirs: readonly number[]): void {
-    const ours = ownLogprobs();
-    const difference =
-      ours.reduce((sum, value, i) => sum + Math.abs(value - (theirs[i] ?? Number.NaN)), 0) / ours.length;
-    if (difference <= tolerance) return;
-    throw new TrainerError(
-      'inference_failed',
-      `The inference server does not compute what the trainer computes for ${next.name}: the logprobs of a fixed prompt differ by ${difference.toFixed(4)} on average (allowed ${tolerance}).`,
-      'Check that the server serves the same model and applies LoRA adapters; start it with --logprobs-mode processed_logprobs.',
-    );
-  }
-
-  function ownLogprobs(): Float32Array {
-    const input = completionRows([{ prompt: canary.slice(0, 1), completion: canary.slice(1) }]);
-    return tf.tidy(() => policy.tokenLogprobs(input, 1).logprobs.dataSync() as Float32Array);
+    return { kind: policy.lora ? 'adapter' : 'model', path: target };
   }
 
   /** The new version serves already, so an old one that cannot be unloaded costs memory there and nothing else. */
-  async function retire(previous: PublishedPolicy, signal: AbortSignal): Promise<void> {
+  async function retire(previous: PublishedPolicy, next: PublishedPolicy, signal: AbortSignal): Promise<void> {
+    // vLLM drops a name under the completions that still come from it.
+    await server.drained(previous, signal);
     await server.call((client) => client.unload(previous, signal).catch(() => undefined), signal);
-    await rm(previous.path, { recursive: true, force: true });
+    if (previous.path !== next.path) await rm(previous.path, { recursive: true, force: true });
   }
 
   return { serve };

@@ -42,6 +42,12 @@ export interface VllmClient {
   promptLogprobs(model: string, prompt: readonly number[], signal: AbortSignal): Promise<number[]>;
   load(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
   unload(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
+  /** What `GET /version` says; null where there is none. Our own server is `tandem`. */
+  version(signal: AbortSignal): Promise<string | null>;
+  /** Frees the GPUs: weights go to memory of the host, everything else is dropped. vLLM in development mode alone. */
+  sleep(signal: AbortSignal): Promise<void>;
+  wakeUp(signal: AbortSignal): Promise<void>;
+  isSleeping(signal: AbortSignal): Promise<boolean>;
   /** Whether `GET /health` answers 200. */
   healthy(signal: AbortSignal): Promise<boolean>;
 }
@@ -59,6 +65,8 @@ const choiceSchema = z.object({
   token_ids: z.array(z.int()),
   logprobs: z.object({ token_logprobs: z.array(z.number()) }),
 });
+const versionSchema = z.object({ version: z.string() });
+const sleepingSchema = z.object({ is_sleeping: z.boolean() });
 const completionsSchema = z.object({ choices: z.array(choiceSchema) });
 const promptSchema = z.object({
   choices: z
@@ -107,6 +115,21 @@ export function createVllmClient(params: { readonly url: () => string; readonly 
       const names = calls[kind];
       await call(names.unload, { [names.name]: name }, signal);
     },
+    async version(signal) {
+      const { status, text } = await reach(`${root()}version`, undefined, timeoutMs, signal);
+      if (status >= 500) throw errorOf('version', { status, text });
+      return status === 200 ? parse(versionSchema, text).version : null;
+    },
+    async sleep(signal) {
+      await call('sleep?level=1', {}, signal);
+    },
+    async wakeUp(signal) {
+      await call('wake_up', {}, signal);
+    },
+    async isSleeping(signal) {
+      const reply = await call('is_sleeping', undefined, signal);
+      return parse(sleepingSchema, reply.text).is_sleeping;
+    },
     async healthy(signal) {
       const reply = await reach(`${root()}health`, undefined, 5000, signal).catch((error) => {
         if (error instanceof InferenceError) return undefined;
@@ -117,7 +140,7 @@ export function createVllmClient(params: { readonly url: () => string; readonly 
   };
 }
 
-/** Every sampling field is said: vLLM takes the model's generation_config for those that are not. */
+/** Every sampling field is said: a vLLM that somebody else started takes the model's generation_config for those that are not. */
 function completionBody(request: CompletionRequest): Record<string, unknown> {
   return {
     model: request.model,
@@ -126,10 +149,15 @@ function completionBody(request: CompletionRequest): Record<string, unknown> {
     max_tokens: request.maxTokens,
     temperature: request.temperature,
     top_p: 1,
+    top_k: -1,
+    min_p: 0,
+    repetition_penalty: 1,
     seed: request.seed,
     logprobs: 0,
     return_token_ids: true,
     stop_token_ids: request.stopTokenIds,
+    // Names are never used twice, so cached blocks can be found by nobody else; this is the second lock on that door.
+    cache_salt: request.model,
   };
 }
 

@@ -53,6 +53,7 @@ export function testAttempt(params: {
   readonly attempt?: number;
   readonly resume?: readonly ResumeCandidate[];
   readonly inferenceUrl?: string;
+  readonly handOff?: AttemptSpec['hand_off'];
   readonly verbose?: boolean;
 }): AttemptSpec {
   return {
@@ -65,6 +66,7 @@ export function testAttempt(params: {
     val_data: params.task.validation,
     adapters_directory: path.join(params.directory, 'adapters'),
     inference_url: params.inferenceUrl ?? null,
+    hand_off: params.handOff ?? { mode: 'none', deadline: 60 },
     resume: [...(params.resume ?? [])],
     baseline: null,
     run_baseline_eval: params.spec.training.run_baseline_eval ?? true,

@@ -64,6 +64,18 @@ describe('the container of a role', () => {
     ]);
   });
 
+  it('keeps what a program compiles in one volume for all runs, where the program asks for that', () => {
+    const caches = ['VLLM_CACHE_ROOT'];
+    expect(mounts({ caches })?.[2]).toEqual([
+      'volume',
+      'tandem-3f2b8c1d-compile-cache',
+      '/tandem/compile-cache',
+      false,
+    ]);
+    expect(build({ caches }).Env).toContain('VLLM_CACHE_ROOT=/tandem/compile-cache/VLLM_CACHE_ROOT');
+    expect(JSON.stringify(build())).not.toContain('compile-cache');
+  });
+
   it('lets the trainer alone write adapters', () => {
     expect(mounts(trainer)?.[1]?.[3]).toBe(false);
   });

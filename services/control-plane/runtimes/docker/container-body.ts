@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import type { RoleSpec } from '../runtime.ts';
 import type { ContainerBody, HealthcheckBody, MountBody } from './engine/engine-types.ts';
 import { deviceRequest, type GpuDriver } from './gpu-request.ts';
@@ -39,6 +40,7 @@ export function containerBody(spec: RoleSpec, { names, image, gpuDriver, inputVo
     XDG_CACHE_HOME: `${places.home}/.cache`,
     // An image may ask for all GPUs by this variable, which the NVIDIA runtime believes.
     ...(gpus.length === 0 ? { NVIDIA_VISIBLE_DEVICES: 'void' } : {}),
+    ...Object.fromEntries((spec.caches ?? []).map((name) => [name, posix.join(places.compileCache, name)])),
     ...spec.env,
   };
   return {
@@ -56,6 +58,9 @@ export function containerBody(spec: RoleSpec, { names, image, gpuDriver, inputVo
       Mounts: [
         volume(names.role(identity), places.own, false),
         volume(network, places.shared, !isTrainer),
+        ...(spec.caches === undefined
+          ? []
+          : [volume(names.compileCache, places.compileCache, false, names.labels.installation)]),
         ...[...new Set(spec.inputs)].map((path) => volume(inputVolumes.get(path) ?? '', inputMount(path), true, {})),
       ],
       Tmpfs: { '/tmp': 'rw,nosuid,nodev,mode=1777' },

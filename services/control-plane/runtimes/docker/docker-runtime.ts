@@ -105,6 +105,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
       const shared = packPlace({ directories: ['adapters'], files: {} }, roleUser);
       await engine.putArchive(name, places.shared, shared, { signal });
     }
+    if (spec.caches !== undefined) {
+      const caches = packPlace({ directories: spec.caches, files: {} }, roleUser);
+      await engine.putArchive(name, places.compileCache, caches, { signal });
+    }
     await exits.watch(name);
     await engine.startContainer(name, { signal }).catch((error: unknown) => {
       throw refusal(error) ?? error;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../../../platform/settings.ts';
+import { VLLM_IMAGE } from '../vllm-image.ts';
 import { parseSubnet, type Subnet } from './subnets.ts';
 
 /** How containers are started. */
@@ -27,7 +28,7 @@ const environmentSchema = z.object({
     )
     .default(SOCKET),
   TANDEM_IMAGE: z.string().min(1).optional(),
-  TANDEM_VLLM_IMAGE: z.string().min(1).default('vllm/vllm-openai:v0.11.0'),
+  TANDEM_VLLM_IMAGE: z.string().min(1).default(VLLM_IMAGE),
   TANDEM_NETWORK_POOL: z.string().default('10.213.0.0/16'),
   TANDEM_AGENT_NETWORK: z
     .string()

@@ -1,0 +1,110 @@
+import * as tf from '@tensorflow/tfjs';
+import { TrainerError } from '../failure.ts';
+import { completionRows } from '../learner/completion-rows.ts';
+import type { Policy } from '../learner/policy.ts';
+import type { Completion, VllmClient } from './vllm-client.ts';
+
+/** What a server said of a policy version: logprobs of a fixed prompt, and a completion made as rollouts make theirs. */
+export interface Heard {
+  readonly prompt: readonly number[];
+  readonly drawn: Completion;
+  /** Whether our own server said it, which computes the same bits. */
+  readonly embedded: boolean;
+}
+
+/** Whether a server computes a policy version as the trainer does. */
+export interface Canary {
+  ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard>;
+  /**
+   * Compares what was heard of `model` with what the policy is now.
+   * @returns the mean difference of the prompt's logprobs, in nats
+   * @throws TrainerError `inference_failed`
+   */
+  judge(model: string, heard: Heard): number;
+}
+
+/** Mean difference of logprobs, in nats, that is still the same policy: vLLM rounds to bfloat16. */
+const TOLERANCE = { embedded: 1e-3, vllm: 0.1 };
+/** A policy that has moved by so much on average, in nats, cannot sound the same to the last bit. */
+const AUDIBLE = 0.01;
+const DRAWN_TOKENS = 4;
+
+/** @param tokens of a prompt; at least two */
+export function createCanary(params: {
+  readonly policy: Policy;
+  readonly tokens: readonly number[];
+  /** That of rollouts. */
+  readonly temperature: number;
+  readonly maxNewTokens: number;
+}): Canary {
+  const { policy, tokens } = params;
+  const temperature = params.temperature > 0 ? params.temperature : 1;
+  const maxTokens = Math.min(DRAWN_TOKENS, params.maxNewTokens);
+  let first: Memory | null = null;
+  let latest: Memory | null = null;
+
+  async function ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard> {
+    // Not asked for logprobs of its prompt, as those go past the prefix cache that rollouts go through.
+    const request = { model, prompt: tokens, n: 1, maxTokens, temperature, seed: 0, stopTokenIds: [] };
+    const [drawn] = await client.completions(request, signal);
+    const prompt = await client.promptLogprobs(model, tokens, signal);
+    return { prompt, drawn: drawn!, embedded: (await client.version(signal)) === 'tandem' };
+  }
+
+  function judge(model: string, { prompt, drawn, embedded }: Heard): number {
+    const tolerance = embedded ? TOLERANCE.embedded : TOLERANCE.vllm;
+    const ours = own(tokens.slice(0, 1), tokens.slice(1), 1);
+    const difference = meanDifference(ours, prompt);
+    if (!(difference <= tolerance)) {
+      throw mistaken(model, `the logprobs of a fixed prompt differ by ${shown(difference, tolerance)}`, SAME_MODEL);
+    }
+    const audible = [first, latest].find(
+      (past) => past !== null && meanDifference(past.ours, ours) > AUDIBLE && isSame(past.theirs, prompt),
+    );
+    if (audible) {
+      throw mistaken(model, `it still says what it said for ${audible.model}, to the last bit`, SAME_MODEL);
+    }
+    const offDrawn = meanDifference(own(tokens, drawn.tokens, temperature), drawn.logprobs);
+    const allowed = tolerance / Math.min(1, temperature);
+    if (!(offDrawn <= allowed)) {
+      throw mistaken(model, `the logprobs of a completion differ by ${shown(offDrawn, allowed)}`, SAME_LOGPROBS);
+    }
+    latest = { model, ours, theirs: prompt };
+    first ??= latest;
+    return difference;
+  }
+
+  function own(prompt: readonly number[], completion: readonly number[], at: number): readonly number[] {
+    const input = completionRows([{ prompt: [...prompt], completion: [...completion] }]);
+    return tf.tidy(() => Array.from(policy.tokenLogprobs(input, at).logprobs.dataSync()));
+  }
+
+  return { ask, judge };
+}
+
+interface Memory {
+  readonly model: string;
+  readonly ours: readonly number[];
+  readonly theirs: readonly number[];
+}
+
+const SAME_MODEL = 'Check that the server serves the same model and applies LoRA adapters; then restart it and resume.';
+const SAME_LOGPROBS =
+  'Start the server with --logprobs-mode processed_logprobs, and restart it if its prefix cache may be stale; then resume.';
+
+function mistaken(model: string, what: string, remedy: string): TrainerError {
+  const message = `The inference server does not compute what the trainer computes for ${model}: ${what}.`;
+  return new TrainerError('inference_failed', message, remedy);
+}
+
+function meanDifference(ours: readonly number[], theirs: readonly number[]): number {
+  return ours.reduce((sum, value, i) => sum + Math.abs(value - (theirs[i] ?? Number.NaN)), 0) / ours.length;
+}
+
+function isSame(a: readonly number[], b: readonly number[]): boolean {
+  return a.length === b.length && a.every((value, i) => value === b[i]);
+}
+
+function shown(difference: number, allowed: number): string {
+  return `${difference.toFixed(4)} on average (allowed ${allowed})`;
+}

@@ -1,0 +1,203 @@
+import { readdir } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { preparePolicy } from '../support/fake-vllm/published-policy.ts';
+import { startTinyFake } from '../support/fake-vllm/tiny-fake.ts';
+
+const never = new AbortController().signal;
+const clean: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const each of clean.splice(0).reverse()) await each();
+});
+
+type FakeOptions = Parameters<typeof startTinyFake>[0];
+const startFake = async (given: FakeOptions) => {
+  const fake = await startTinyFake(given);
+  clean.push(() => fake.close());
+  return fake;
+};
+
+async function open(given: FakeOptions, options: { temperature?: number; deadline?: number } = {}) {
+  const fake = await startFake(given);
+  const mode = given.profile === 'shared-1' ? 'sleep' : 'none';
+  const trainer = await preparePolicy({
+    model: fake.model,
+    origin: () => fake.origin,
+    handOff: { mode, deadline: options.deadline ?? 10 },
+    temperature: options.temperature ?? 1,
+  });
+  clean.push(trainer.dispose);
+  return { fake, trainer, publisher: trainer.publisherOf('run-x-a1') };
+}
+const adaptersOf = async (origin: string) => {
+  const { data } = (await (await fetch(`${origin}/v1/models`)).json()) as {
+    data: { id: string; parent: string | null }[];
+  };
+  return data.filter(({ parent }) => parent !== null).map(({ id }) => id);
+};
+const draw = { prompt: [40, 41], n: 1, maxTokens: 4, temperature: 1, seed: 1, stopTokenIds: [] };
+
+describe('a policy version that is published to vLLM', () => {
+  it('has a name of its own, is checked before it is routed to, and the one before is unloaded and removed', async () => {
+    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    await publisher.serve(0, never);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v0']);
+    trainer.move(0.3);
+    await publisher.serve(1, never);
+    await publisher.serve(1, never);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v1']);
+    expect(await readdir(trainer.directory)).toEqual(['run-x-a1-v1']);
+    const published = [
+      'POST /v1/load_lora_adapter',
+      ...['POST /v1/completions', 'POST /v1/completions', 'GET /version'],
+    ];
+    const calls = fake.calls.filter((call) => call !== 'GET /v1/models');
+    expect(calls).toEqual([...published, ...published, 'POST /v1/unload_lora_adapter']);
+    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+  });
+
+  it('is unloaded only once no completion comes from it any more', async () => {
+    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    await publisher.serve(0, never);
+    const long = trainer.server.complete({ ...draw, maxTokens: 200 }, never);
+    trainer.move(0.3);
+    await publisher.serve(1, never);
+    expect((await long)[0]!.finishReason).toMatch(/stop|length/);
+    expect(fake.calls.at(-1)).toBe('POST /v1/unload_lora_adapter');
+  });
+
+  it('is found to be the base model under its name, even before that is far from it', async () => {
+    const { trainer, publisher } = await open({ profile: 'split-2', faults: { servesBase: true } });
+    await publisher.serve(0, never);
+    trainer.moveBy(0.03);
+    await expect(publisher.serve(1, never)).rejects.toMatchObject({
+      reason: 'inference_failed',
+      message: expect.stringContaining('still says what it said for run-x-a1-v0'),
+    });
+    trainer.moveBy(0.3);
+    await expect(publisher.serve(2, never)).rejects.toMatchObject({
+      message: expect.stringMatching(
+        /for run-x-a1-v2: the logprobs of a fixed prompt differ by 0\.\d+ on average \(allowed 0\.1\)/,
+      ),
+    });
+  });
+
+  it('is found to be answered from the cache of another with the same name', async () => {
+    const { fake, trainer, publisher } = await open({ profile: 'split-2', faults: { staleCache: true } });
+    trainer.moveBy(1);
+    await publisher.serve(0, never);
+    const body = JSON.stringify({ lora_name: 'run-x-a1-v0' });
+    const headers = { 'content-type': 'application/json' };
+    await fetch(`${fake.origin}/v1/unload_lora_adapter`, { method: 'POST', headers, body });
+    trainer.move(0);
+    await trainer.dispose();
+    await expect(trainer.publisherOf('run-x-a1').serve(0, never)).rejects.toMatchObject({
+      message: expect.stringContaining('the logprobs of a completion differ'),
+    });
+    // A name that was never used goes past it.
+    await trainer.publisherOf('run-x-a2').serve(0, never);
+  });
+
+  it('is found to come with logprobs before the temperature', async () => {
+    const { publisher } = await open({ profile: 'split-2', without: ['--logprobs-mode'] }, { temperature: 0.3 });
+    await expect(publisher.serve(0, never)).rejects.toMatchObject({
+      remedy: expect.stringContaining('--logprobs-mode processed_logprobs'),
+    });
+  });
+
+  it('is checked again on a server that was restarted', async () => {
+    let fake = await startFake({ profile: 'split-2' });
+    const { model } = fake;
+    const trainer = await preparePolicy({ model, origin: () => fake.origin });
+    clean.push(trainer.dispose);
+    trainer.move(0.3);
+    await trainer.publisherOf('run-x-a1').serve(3, never);
+    const first = fake;
+    fake = await startFake({ profile: 'split-2', model });
+    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v3']);
+    fake = await startFake({ profile: 'split-2', model, faults: { servesBase: true } });
+    await expect(trainer.server.complete(draw, never)).rejects.toMatchObject({
+      message: expect.stringContaining('does not compute what the trainer computes for run-x-a1-v3'),
+    });
+    fake = first;
+  });
+
+  it('that the server cannot find says that both must see the same directory', async () => {
+    const { fake, trainer } = await open({ profile: 'split-2' });
+    const missing = { kind: 'adapter', name: 'x', path: `${fake.directory}/nowhere` } as const;
+    await expect(trainer.server.call((client) => client.load(missing, never), never)).rejects.toMatchObject({
+      remedy: expect.stringContaining('at the path where the trainer writes them'),
+    });
+  });
+});
+
+describe('GPUs that both roles share', () => {
+  it('go to the trainer and back in five steps, each in the log, and the adapter has a new name afterwards', async () => {
+    const { fake, trainer, publisher } = await open({ profile: 'shared-1', faults: { losesAdaptersInSleep: true } });
+    trainer.move(0.2);
+    await publisher.serve(4, never);
+    await trainer.handOff.toTrainer(never);
+    const asleep = fake.calls.length;
+    trainer.move(0.3);
+    await publisher.serve(5, never);
+    expect(trainer.lines).toEqual([
+      'Hand-off 1/5: server asleep | time=…',
+      'Hand-off 2/5: trained | time=…',
+      'Hand-off 3/5: server awake | time=…',
+      'Hand-off 4/5: adapter loaded | time=…',
+      'Hand-off 5/5: adapter checked | time=…',
+    ]);
+    expect(fake.calls).toContain('POST /sleep?level=1');
+    expect(fake.calls.slice(asleep).filter((call) => call.startsWith('POST'))).toEqual([
+      ...['POST /wake_up', 'POST /v1/load_lora_adapter'],
+      ...['POST /v1/completions', 'POST /v1/completions', 'POST /v1/unload_lora_adapter'],
+    ]);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v5-w1']);
+    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+  });
+
+  it('come back with the same version under a new name when nothing was learned', async () => {
+    const { fake, trainer, publisher } = await open({ profile: 'shared-1', faults: { losesAdaptersInSleep: true } });
+    trainer.move(0.2);
+    await publisher.serve(4, never);
+    await trainer.handOff.toTrainer(never);
+    await publisher.serve(4, never);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v4-w1']);
+    expect(await readdir(trainer.directory)).toEqual(['run-x-a1-v4']);
+  });
+
+  it.each([
+    ['does not answer /sleep', { hangsAt: '/sleep' }, 'did not go to sleep within 0.5 s'],
+    ['stays awake', { ignoresSleep: true }, 'did not go to sleep within 0.5 s'],
+  ])('stay with a server that %s, and the attempt ends as unhealthy', async (_, faults, message) => {
+    const { trainer, publisher } = await open({ profile: 'shared-1', faults }, { deadline: 0.5 });
+    await publisher.serve(0, never);
+    await expect(trainer.handOff.toTrainer(never)).rejects.toMatchObject({
+      ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
+      remedy: expect.stringContaining('deadlines.hand_off'),
+    });
+  });
+
+  it.each([
+    ['/wake_up', 'did not wake up within 0.5 s'],
+    ['/v1/load_lora_adapter', 'did not load the adapter within 0.5 s'],
+    ['/v1/completions', 'did not answer the check of its adapter within 0.5 s'],
+  ])('do not come back when %s hangs, and the message says in which step', async (hangsAt, message) => {
+    const { fake, trainer, publisher } = await open({ profile: 'shared-1' }, { deadline: 0.5 });
+    await publisher.serve(0, never);
+    await trainer.handOff.toTrainer(never);
+    fake.faults.hangsAt = hangsAt;
+    await expect(publisher.serve(1, never)).rejects.toMatchObject({
+      ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
+    });
+  });
+
+  it('cannot be handed over by a server that was not started for it', async () => {
+    const { trainer, publisher } = await open({ profile: 'shared-1', without: ['--enable-sleep-mode'] });
+    await publisher.serve(0, never);
+    await expect(trainer.handOff.toTrainer(never)).rejects.toMatchObject({
+      reason: 'inference_failed',
+      remedy: expect.stringContaining('--enable-sleep-mode'),
+    });
+  });
+});
