@@ -4,7 +4,7 @@ import { createLogger } from '../platform/logger.ts';
 import { createListener } from './api/listener.ts';
 import { chooseGpuSource } from './gpus/choose-source.ts';
 import { connectS3 } from './home/connect-s3.ts';
-import { openHomeFile, saveHomeFile } from './home/home-file.ts';
+import { type HomeFile, openHomeFile, saveHomeFile } from './home/home-file.ts';
 import { lockHome } from './home/home-lock.ts';
 import { openObjects } from './home/open-objects.ts';
 import { requireCreatable, requireWritable } from './home/require-writable.ts';
@@ -77,7 +77,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const unpinned = settings.docker && warnUnpinned('TANDEM_VLLM_IMAGE', settings.docker.vllmImage);
   if (unpinned !== null) log.warn(unpinned);
   const gpuSource = await chooseGpuSource({ setting: settings.gpus, environment });
-  const { store, homeFile } = await openObjects({
+  const objects = await openObjects({
     home,
     homeFile: await openHomeFile(home),
     s3: settings.s3,
@@ -93,7 +93,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const opened = await openRuntime({
     settings,
     environment,
-    installation: homeFile.installation,
+    homeFile: objects.homeFile,
     version,
     programs: options.programs,
     isHealthy,
@@ -102,6 +102,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     log,
   });
   closers.push(() => opened.close());
+  const homeFile = await noteDaemon(home, objects.homeFile, opened.daemon);
   const wiring = wireControlPlane({
     settings,
     cwd,
@@ -111,7 +112,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     programs: opened.programs,
     limits: { ...LIMITS, startTimeoutMs: settings.startTimeoutMs, stopDeadlineMs: settings.stopDeadlineMs },
     db,
-    store,
+    store: objects.store,
     runtime: opened.runtime,
     gpuSource,
     agentUrl: () => agentUrl,
@@ -151,6 +152,12 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const url = `http://${hostInUrl(settings.address)}:${port}`;
   log.info(`Tandem ${version} listens at ${url}, its agent API at ${agentUrl}`);
   return url;
+}
+
+/** Which daemon has the containers is written down before the first of them is made. */
+async function noteDaemon(home: string, homeFile: HomeFile, daemon: string | null): Promise<HomeFile> {
+  if (daemon === null || homeFile.docker_daemon === daemon) return homeFile;
+  return await saveHomeFile(home, { ...homeFile, docker_daemon: daemon });
 }
 
 async function isHealthy(url: string): Promise<boolean> {

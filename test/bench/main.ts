@@ -4,8 +4,10 @@ import { runCheckpointBench } from './checkpoint.ts';
 import { runLogsBench } from './logs.ts';
 import { runRecordsBench } from './records.ts';
 import { runRestartBench } from './restart.ts';
+import { runRestartDockerBench } from './restart-docker.ts';
 import { runRolloutBench } from './rollout.ts';
 import { runSchedulerBench } from './scheduler.ts';
+import { runStartBench } from './start.ts';
 import type { Bench } from './support/bench.ts';
 import { runTrainerBench } from './trainer.ts';
 
@@ -15,8 +17,10 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   logs: { what: "Docker's logs taken apart, and a thousand of them followed", run: runLogsBench },
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
+  'restart-docker': { what: 'the same over 100 containers of the fake Docker daemon', run: runRestartDockerBench },
   rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },
   scheduler: { what: 'rounds of the GPU queue with 1,000 and 10,000 runs that wait', run: runSchedulerBench },
+  start: { what: 'a pair of containers started against the docker client doing the same', run: runStartBench },
   trainer: { what: 'training steps on wasm against plain JavaScript and PyTorch', run: runTrainerBench },
 };
 
@@ -27,7 +31,7 @@ const { values, positionals } = parseArgs({
 const [name, ...rest] = positionals;
 const bench = name === undefined || rest.length > 0 ? undefined : benches[name];
 if (bench === undefined) {
-  const list = Object.entries(benches).map(([each, { what }]) => `  ${each.padEnd(10)} ${what}`);
+  const list = Object.entries(benches).map(([each, { what }]) => `  ${each.padEnd(14)} ${what}`);
   console.error(
     [name === undefined ? 'which bench?' : `there is no bench ${positionals.join(' ')}`, ...list].join('\n'),
   );

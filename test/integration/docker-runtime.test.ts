@@ -37,6 +37,7 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, () =>
       return createDockerRuntime({
         engine,
         collector: createOutputCollector({ followLogs: engine.followLogs, tell: () => {} }),
+        daemon: '',
         installation: root.slice(-6),
         image,
         verify: ['true'],

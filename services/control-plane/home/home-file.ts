@@ -17,6 +17,8 @@ const homeSchema = z.looseObject({
   installation: z.uuid(),
   agent_port: z.int().min(1).max(65_535).nullable(),
   store: storeSchema.optional(),
+  /** Id of the Docker daemon that has its containers; another one cannot know them. */
+  docker_daemon: z.string().optional(),
 });
 
 /** What an installation remembers about itself in `<home>/home.json`. */

@@ -7,6 +7,7 @@ import { plan, restMs } from './plan.ts';
 import { laneOf, runOf, type Step } from './step.ts';
 
 const MAX_BACKOFF_MS = 60_000;
+const TELL_BLIND_MS = 60_000;
 /** Failures in a row after which the run itself says so. */
 const STUCK_AFTER = 3;
 
@@ -103,13 +104,32 @@ export function createReconciler({
     return { taken, restMs: taken ? 0 : restMs(observation, resyncMs) };
   };
 
+  /** Since when nothing could be observed, and when that was last said. */
+  let blind: { since: number; toldAt: number } | null = null;
+  const tellBlind = (known: typeof blind, error: unknown): typeof blind => {
+    if (known !== null && now() - known.toldAt < TELL_BLIND_MS) return known;
+    const lasting = known === null ? '' : ` for ${seconds(now() - known.since)} s`;
+    log.error(
+      `The state of the runs could not be observed${lasting}; it is tried on, and no run is changed meanwhile.`,
+      { error },
+    );
+    return { since: known?.since ?? now(), toldAt: now() };
+  };
+
   const run = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       wake = new AbortController();
-      const rest = await round().catch((error: unknown) => {
-        log.error('The state of the runs could not be observed.', { error });
-        return { restMs: resyncMs };
-      });
+      const rest = await round().then(
+        (done) => {
+          if (blind !== null) log.info(`The state of the runs is seen again after ${seconds(now() - blind.since)} s.`);
+          blind = null;
+          return done;
+        },
+        (error: unknown) => {
+          blind = tellBlind(blind, error);
+          return { restMs: resyncMs };
+        },
+      );
       if (rest.restMs > 0) await pause(rest.restMs, AbortSignal.any([wake.signal, closing.signal]));
     }
   };
@@ -125,4 +145,8 @@ export function createReconciler({
       await Promise.all([loop, background.close()]);
     },
   };
+}
+
+function seconds(ms: number): number {
+  return Math.round(ms / 1000);
 }

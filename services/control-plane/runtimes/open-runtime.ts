@@ -1,6 +1,7 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../platform/logger.ts';
+import type { HomeFile } from '../home/home-file.ts';
 import { hostInUrl } from '../listen.ts';
 import type { Settings } from '../settings.ts';
 import { StartError } from '../start-error.ts';
@@ -18,7 +19,7 @@ const SECOND = 1000;
 export interface OpenRuntimeOptions {
   settings: Pick<Settings, 'home' | 'agentHost' | 'docker' | 's3'>;
   environment: Readonly<Record<string, string | undefined>>;
-  installation: string;
+  homeFile: Pick<HomeFile, 'installation' | 'docker_daemon'>;
   version: string;
   /** The programs as this machine has them. */
   programs: Programs;
@@ -32,6 +33,8 @@ export interface OpenRuntimeOptions {
 
 export interface OpenedRuntime {
   runtime: Runtime;
+  /** Id of the Docker daemon, to be kept; null without one. */
+  daemon: string | null;
   /** The programs where roles find them. */
   programs: Programs;
   /** The address where the agent API listens. */
@@ -51,6 +54,7 @@ export async function openRuntime(options: OpenRuntimeOptions): Promise<OpenedRu
   const agentHost = settings.agentHost ?? '127.0.0.1';
   return {
     runtime: createProcessRuntime({ work, kept, environment, isHealthy, now }),
+    daemon: null,
     programs,
     agentHost,
     agentUrl: (port) => `http://${hostInUrl(agentHost)}:${port}`,
@@ -59,7 +63,7 @@ export async function openRuntime(options: OpenRuntimeOptions): Promise<OpenedRu
 }
 
 async function openDocker(
-  { settings, environment, installation, version, changed, now, log }: OpenRuntimeOptions,
+  { settings, environment, homeFile, version, changed, now, log }: OpenRuntimeOptions,
   docker: NonNullable<Settings['docker']>,
   { work, kept }: { work: string; kept: string },
 ): Promise<OpenedRuntime> {
@@ -69,13 +73,21 @@ async function openDocker(
     );
   }
   requireReachable(settings.s3.endpoint);
-  const { engine, gpuDriver, agentNetwork, gateway, stopWatching } = await connectDocker({
+  const { installation } = homeFile;
+  const { engine, daemon, gpuDriver, agentNetwork, gateway, stopWatching } = await connectDocker({
     docker,
     installation,
     debug: environment['DEBUG'],
     changed,
     log,
   });
+  if (homeFile.docker_daemon !== undefined && homeFile.docker_daemon !== daemon) {
+    stopWatching();
+    throw new StartError(
+      `DOCKER_HOST: the runs of ${settings.home} are containers of another Docker daemon (${homeFile.docker_daemon}) than the one at ${docker.socketPath} (${daemon}): ` +
+        `name that one's socket, or, when it is gone for good, remove "docker_daemon" from ${join(settings.home, 'home.json')}; its runs then go on from their newest checkpoints`,
+    );
+  }
   const collector = createOutputCollector({
     followLogs: engine.followLogs,
     tell: (container, error) =>
@@ -84,6 +96,7 @@ async function openDocker(
   const runtime = createDockerRuntime({
     engine,
     collector,
+    daemon,
     installation,
     image: docker.image ?? `tandem:${version}`,
     verify: ['node', `${IN_IMAGE}/control-plane/runtimes/docker/verify-input.js`],
@@ -100,6 +113,7 @@ async function openDocker(
   const agentHost = settings.agentHost ?? gateway;
   return {
     runtime,
+    daemon,
     programs: {
       node: 'node',
       inference: `${IN_IMAGE}/inference/main.js`,

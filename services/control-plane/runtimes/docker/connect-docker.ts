@@ -13,6 +13,8 @@ const OLDEST_API = [1, 41] as const;
 
 export interface ConnectedDocker {
   engine: DockerEngine;
+  /** Id of the daemon. */
+  daemon: string;
   gpuDriver: GpuDriver | null;
   /** The network by which trainers reach the agent API. */
   agentNetwork: string;
@@ -55,7 +57,7 @@ export async function connectDocker({
     });
     const gpuDriver = gpuDriverOf(info);
     log.info(`Docker ${version} (API ${apiVersion}) at ${docker.socketPath}; GPUs: ${gpuDriver ?? 'none'}`);
-    return { engine, gpuDriver, agentNetwork, gateway, stopWatching: () => watching.abort() };
+    return { engine, daemon: info.id, gpuDriver, agentNetwork, gateway, stopWatching: () => watching.abort() };
   } catch (error) {
     if (error instanceof DockerError) throw new StartError(`TANDEM_RUNTIME=docker: ${error.message}`, { cause: error });
     throw error;

@@ -30,6 +30,8 @@ import { packPlace, readArchivedText, saveArchivedFile } from './workspace-files
 export interface DockerRuntimeOptions {
   engine: DockerEngine;
   collector: OutputCollector;
+  /** Id of the daemon that has the containers. */
+  daemon: string;
   installation: string;
   /** Image of Tandem's own programs. */
   image: string;
@@ -116,21 +118,40 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     await follow(identity);
   };
 
-  return {
-    observe: async () => {
-      const listed = await engine.listContainers({ ...names.labels.installation, [label.role]: '' });
-      const roles = await Promise.all(
-        listed.map(async ({ id, labels }): Promise<ObservedRole | null> => {
-          const identity = roleOf(labels);
-          const detail = identity && (await engine.inspectContainer(id));
-          if (identity === null || detail === null) return null;
-          if (detail.state.running) await follow(identity);
-          return readContainer(identity, detail.state, bootedAt);
-        }),
+  let isSureOfDaemon = true;
+  /** After a break another daemon may listen there, to which all containers would seem to be gone. */
+  const requireDaemon = async (): Promise<void> => {
+    if (isSureOfDaemon) return;
+    const { id } = await engine.info();
+    if (id !== options.daemon)
+      throw new Error(
+        `Another Docker daemon (${id}) listens where ${options.daemon} did; nothing is concluded from what it does not know.`,
       );
-      const found = roles.filter((role) => role !== null);
-      return [...found, ...exits.vanished(new Set(found.map(({ identity }) => names.role(identity))))];
-    },
+    isSureOfDaemon = true;
+  };
+
+  const observe = async (): Promise<ObservedRole[]> => {
+    await requireDaemon();
+    const listed = await engine.listContainers({ ...names.labels.installation, [label.role]: '' });
+    const roles = await Promise.all(
+      listed.map(async ({ id, labels }): Promise<ObservedRole | null> => {
+        const identity = roleOf(labels);
+        const detail = identity && (await engine.inspectContainer(id));
+        if (identity === null || detail === null) return null;
+        if (detail.state.running) await follow(identity);
+        return readContainer(identity, detail.state, bootedAt);
+      }),
+    );
+    const found = roles.filter((role) => role !== null);
+    return [...found, ...exits.vanished(new Set(found.map(({ identity }) => names.role(identity))))];
+  };
+
+  return {
+    observe: () =>
+      observe().catch((error: unknown) => {
+        isSureOfDaemon = false;
+        throw error;
+      }),
 
     start: (spec, starting = unwatched()) => serial(names.role(spec.identity), () => start(spec, starting)),
 
