@@ -1,15 +1,7 @@
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { createDockerRuntime } from '../../services/control-plane/runtimes/docker/docker-runtime.ts';
-import { createDockerEngine } from '../../services/control-plane/runtimes/docker/engine/create-docker-engine.ts';
-import { createOutputCollector } from '../../services/control-plane/runtimes/docker/engine/output-collector.ts';
-import { parseSubnet } from '../../services/control-plane/runtimes/docker/subnets.ts';
-import { type RuntimeUnderTest, runtimeContract } from '../../services/control-plane/runtimes/runtime.contract.ts';
-import { createLogger } from '../../services/platform/logger.ts';
-import { removeTree } from '../../services/platform/testing/remove-tree.ts';
+import { runtimeContract } from '../../services/control-plane/runtimes/runtime.contract.ts';
 import { type DockerDaemon, missingDocker, startDockerDaemon } from '../support/docker-daemon/docker-daemon.ts';
+import { openDockerRuntimes } from '../support/docker-runtime.ts';
 
 const missing = missingDocker();
 const AGENTS = 'agents';
@@ -25,42 +17,7 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, () =>
   }, 60_000);
   afterAll(() => daemon.close());
 
-  const create = async (): Promise<RuntimeUnderTest> => {
-    const root = mkdtempSync(join(tmpdir(), 'tandem-docker-runtime-'));
-    const log = createLogger({ level: 'error', terminal: null });
-    const open = () => {
-      const engine = createDockerEngine({ socketPath: daemon.socketPath });
-      return createDockerRuntime({
-        engine,
-        collector: createOutputCollector({ followLogs: engine.followLogs, tell: () => {} }),
-        installation: root.slice(-6),
-        image,
-        verify: ['true'],
-        pool: parseSubnet('10.213.0.0/16')!,
-        agentNetwork: AGENTS,
-        gpuDriver: null,
-        work: join(root, 'work'),
-        kept: join(root, 'output'),
-        bootedAt: 0,
-        changed: () => {},
-        now: Date.now,
-        log,
-      });
-    };
-    const opened = [open()];
-    return {
-      runtime: opened[0]!,
-      reopen: () => {
-        opened.push(open());
-        return opened.at(-1)!;
-      },
-      shell: (script) => ['/bin/sh', '-c', script],
-      cleanUp: async () => {
-        for (const runtime of opened) await runtime.close();
-        await removeTree(root);
-      },
-    };
-  };
-
-  runtimeContract('the Docker runtime', create);
+  runtimeContract('the Docker runtime', async () =>
+    openDockerRuntimes({ socketPath: daemon.socketPath, image, agentNetwork: AGENTS }),
+  );
 });
