@@ -17,6 +17,8 @@ export interface TandemInDocker {
   tandem: Tandem;
   daemon: DockerDaemon;
   server: S3Server;
+  /** The image of our own programs. */
+  image: string;
   dispose(): Promise<void>;
 }
 
@@ -44,7 +46,7 @@ export async function startTandemInDocker(env: Record<string, string> = {}): Pro
       await tandem.dispose();
       await close();
     };
-    return { tandem, daemon, server, dispose };
+    return { tandem, daemon, server, image: IMAGE, dispose };
   } catch (error) {
     await close();
     throw error;
