@@ -102,7 +102,7 @@ describe('judgeEnd', () => {
 
     it('ends as it would have ended when it finishes or fails by itself', () => {
       expect(judge({ givenUp, outcome: finished }).run.status).toBe('succeeded');
-      expect(judge({ givenUp, outcome: nan, trainer: ended(68) }).run).toMatchObject({
+      expect(judge({ givenUp, outcome: nan, trainer: ended({ exitCode: 68 }) }).run).toMatchObject({
         status: 'failed',
         reason: 'nan_loss',
       });
