@@ -339,10 +339,30 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * The GPUs of the host, their links, their health and what runs on them
+         * The GPUs of the host, their links, their health, and whose they are
          * @description Read every minute; the answer is what was read last. A GPU that vanishes while the control plane runs stays listed, as `unusable`. Until the first reading is done, and with `refresh`, the answer waits for a reading; requests share one, and it takes a minute at most.
          */
         get: operations["listGpus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who waits for what, in order, and why in numbers
+         * @description Decided anew for each answer, by the rules by which runs are started: runs on GPUs by priority and age, with a reservation for the first that has to wait, runs on the CPU by slots. The sentence of a run is also in `GET /runs/{id}` (`waiting.why`).
+         */
+        get: operations["getQueue"];
         put?: never;
         post?: never;
         delete?: never;
@@ -509,6 +529,18 @@ export interface components {
              * @example 50
              */
             priority: number;
+            /**
+             * @description Whether a run of higher priority may have its GPUs: it is asked to save, and goes on from there later. False where an interruption costs more than it helps.
+             * @default true
+             * @example true
+             */
+            preemptible: boolean;
+            /**
+             * @description How long it will hold its GPUs, in minutes; the queue plans by it until the run has a speed of its own. null: unknown, so it is not started past runs that it might delay.
+             * @default null
+             * @example 240
+             */
+            expected_minutes: number | null;
             /**
              * @description Seeds data order, LoRA initialisation and sampling.
              * @default 42
@@ -1883,7 +1915,7 @@ export interface components {
              */
             role: "inference" | "trainer";
             /**
-             * @description GPU UUIDs.
+             * @description GPU UUIDs that it would get now, or on an idle host where it would have to wait.
              * @example []
              */
             gpus: string[];
@@ -2021,7 +2053,7 @@ export interface components {
          * @example training
          * @enum {string}
          */
-        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_to_restart" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
         Progress: {
             /**
              * @description What the trainer is doing.
@@ -2338,7 +2370,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -2681,8 +2713,8 @@ export interface components {
              */
             source: "nvidia" | "file" | "none";
             /**
-             * @description Whether runs are placed on these GPUs. While it is false they are listed only, and every run uses the CPU.
-             * @example false
+             * @description Whether runs can have any of these GPUs; false where there are none, or CUDA_VISIBLE_DEVICES of the control plane names none of them.
+             * @example true
              */
             used_by_runs: boolean;
             /**
@@ -2807,10 +2839,20 @@ export interface components {
              */
             xids: components["schemas"]["GpuXid"][];
             /**
-             * @description Processes on it that Tandem has no lease for, which are so far all. Empty also where the process numbers of the host cannot be seen.
+             * @description Processes on a GPU that Tandem has not leased. Empty also where the process numbers of the host cannot be seen.
              * @example []
              */
             foreign_processes: components["schemas"]["GpuProcess"][];
+            /**
+             * @description Whose it is; null where it is leased to nobody.
+             * @example null
+             */
+            lease: components["schemas"]["GpuLease"] | null;
+            /**
+             * @description Whether a run could have it: healthy, whole, not quarantined, used by nobody else, and within CUDA_VISIBLE_DEVICES of the control plane.
+             * @example true
+             */
+            usable: boolean;
             /**
              * @description Whether it can be used.
              * @example {
@@ -2964,6 +3006,52 @@ export interface components {
              */
             container: string | null;
         };
+        /** @description Whose a GPU is. */
+        GpuLease: {
+            /**
+             * @description The run it is leased to.
+             * @example run-7k3m9q2d
+             */
+            run: string;
+            /**
+             * @description The attempt of that run.
+             * @example 2
+             */
+            attempt: number;
+            /**
+             * @description Which of the pair uses it; `both` in a shared profile.
+             * @example trainer
+             * @enum {string}
+             */
+            role: "inference" | "trainer" | "both";
+            /**
+             * @description Number of the grant; no other grant ever has it.
+             * @example 1763629200
+             */
+            epoch: number;
+            /**
+             * Format: date-time
+             * @description When it was granted.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            since: string;
+            /**
+             * @description `held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean; it is given to nobody until it is.
+             * @example quarantined
+             * @enum {string}
+             */
+            state: "held" | "quarantined";
+            /**
+             * @description What is wrong: for a quarantined one the processes and the memory in use, for a held one its health.
+             * @example process 41394 (/usr/bin/python3, 512 MiB) is still on it; 516 MiB in use
+             */
+            why: string | null;
+            /**
+             * @description Processes on it. While it is held they count as those of the run.
+             * @example []
+             */
+            processes: components["schemas"]["GpuProcess"][];
+        };
         /** @description One thing that is wrong with a GPU. */
         GpuFinding: {
             /**
@@ -3020,6 +3108,233 @@ export interface components {
              * @example 18
              */
             nvlinks: number;
+        };
+        /** @description Who waits for GPUs or a slot, in order, and why. */
+        Queue: {
+            /**
+             * Format: date-time
+             * @description When this was decided.
+             * @example 2026-11-20T09:40:00.000Z
+             */
+            time: string;
+            /**
+             * @description Who waits: the line of the GPUs, then that of the CPU, each in its order.
+             * @example []
+             */
+            waiting: components["schemas"]["WaitingRun"][];
+            /**
+             * @description What is kept for the first run that has to wait for GPUs; null where none has to.
+             * @example null
+             */
+            reservation: components["schemas"]["Reservation"] | null;
+            /**
+             * @description Who holds GPUs.
+             * @example []
+             */
+            holding: components["schemas"]["HoldingRun"][];
+            /**
+             * @description GPUs in numbers.
+             * @example {
+             *       "total": 8,
+             *       "usable": 7,
+             *       "free": 2,
+             *       "quarantined": 1,
+             *       "read_at": null
+             *     }
+             */
+            gpus: components["schemas"]["QueueGpus"];
+            /**
+             * @description Slots in numbers.
+             * @example {
+             *       "total": 1,
+             *       "used": 1
+             *     }
+             */
+            slots: components["schemas"]["QueueSlots"];
+            /**
+             * @description Quotas (`TANDEM_QUOTAS`), for each value of a label that waits, holds or has a quota of its own.
+             * @example []
+             */
+            quotas: components["schemas"]["QuotaUse"][];
+        };
+        /** @description A run that waits, and why. */
+        WaitingRun: {
+            /** @description The run. */
+            run: components["schemas"]["RunId"];
+            /**
+             * @description Its name for people.
+             * @example addition-grpo
+             */
+            name: string | null;
+            /**
+             * @description What it waits for: GPUs, or a slot of the CPU. Each has a line of its own.
+             * @example gpus
+             * @enum {string}
+             */
+            on: "gpus" | "cpu";
+            /**
+             * @description Place in its line, from 1.
+             * @example 2
+             */
+            position: number;
+            /**
+             * @description Higher starts earlier; waiting counts besides.
+             * @example 50
+             */
+            priority: number;
+            /**
+             * Format: date-time
+             * @description Since when it waits; a pause, a restart and a preemption keep it.
+             * @example 2026-11-20T09:40:00.000Z
+             */
+            queued_at: string;
+            /**
+             * @description Its GPU profile.
+             * @example split-4
+             */
+            profile: string;
+            /**
+             * @description GPUs it needs; 0 on the CPU.
+             * @example 4
+             */
+            needs: number;
+            /**
+             * @description GPUs, or slots, that were free when its turn came.
+             * @example 2
+             */
+            free: number;
+            /**
+             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there.
+             * @example gpus
+             * @enum {string}
+             */
+            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile";
+            /**
+             * @description The run whose reservation it waits behind.
+             * @example run-1a2b3c4d
+             */
+            behind: components["schemas"]["RunId"] | null;
+            /**
+             * @description All of that in a sentence.
+             * @example needs 4, free 2, 1 quarantined; behind run-1a2b3c4d, which starts in about 40 min
+             */
+            why: string;
+        };
+        Reservation: {
+            /**
+             * @description The first run that has to wait for GPUs.
+             * @example run-1a2b3c4d
+             */
+            run: components["schemas"]["RunId"];
+            /**
+             * @description When they are free, by the estimates; null where a run that it waits for tells no end.
+             * @example 2026-11-20T10:20:00.000Z
+             */
+            at: string | null;
+            /**
+             * @description GPUs that are kept for it; empty while `at` is null.
+             * @example [
+             *       "GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11"
+             *     ]
+             */
+            gpus: string[];
+        };
+        /** @description A run that holds GPUs. */
+        HoldingRun: {
+            /**
+             * @description The run.
+             * @example run-1a2b3c4d
+             */
+            run: string;
+            /**
+             * @description GPUs it holds.
+             * @example [
+             *       "GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11"
+             *     ]
+             */
+            gpus: string[];
+            /**
+             * Format: date-time
+             * @description When it got them.
+             * @example 2026-11-20T09:40:00.000Z
+             */
+            since: string;
+            /**
+             * @description When it is expected to end, by its progress or `expected_minutes`; null where nobody knows.
+             * @example 2026-11-20T11:00:00.000Z
+             */
+            ends_at: string | null;
+            /**
+             * @description Whether a run of higher priority may have its GPUs.
+             * @example true
+             */
+            preemptible: boolean;
+            /**
+             * @description Asked to end, or ended and not yet gone.
+             * @example false
+             */
+            stopping: boolean;
+        };
+        QueueGpus: {
+            /**
+             * @description GPUs of the host.
+             * @example 8
+             */
+            total: number;
+            /**
+             * @description Those that runs can have, whether held or free.
+             * @example 7
+             */
+            usable: number;
+            /**
+             * @description Of these, free.
+             * @example 2
+             */
+            free: number;
+            /**
+             * @description Kept back until they are clean; GET /gpus says why.
+             * @example 1
+             */
+            quarantined: number;
+            /**
+             * @description When they were read; null before the first time.
+             * @example 2026-11-20T09:39:58.000Z
+             */
+            read_at: string | null;
+        };
+        QueueSlots: {
+            /**
+             * @description Runs on the CPU at a time (`TANDEM_SLOTS`).
+             * @example 1
+             */
+            total: number;
+            /**
+             * @description Of these, taken.
+             * @example 1
+             */
+            used: number;
+        };
+        QuotaUse: {
+            /**
+             * @description Label it counts by.
+             * @example team
+             */
+            label: string;
+            /**
+             * @description Value of the label.
+             * @example research
+             */
+            value: string;
+            /**
+             * @description GPUs that runs with it may hold at a time.
+             * @example 4
+             */
+            gpus: number;
+            /**
+             * @description GPUs they hold.
+             * @example 2
+             */
+            held: number;
         };
         GpuProfileList: {
             /**
@@ -4162,6 +4477,18 @@ export interface components {
              * @example 50
              */
             priority: number;
+            /**
+             * @description Whether a run of higher priority may have its GPUs: it is asked to save, and goes on from there later. False where an interruption costs more than it helps.
+             * @default true
+             * @example true
+             */
+            preemptible: boolean;
+            /**
+             * @description How long it will hold its GPUs, in minutes; the queue plans by it until the run has a speed of its own. null: unknown, so it is not started past runs that it might delay.
+             * @default null
+             * @example 240
+             */
+            expected_minutes: number | null;
             /**
              * @description Seeds data order, LoRA initialisation and sampling.
              * @default 42
@@ -6524,6 +6851,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GpuInventory"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getQueue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The queue now. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Queue"];
                 };
             };
             /** @description `invalid-request`: The request is malformed. */

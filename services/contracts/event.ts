@@ -19,6 +19,11 @@ export const eventNames = [
   'evaluated',
   'best_updated',
   'resumed',
+  'gpus_leased',
+  'gpus_released',
+  'gpu_quarantined',
+  'gpu_trouble',
+  'preempted',
   'warning',
 ] as const;
 

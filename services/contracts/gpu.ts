@@ -82,6 +82,36 @@ export type MigDevice = z.infer<typeof migDeviceSchema>;
 const count = z.int().min(0).nullable();
 const yesNo = z.boolean().nullable();
 
+export const gpuLeaseSchema = z
+  .strictObject({
+    run: field(z.string(), 'The run it is leased to.', 'run-7k3m9q2d'),
+    attempt: field(z.int().min(1), 'The attempt of that run.', 2),
+    role: field(
+      z.enum(['inference', 'trainer', 'both']),
+      'Which of the pair uses it; `both` in a shared profile.',
+      'trainer',
+    ),
+    epoch: field(z.int().min(1), 'Number of the grant; no other grant ever has it.', 1763629200),
+    since: field(z.iso.datetime(), 'When it was granted.', '2026-11-20T09:00:00.000Z'),
+    state: field(
+      z.enum(['held', 'quarantined']),
+      '`held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean; it is given to nobody until it is.',
+      'quarantined',
+    ),
+    why: field(
+      z.string().nullable(),
+      'What is wrong: for a quarantined one the processes and the memory in use, for a held one its health.',
+      'process 41394 (/usr/bin/python3, 512 MiB) is still on it; 516 MiB in use',
+    ),
+    processes: field(
+      z.array(gpuProcessSchema),
+      'Processes on it. While it is held they count as those of the run.',
+      [],
+    ),
+  })
+  .meta({ id: 'GpuLease', description: 'Whose a GPU is.' });
+export type GpuLeaseView = z.infer<typeof gpuLeaseSchema>;
+
 export const gpuSchema = z
   .strictObject({
     uuid: field(z.string().min(1), 'UUID, by which containers get it.', 'GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11'),
@@ -161,13 +191,20 @@ export const gpuSchema = z
     ),
     foreign_processes: field(
       z.array(gpuProcessSchema),
-      'Processes on it that Tandem has no lease for, which are so far all. Empty also where the process numbers of the host cannot be seen.',
+      'Processes on a GPU that Tandem has not leased. Empty also where the process numbers of the host cannot be seen.',
       [],
+    ),
+    lease: field(gpuLeaseSchema.nullable(), 'Whose it is; null where it is leased to nobody.', null),
+    usable: field(
+      z.boolean(),
+      'Whether a run could have it: healthy, whole, not quarantined, used by nobody else, and within CUDA_VISIBLE_DEVICES of the control plane.',
+      true,
     ),
     health: field(gpuHealthSchema, 'Whether it can be used.', { verdict: 'healthy', findings: [] }),
   })
   .meta({ id: 'Gpu', description: 'One GPU of the host.' });
-export type Gpu = z.infer<typeof gpuSchema>;
+/** A GPU as it is read; whose it is, is known elsewhere. */
+export type Gpu = Omit<z.infer<typeof gpuSchema>, 'lease' | 'usable'>;
 export type Xid = Gpu['xids'][number];
 
 export const gpuInventorySchema = z
@@ -179,8 +216,8 @@ export const gpuInventorySchema = z
     ),
     used_by_runs: field(
       z.boolean(),
-      'Whether runs are placed on these GPUs. While it is false they are listed only, and every run uses the CPU.',
-      false,
+      'Whether runs can have any of these GPUs; false where there are none, or CUDA_VISIBLE_DEVICES of the control plane names none of them.',
+      true,
     ),
     read_at: field(
       z.iso.datetime().nullable(),

@@ -4,6 +4,7 @@ import { gpuInventorySchema } from './gpu.ts';
 import { gpuProfileSchema } from './gpu-profile.ts';
 import { operation } from './operation.ts';
 import { flag } from './operation-parts.ts';
+import { queueSchema } from './queue.ts';
 
 const listedProfileSchema = z
   .strictObject({
@@ -30,12 +31,23 @@ export const machineOperations = {
     method: 'get',
     path: '/gpus',
     tag: 'machine',
-    summary: 'The GPUs of the host, their links, their health and what runs on them',
+    summary: 'The GPUs of the host, their links, their health, and whose they are',
     description:
       'Read every minute; the answer is what was read last. A GPU that vanishes while the control plane runs stays listed, as `unusable`. Until the first ' +
       'reading is done, and with `refresh`, the answer waits for a reading; requests share one, and it takes a minute at most.',
     query: z.object({ refresh: flag('Read now, instead of answering what was read last.') }),
     responses: [{ status: 200, description: 'The inventory.', body: gpuInventorySchema }],
+    problems: ['invalid-request'],
+  }),
+  getQueue: operation({
+    method: 'get',
+    path: '/queue',
+    tag: 'machine',
+    summary: 'Who waits for what, in order, and why in numbers',
+    description:
+      'Decided anew for each answer, by the rules by which runs are started: runs on GPUs by priority and age, with a reservation for the first that has to ' +
+      'wait, runs on the CPU by slots. The sentence of a run is also in `GET /runs/{id}` (`waiting.why`).',
+    responses: [{ status: 200, description: 'The queue now.', body: queueSchema }],
     problems: ['invalid-request'],
   }),
   listGpuProfiles: operation({

@@ -7,7 +7,15 @@ export const reasonGroups = {
   /** a user asked for it */
   user: ['submitted', 'imported', 'resumed', 'pause_requested', 'paused', 'cancel_requested', 'cancelled'],
   /** the queue and the control plane */
-  control_plane: ['waiting_for_slot', 'waiting_to_restart', 'starting_inference', 'starting_trainer', 'training'],
+  control_plane: [
+    'waiting_for_slot',
+    'waiting_for_gpus',
+    'waiting_to_restart',
+    'preempted',
+    'starting_inference',
+    'starting_trainer',
+    'training',
+  ],
   /** training ended as it should */
   done: ['completed', 'early_stopped', 'target_accuracy_reached'],
   /** the user's input or code: a retry cannot help */

@@ -36,7 +36,11 @@ export const dryRunSchema = z
               z
                 .strictObject({
                   role: field(z.enum(['inference', 'trainer']), 'Which of the pair.', 'trainer'),
-                  gpus: field(z.array(z.string()), 'GPU UUIDs.', []),
+                  gpus: field(
+                    z.array(z.string()),
+                    'GPU UUIDs that it would get now, or on an idle host where it would have to wait.',
+                    [],
+                  ),
                   command: field(z.array(z.string()), 'Program and arguments.', ['node', 'trainer/main.js']),
                 })
                 .meta({ id: 'PlannedRole' }),

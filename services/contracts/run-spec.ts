@@ -444,6 +444,16 @@ export const runSpecSchema = z
       team: 'agents',
     }),
     priority: field(z.int().min(0).max(100).default(50), 'Higher starts earlier.', 50),
+    preemptible: field(
+      z.boolean().default(true),
+      'Whether a run of higher priority may have its GPUs: it is asked to save, and goes on from there later. False where an interruption costs more than it helps.',
+      true,
+    ),
+    expected_minutes: field(
+      z.number().positive().max(525_600, 'a year is the longest that is planned for').nullable().default(null),
+      'How long it will hold its GPUs, in minutes; the queue plans by it until the run has a speed of its own. null: unknown, so it is not started past runs that it might delay.',
+      240,
+    ),
     seed: field(z.int().min(0).default(42), 'Seeds data order, LoRA initialisation and sampling.', 42),
     trainer: field(z.enum(['tfjs', 'areal', 'trl', 'image']).default('tfjs'), 'Trainer backend.', 'tfjs'),
     gpu_profile: field(

@@ -4,6 +4,7 @@ import { checkpointTables } from './checkpoints/checkpoint.tables.ts';
 import { pinTables } from './checkpoints/pin.tables.ts';
 import { uploadTables } from './checkpoints/upload.tables.ts';
 import { eventTables } from './events/event.tables.ts';
+import { leaseTables } from './leases/lease.tables.ts';
 import { recordTables } from './records/record.tables.ts';
 import { runTables } from './runs/run.tables.ts';
 
@@ -12,4 +13,5 @@ export const migrations: readonly string[] = [
   [runTables, attemptTables, eventTables, recordTables, checkpointTables, idempotencyTables].join('\n'),
   uploadTables,
   pinTables,
+  leaseTables,
 ];

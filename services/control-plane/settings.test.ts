@@ -32,6 +32,15 @@ describe('readSettings', () => {
     });
   });
 
+  it('takes from CUDA_VISIBLE_DEVICES which GPUs may be leased, and quotas by label', () => {
+    expect(read({})).toMatchObject({ visibleGpus: null, quotas: [], preemptAfterMs: 600_000 });
+    expect(read({ CUDA_VISIBLE_DEVICES: '0, GPU-5f1c' }).visibleGpus).toEqual(['0', 'GPU-5f1c']);
+    expect(read({ TANDEM_QUOTAS: 'team=research:4, team:2' }).quotas).toEqual([
+      { label: 'team', value: 'research', gpus: 4 },
+      { label: 'team', value: null, gpus: 2 },
+    ]);
+  });
+
   it('refuses an address that other machines reach, unless there is a key', () => {
     expect(() => read({ TANDEM_ADDR: '0.0.0.0' })).toThrow(/set TANDEM_API_KEY as well/);
     expect(read({ TANDEM_ADDR: '0.0.0.0', TANDEM_API_KEY: 'x'.repeat(16) }).address).toBe('0.0.0.0');
@@ -60,6 +69,10 @@ describe('readSettings', () => {
     [
       { TANDEM_API_KEY: 'short' },
       'TANDEM_API_KEY: must have at least 16 characters; for example: openssl rand -hex 32',
+    ],
+    [
+      { TANDEM_QUOTAS: 'team=a' },
+      'must be label=value:gpus or label:gpus (each other value), as in team=research:4,team:2',
     ],
     [{ VERBOSE: 'maybe' }, 'VERBOSE: must be true or false, as in VERBOSE=true'],
     [

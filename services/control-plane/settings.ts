@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
+import type { Quota } from './queue/gpu-queue.ts';
 import { type DockerSettings, readDockerSettings } from './runtimes/docker/docker-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
@@ -20,6 +21,11 @@ export interface Settings {
   /** Runs at a time. */
   slots: number;
   gpus: GpusSetting;
+  /** Indices or UUIDs of the GPUs that may be leased; null: all. */
+  visibleGpus: readonly string[] | null;
+  quotas: readonly Quota[];
+  /** A run is not preempted before it has held its GPUs so long. */
+  preemptAfterMs: number;
   /** Directories that paths in run specs may lie in. */
   dataRoots: readonly string[];
   runBaselineEval: boolean;
@@ -122,6 +128,21 @@ const environmentSchema = z.object({
       error: (issue) =>
         `is ${String(issue.input)}; set auto, nvidia, none, or the path of a .yaml file that describes GPUs`,
     }),
+  CUDA_VISIBLE_DEVICES: list(',').optional(),
+  TANDEM_PREEMPT_AFTER: wholeNumber(0, 604_800).default(600),
+  TANDEM_QUOTAS: list(',')
+    .pipe(
+      z.array(
+        z
+          .string()
+          .regex(
+            /^[^=:]+(=[^=:]+)?:\d+$/,
+            'must be label=value:gpus or label:gpus (each other value), as in team=research:4,team:2',
+          )
+          .transform(readQuota),
+      ),
+    )
+    .default([]),
   TANDEM_DATA_ROOTS: list(delimiter).default([]),
   RUN_BASELINE_EVAL: flag('RUN_BASELINE_EVAL=false').default(true),
   VERBOSE: flag('VERBOSE=true').default(false),
@@ -163,6 +184,9 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     gpus: isGpuSource(env.TANDEM_GPUS)
       ? { source: env.TANDEM_GPUS }
       : { source: 'file', path: resolve(cwd, env.TANDEM_GPUS) },
+    visibleGpus: env.CUDA_VISIBLE_DEVICES ?? null,
+    quotas: env.TANDEM_QUOTAS,
+    preemptAfterMs: env.TANDEM_PREEMPT_AFTER * 1000,
     dataRoots: [...new Set([...roots.map((root) => resolve(cwd, root)), home, outputs])],
     runBaselineEval: env.RUN_BASELINE_EVAL,
     verbose: env.VERBOSE,
@@ -173,6 +197,12 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,
   };
+}
+
+function readQuota(text: string): Quota {
+  const [who = '', gpus] = text.split(':');
+  const [label = '', value = null] = who.split('=');
+  return { label, value, gpus: Number(gpus) };
 }
 
 function isGpuSource(text: string): text is 'auto' | 'nvidia' | 'none' {

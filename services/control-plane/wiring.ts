@@ -24,11 +24,17 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
-import { readGpuMap } from './placement/read-gpu-map.ts';
+import { createLeaseStore } from './leases/lease.store.ts';
+import { membersOf } from './placement/gpu-sets.ts';
+import { leasableMap } from './queue/gpu-host.ts';
+import { defaultPolicy } from './queue/gpu-queue.ts';
+import { createQueueHandlers } from './queue/queue.handlers.ts';
+import { createQueueDesk } from './queue/queue-desk.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
 import { observe } from './reconciler/observe.ts';
+import { createQueueWatch } from './reconciler/observe-queue.ts';
 import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
@@ -39,6 +45,7 @@ import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
+import { readHost } from './runs/read-host.ts';
 import { createRunHandlers } from './runs/run.handlers.ts';
 import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
@@ -119,6 +126,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const events = createEventStore({ db, now });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
+  const leases = createLeaseStore({ db });
 
   // What records tell about a start concerns checkpoints, which are made after them.
   const later: { checkpoints?: CheckpointService; records?: RecordService } = {};
@@ -141,6 +149,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     runs,
     attempts,
     events,
+    leases,
     records,
     checkpoints,
     sinks,
@@ -153,14 +162,29 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     now,
     log,
     agentUrl,
+    stopDeadlineMs,
   };
 
   const executors = createExecutors(shared);
   const vigil = createVigil();
+  const gpus = createGpuService({
+    source: options.gpuSource,
+    everyMs: GPUS_MS,
+    onRead: () => reconciler.trigger(),
+    closing: closing.signal,
+    now,
+    steady,
+    log,
+  });
+  const visible = settings.visibleGpus;
+  const policy = { ...defaultPolicy, stopMs: stopDeadlineMs, minRunMs: settings.preemptAfterMs };
+  const { quotas } = settings;
+  const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
+  const queue = createQueueWatch({ desk, gpus, steady });
   const reconciler = createReconciler({
     observe: () => {
       since += clock.follow();
-      return observe({ ...shared, vigil, since, slots });
+      return observe({ ...shared, vigil, since, queue });
     },
     execute: (step, signal) => executeStep(executors, step, signal),
     limits,
@@ -173,20 +197,27 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase };
-  const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
+  const { vllmApiBase } = settings;
+  const forRuns = {
+    ...shared,
+    paths,
+    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase }),
+    queue: desk,
+    work,
+    closing: closing.signal,
+    changed,
+  };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
-  const gpus = createGpuService({
-    source: options.gpuSource,
-    everyMs: GPUS_MS,
-    usedByRuns: host.gpus.length > 0,
-    closing: closing.signal,
-    now,
-    log,
-  });
+  const leasable = () => {
+    const { host, reading } = desk.decide();
+    const may = reading === null ? [] : leasableMap(reading, visible).gpus;
+    const can = host === null ? [] : membersOf(host.usable).flatMap((at) => host.gpus[at] ?? []);
+    const uuids = (of: readonly { uuid: string }[]) => new Set(of.map(({ uuid }) => uuid));
+    return { may: uuids(may), can: uuids(can) };
+  };
 
   const publicApp = createPublicApp({
     handlers: {
@@ -200,10 +231,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers(gpus),
+      ...createGpuHandlers({ gpus, leases, leasable }),
+      ...createQueueHandlers({ desk, gpus, slots }),
       ...createGpuProfileHandlers({
         profiles,
-        gpus: async () => readGpuMap(await gpus.inventory({ refresh: false })).gpus,
+        gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
       }),
       ...createArchiveHandlers({ ...archive, now }),
       ...createServiceHandlers({ version, adopted: () => adopted }),
@@ -248,6 +280,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     adopt: async () => {
       // A trainer that could not hear that it shall stop gets its time from now on.
       runs.extendStopDeadlines(now() + stopDeadlineMs);
+      attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();

@@ -81,6 +81,7 @@ function simulate(length: number): () => { ms: number; starts: number } {
     queuedAt: now - below(600) * MINUTE,
     notBefore: below(10) === 0 ? now + below(10) * MINUTE : null,
     estimateMs: below(5) === 0 ? null : (1 + below(30)) * MINUTE,
+    after: null,
     labels: { team: `team-${below(8)}` },
   });
 

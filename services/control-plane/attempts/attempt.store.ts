@@ -65,6 +65,8 @@ export interface AttemptStore {
   lineage(run: string): LineageLink[];
   insert(attempt: { run: string; number: number; opened_at: number } & ResumedFrom): void;
   update(run: string, number: number, change: Partial<Omit<AttemptRow, 'run' | 'number'>>): void;
+  /** No run that is being preempted gets less time than until then. */
+  extendPreemptions(until: number): void;
   roles(run: string, attempt: number): RoleRow[];
   /** Every role that was started and has not been seen to end. */
   liveRoles(): RoleRow[];
@@ -107,6 +109,12 @@ export function createAttemptStore({ db }: { db: Database }): AttemptStore {
         run,
         number,
       });
+    },
+    extendPreemptions: (until) => {
+      db.run(
+        "UPDATE attempts SET ending_deadline = max(ending_deadline, :until) WHERE ended_at IS NULL AND ending_reason = 'preempted'",
+        { until },
+      );
     },
     liveRoles: () => db.all<RoleRow>("SELECT * FROM attempt_roles WHERE state IN ('starting', 'ready')"),
     putRole: (role) => {

@@ -41,7 +41,8 @@ function spoil(text: string, random: () => number): string {
 }
 
 function requireSound(reading: GpuReading): void {
-  const inventory = { source: 'nvidia', used_by_runs: false, read_at: null, ...reading };
+  const gpus = reading.gpus.map((gpu) => ({ ...gpu, lease: null, usable: true }));
+  const inventory = { source: 'nvidia', used_by_runs: false, read_at: null, ...reading, gpus };
   expect(gpuInventorySchema.safeParse(inventory).error?.issues).toBeUndefined();
   expect(new Set(reading.gpus.map(({ uuid }) => uuid)).size).toBe(reading.gpus.length);
 }

@@ -1,8 +1,8 @@
-import type { GpuInventory } from '../../contracts/gpu.ts';
+import type { Gpu, GpuInventory } from '../../contracts/gpu.ts';
 import type { LostGpu } from './read-lists.ts';
 
 /** What one reading of the GPUs gave. */
-export type GpuReading = Pick<GpuInventory, 'driver_version' | 'cuda_version' | 'gpus' | 'links' | 'problems'>;
+export type GpuReading = Pick<GpuInventory, 'driver_version' | 'cuda_version' | 'links' | 'problems'> & { gpus: Gpu[] };
 
 /** Where the GPUs of the host are known from. */
 export interface GpuSource {

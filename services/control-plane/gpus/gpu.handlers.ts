@@ -1,10 +1,53 @@
+import type { GpuInventory } from '../../contracts/gpu.ts';
 import type { Operations } from '../../contracts/operations.ts';
 import type { Handlers } from '../api/handlers.ts';
+import type { LeaseRow, LeaseStore } from '../leases/lease.store.ts';
 import type { GpuService } from './gpu.service.ts';
 
-/** The GPUs of the host. */
-export function createGpuHandlers(gpus: GpuService): Pick<Handlers<Operations>, 'listGpus'> {
+export interface GpuHandlerOptions {
+  gpus: Pick<GpuService, 'inventory' | 'newest'>;
+  leases: Pick<LeaseStore, 'all'>;
+  /** UUIDs of those that runs may have, and of those that they can have now, with what they hold. */
+  leasable: () => { may: ReadonlySet<string>; can: ReadonlySet<string> };
+}
+
+/** The GPUs of the host, and whose they are. */
+export function createGpuHandlers({
+  gpus,
+  leases,
+  leasable,
+}: GpuHandlerOptions): Pick<Handlers<Operations>, 'listGpus'> {
   return {
-    listGpus: async ({ query }) => ({ status: 200, body: await gpus.inventory(query) }),
+    listGpus: async ({ query }) => {
+      const inventory = await gpus.inventory(query);
+      const { may, can } = leasable();
+      const rows = new Map(leases.all().map((lease) => [lease.gpu, lease]));
+      const body: GpuInventory = {
+        ...inventory,
+        used_by_runs: may.size > 0,
+        gpus: inventory.gpus.map((gpu) => {
+          const row = rows.get(gpu.uuid);
+          rows.delete(gpu.uuid);
+          const { foreign_processes: processes } = gpu;
+          const lease = row === undefined ? null : viewLease(row, processes);
+          return { ...gpu, foreign_processes: lease === null ? processes : [], lease, usable: can.has(gpu.uuid) };
+        }),
+        problems: [...inventory.problems, ...[...rows.values()].map(tellAbsent)],
+      };
+      return { status: 200, body };
+    },
   };
+}
+
+type ListedLease = NonNullable<GpuInventory['gpus'][number]['lease']>;
+
+function viewLease(
+  { run, attempt, role, epoch, granted_at, state, note }: LeaseRow,
+  processes: ListedLease['processes'],
+): ListedLease {
+  return { run, attempt, role, epoch, since: new Date(granted_at).toISOString(), state, why: note, processes };
+}
+
+function tellAbsent({ gpu, run, attempt, state }: LeaseRow): string {
+  return `${gpu} is ${state === 'held' ? 'leased to' : 'quarantined since'} attempt ${attempt} of ${run} and no longer listed; look at nvidia-smi -L and dmesg.`;
 }

@@ -18,7 +18,10 @@ function serve(
   let time = Date.parse('2026-11-20T09:00:00Z');
   const now = () => (time += 1000);
   const source = { kind, read };
-  return { lines, service: createGpuService({ source, everyMs, usedByRuns: false, closing, now, log }) };
+  return {
+    lines,
+    service: createGpuService({ source, everyMs, onRead: () => undefined, closing, now, steady: now, log }),
+  };
 }
 
 /** Answers in turn; the last one again and again. */
@@ -38,8 +41,7 @@ describe('the inventory', () => {
     const first = await service.inventory({ refresh: false });
     expect(first).toMatchObject({
       source: 'nvidia',
-      used_by_runs: false,
-      read_at: '2026-11-20T09:00:01.000Z',
+      read_at: expect.stringContaining('2026-11-20T09:00:0'),
       problems: [],
     });
     expect(first.gpus).toHaveLength(4);
@@ -114,6 +116,42 @@ describe('the inventory', () => {
     const { gpus, problems } = await service.inventory({ refresh: true });
     expect(gpus.map(({ health }) => health.verdict)).toEqual(['healthy', 'healthy', 'unusable', 'healthy']);
     expect(problems).toEqual(['Lost.']);
+  });
+
+  it('is read beside everything else where something hangs on it, not more often than it is worth', async () => {
+    let time = 0;
+    const read = vi.fn(answering(reading, new GpuSourceError('It hangs.'), reading));
+    const onRead = vi.fn();
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as Logger;
+    const service = createGpuService({
+      ...{
+        source: { kind: 'nvidia', read },
+        everyMs: 60_000,
+        onRead,
+        closing: never,
+        now: Date.now,
+        steady: () => time,
+        log,
+      },
+    });
+    const readAt = async (at: number) => {
+      time = at;
+      service.readSoon();
+      service.readSoon();
+      await new Promise((resolve) => setImmediate(resolve));
+      return read.mock.calls.length;
+    };
+    expect(service.newest()).toBeNull();
+    expect(await readAt(0)).toBe(1);
+    expect(service.newest()).toMatchObject({ begunAt: 0, endedAt: 0, gpus: { length: 4 } });
+    expect(await readAt(999)).toBe(1);
+    expect(await readAt(1000)).toBe(2);
+    expect(service.failure()).toBe('It hangs.');
+    expect(service.newest()).toMatchObject({ begunAt: 0, gpus: { length: 4 } });
+    expect(await readAt(5999)).toBe(2);
+    expect(await readAt(6000)).toBe(3);
+    expect(service.failure()).toBeNull();
+    expect(onRead).toHaveBeenCalledTimes(3);
   });
 
   it('of a file forgets what the file no longer has', async () => {

@@ -18,7 +18,17 @@ export function chooseLowest(shape: GpuShape, free: GpuSet): GpuSet | null {
 
 export function waiting(id: string, gpus: number | readonly number[], change: Partial<WaitingRun> = {}): WaitingRun {
   const shape = needing(gpus);
-  return { id, shape, priority: 50, queuedAt: 0, notBefore: null, estimateMs: null, labels: {}, ...change };
+  return {
+    id,
+    shape,
+    priority: 50,
+    queuedAt: 0,
+    notBefore: null,
+    estimateMs: null,
+    after: null,
+    labels: {},
+    ...change,
+  };
 }
 
 export function holding(id: string, gpus: readonly number[], change: Partial<HoldingRun> = {}): HoldingRun {

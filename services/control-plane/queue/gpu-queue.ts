@@ -17,6 +17,8 @@ export interface WaitingRun {
   notBefore: number | null;
   /** How long it will hold its GPUs, in milliseconds; null where nobody knows. */
   estimateMs: number | null;
+  /** The run that it has given its GPUs to: while that one waits, this one comes behind it, or it would take them back. */
+  after: string | null;
   labels: Labels;
 }
 
@@ -34,7 +36,7 @@ export interface HoldingRun {
   labels: Labels;
 }
 
-/** GPUs that the runs with a label may hold at a time: with one value of it, or with each value alike. */
+/** GPUs that the runs with a label may hold at a time: with one value of it, or (null) with each value that has no quota of its own. */
 export interface Quota {
   label: string;
   value: string | null;

@@ -28,6 +28,30 @@ describe('the order', () => {
   });
 });
 
+describe('a run that has given its GPUs up', () => {
+  const older = { queuedAt: -900 * MINUTE };
+
+  it('comes right behind the one it gave them to, however long it waits, and before all that came later', () => {
+    const queue = [
+      waiting('humble', 8, { ...older, priority: 40, after: 'urgent' }),
+      waiting('urgent', 8, { priority: 90 }),
+      waiting('last', 8, { priority: 60 }),
+    ];
+    const { starts, waits } = decide({ waiting: queue });
+    expect([...starts, ...waits].map(({ run }) => run)).toEqual(['urgent', 'humble', 'last']);
+  });
+
+  it('takes its own place again when that one no longer waits', () => {
+    const queue = [waiting('humble', 8, { ...older, after: 'gone' }), waiting('other', 8, { priority: 90 })];
+    expect(started({ waiting: queue })).toEqual(['humble']);
+  });
+
+  it('is not lost when two wait for each other', () => {
+    const queue = [waiting('a', 1, { after: 'b' }), waiting('b', 1, { after: 'a' })];
+    expect(started({ waiting: queue }).sort()).toEqual(['a', 'b']);
+  });
+});
+
 describe('the reservation of the first run that waits', () => {
   const held = [busyUntil(30, [0, 1]), busyUntil(60, [2, 3, 4]), busyUntil(null, [5])];
 
@@ -119,6 +143,18 @@ describe('quotas', () => {
     expect(whyOf(change)).toEqual({
       big: 'needs 4; team=a may hold 4 at a time and holds 2',
       little: 'needs 1; team=a may hold 4 at a time and holds 2, an earlier run waits for them',
+    });
+  });
+
+  it('of one value count in place of those for each value', () => {
+    const both = [
+      { label: 'team', value: 'a', gpus: 4 },
+      { label: 'team', value: null, gpus: 2 },
+    ];
+    const queue = ['a', 'b'].map((name) => waiting(name, 4, { labels: { team: name } }));
+    expect(started({ quotas: both, waiting: queue })).toEqual(['a']);
+    expect(whyOf({ quotas: both, waiting: queue })).toEqual({
+      b: 'needs 4; each team may hold 2 at a time: it can never start',
     });
   });
 

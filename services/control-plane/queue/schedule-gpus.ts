@@ -115,7 +115,28 @@ const KEPT: WaitCause = { kind: 'reserved' };
  */
 export function inOrder(waiting: readonly WaitingRun[], { msPerPoint }: SchedulingPolicy): WaitingRun[] {
   const rankOf = ({ priority, queuedAt }: WaitingRun) => priority * msPerPoint - queuedAt;
-  return [...waiting].sort((a, b) => rankOf(b) - rankOf(a) || (a.id < b.id ? -1 : 1));
+  const ranked = [...waiting].sort((a, b) => rankOf(b) - rankOf(a) || (a.id < b.id ? -1 : 1));
+  return ranked.every(({ after }) => after === null) ? ranked : behindThoseTheyYieldTo(ranked);
+}
+
+/** A run that has given its GPUs to one that still waits comes right behind that one, where it would come before it. */
+function behindThoseTheyYieldTo(ranked: readonly WaitingRun[]): WaitingRun[] {
+  const ids = new Set(ranked.map(({ id }) => id));
+  const ordered = new Map<string, WaitingRun>();
+  const held = new Map<string, WaitingRun[]>();
+  const put = (run: WaitingRun): void => {
+    if (ordered.has(run.id)) return;
+    ordered.set(run.id, run);
+    for (const each of held.get(run.id) ?? []) put(each);
+  };
+  for (const run of ranked) {
+    const { after } = run;
+    if (after === null || !ids.has(after) || ordered.has(after)) put(run);
+    else held.set(after, [...(held.get(after) ?? []), run]);
+  }
+  // Two that wait for each other, which should not be, are not lost.
+  for (const run of ranked) put(run);
+  return [...ordered.values()];
 }
 
 function isDue({ notBefore }: WaitingRun, now: number): boolean {

@@ -30,16 +30,22 @@ describe('schedule', () => {
 
   it('says what each run waits for, in numbers', () => {
     expect(decide({ busy: ['a'], queued: [waiting('b'), waiting('c', { queuedAt: 5 })] })).toEqual([
-      { run: 'b', action: 'wait', position: 1, why: 'needs 1 slot, 0 of 1 free; behind a' },
-      { run: 'c', action: 'wait', position: 2, why: 'needs 1 slot, 0 of 1 free; behind a, b' },
+      { run: 'b', action: 'wait', position: 1, cause: 'slot', why: 'needs 1 slot, 0 of 1 free; behind a' },
+      { run: 'c', action: 'wait', position: 2, cause: 'slot', why: 'needs 1 slot, 0 of 1 free; behind a, b' },
     ]);
   });
 
   it('keeps the slot of a run that waits out its backoff', () => {
     const queued = [waiting('failed', { restartAt: 6000 }), waiting('later', { queuedAt: 5 })];
     expect(decide({ queued })).toEqual([
-      { run: 'failed', action: 'wait', position: 1, why: 'restarts in 5 s after a failure; its slot is kept' },
-      { run: 'later', action: 'wait', position: 2, why: 'needs 1 slot, 1 of 1 free; behind failed' },
+      {
+        run: 'failed',
+        action: 'wait',
+        position: 1,
+        cause: 'backoff',
+        why: 'restarts in 5 s after a failure; its slot is kept',
+      },
+      { run: 'later', action: 'wait', position: 2, cause: 'slot', why: 'needs 1 slot, 1 of 1 free; behind failed' },
     ]);
     expect(started({ queued, now: 6000 })).toEqual(['failed']);
   });
@@ -51,7 +57,7 @@ describe('schedule', () => {
 
   it('does not start a run whose last programs are still ending', () => {
     expect(decide({ slots: 2, busy: ['a'], queued: [waiting('a')] })).toEqual([
-      { run: 'a', action: 'wait', position: 1, why: 'its last programs are still ending' },
+      { run: 'a', action: 'wait', position: 1, cause: 'ending', why: 'its last programs are still ending' },
     ]);
   });
 

@@ -20,7 +20,7 @@ export interface QueueState {
 export type Decision =
   | { run: string; action: 'start' }
   /** `position` counts from 1 among the waiting. */
-  | { run: string; action: 'wait'; position: number; why: string };
+  | { run: string; action: 'wait'; position: number; cause: 'slot' | 'backoff' | 'ending'; why: string };
 
 /**
  * Decides for every queued run whether it starts now, by priority and then age, and says in numbers why the others wait.
@@ -42,15 +42,18 @@ export function schedule(state: QueueState): Decision[] {
       return { run: run.id, action: 'start' };
     }
     position += 1;
-    const wait = (why: string): Decision => ({ run: run.id, action: 'wait', position, why });
-    if (unfinished) return wait('its last programs are still ending');
-    const why =
-      left > 0 && run.restartAt !== null
-        ? explainBackoff(run.restartAt, state.now)
-        : `needs 1 slot, ${free} of ${state.slots} free; behind ${list(ahead)}`;
+    const wait = (cause: 'slot' | 'backoff' | 'ending', why: string): Decision => {
+      return { run: run.id, action: 'wait', position, cause, why };
+    };
+    if (unfinished) return wait('ending', 'its last programs are still ending');
+    const backoff = left > 0 ? run.restartAt : null;
     if (left > 0) left -= 1;
+    const why =
+      backoff === null
+        ? `needs 1 slot, ${free} of ${state.slots} free; behind ${list(ahead)}`
+        : explainBackoff(backoff, state.now);
     ahead.push(run.id);
-    return wait(why);
+    return wait(backoff === null ? 'slot' : 'backoff', why);
   });
 }
 

@@ -61,3 +61,16 @@ it('a wait before a restart stays as long as it was', async () => {
   uptime += 60_000;
   await reconcileUntil(wiring, () => wiring.service.get(id).attempts.length === 2);
 });
+
+it('makes nobody in the queue older or younger than those that come', async () => {
+  const wiring = await open();
+  const { id } = (await wiring.service.submit(bench.spec(), () => undefined)).body;
+  wiring.db.run("INSERT INTO leases VALUES ('GPU-0', :id, 1, 'trainer', 0, 1, :now, 'held', NULL)", {
+    id,
+    now: offset,
+  });
+  offset += HOUR_MS;
+  await wiring.reconciler.round();
+  expect(wiring.db.get('SELECT queued_at FROM runs')).toEqual({ queued_at: offset });
+  expect(wiring.db.get('SELECT granted_at FROM leases')).toEqual({ granted_at: offset });
+});

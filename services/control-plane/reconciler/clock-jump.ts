@@ -37,6 +37,12 @@ export function watchClock({
 
 function moveTimes(db: Database, by: number): void {
   db.run('UPDATE runs SET stop_deadline = stop_deadline + :by, restart_at = restart_at + :by', { by });
+  // Age decides the order of the queue, so a jump must not make those that wait older than those that come; who is under way may come back.
+  db.run(
+    `UPDATE runs SET queued_at = queued_at + :by WHERE status IN ('queued', 'starting', 'running', 'stopping', 'paused')`,
+    { by },
+  );
+  db.run('UPDATE leases SET granted_at = granted_at + :by', { by });
   db.run(
     `UPDATE attempts SET opened_at = opened_at + :by, started_at = started_at + :by, ending_deadline = ending_deadline + :by
      WHERE ended_at IS NULL`,

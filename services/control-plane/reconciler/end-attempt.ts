@@ -1,5 +1,5 @@
 import type { Manifest } from '../../contracts/checkpoint.ts';
-import { activeStatuses } from '../../contracts/run.ts';
+import { activeStatuses, endedStatuses } from '../../contracts/run.ts';
 import type { AttemptRow } from '../attempts/attempt.store.ts';
 import { changeStatus } from '../runs/change-status.ts';
 import { SPOOL_FILE } from '../runtimes/role-specs.ts';
@@ -63,7 +63,7 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
         // What it started from stays its start until it has a checkpoint of its own.
         ...(latest?.run === id ? { start_from: { kind: 'latest' } } : {}),
         ...(restart === null
-          ? { ended_at: verdict.run.status === 'paused' ? null : now() }
+          ? { ended_at: endedStatuses.includes(verdict.run.status) ? now() : null }
           : { [restart.budget]: restart.count, restart_at: now() + restart.delayMs }),
       },
       actor: 'control_plane',

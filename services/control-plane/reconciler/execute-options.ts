@@ -3,6 +3,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
+import type { LeaseStore } from '../leases/lease.store.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import type { OutputTrees } from '../runs/output-tree.ts';
@@ -23,6 +24,7 @@ export interface ExecuteOptions {
   checkpoints: CheckpointService;
   trees: Pick<OutputTrees, 'claim'>;
   sinks: Pick<Sinks, 'open' | 'finish'>;
+  leases: LeaseStore;
   runFiles: Pick<RunFiles, 'save'>;
   prune: Pruner['prune'];
   runtime: Runtime;
@@ -30,6 +32,7 @@ export interface ExecuteOptions {
   profiles: GpuProfiles;
   /** Where trainers reach the agent API. */
   agentUrl: () => string;
+  stopDeadlineMs: number;
   now: () => number;
   log: Logger;
 }

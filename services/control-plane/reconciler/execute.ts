@@ -1,5 +1,5 @@
 import { remedyOf } from '../../contracts/reason.ts';
-import { type Role, restStatuses } from '../../contracts/run.ts';
+import { restStatuses } from '../../contracts/run.ts';
 import { createToken, hashToken } from '../attempts/attempt-token.ts';
 import { changeStatus } from '../runs/change-status.ts';
 import type { RunRow } from '../runs/run.store.ts';
@@ -10,6 +10,7 @@ import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
 import { grant } from './grant.ts';
+import { markGpu, preempt, releaseGpus } from './lease-steps.ts';
 import { describeEnd } from './plan.ts';
 import { outputTail, quoteOutput } from './quote-output.ts';
 import { roleTitles } from './role-titles.ts';
@@ -32,6 +33,9 @@ export function createExecutors(options: ExecuteOptions): Executors {
     giveUp: (step) => giveUp(options, step),
     endAttempt: (step) => endAttempt(options, step),
     finishFiles: (step, signal) => finishFiles(options, step, signal),
+    releaseGpus: async (step) => releaseGpus(options, step),
+    markGpu: async (step) => markGpu(options, step),
+    preempt: async (step) => preempt(options, step),
     cleanUp: (step) => cleanUp(options, step),
   };
 }
@@ -74,7 +78,7 @@ async function startRole(
       data: { role, start },
     });
   });
-  const shared = { run, attempt: attempt.number, runtime, programs, share: shareOf(identity.role, run, options) };
+  const shared = { run, attempt: attempt.number, runtime, programs, share: shareOf(identity, run, options) };
   const startDirectory = run.start_from.kind === 'directory' ? run.start_from.path : null;
   const spec =
     identity.role === 'trainer'
@@ -91,10 +95,15 @@ async function startRole(
   }
 }
 
-/** What a role gets of the machine, by its run's profile. */
-function shareOf(role: Role, run: RunRow, { profiles }: Pick<ExecuteOptions, 'profiles'>): RoleShare {
-  const shmGib = profiles.get(run.profile)?.[role].shm_gib ?? DEFAULT_SHM_GIB;
-  return { gpus: [], epoch: null, shmGib };
+/** What a role gets of the machine, by its run's profile and lease. */
+function shareOf(
+  { attempt, role }: Pick<RoleIdentity, 'attempt' | 'role'>,
+  run: RunRow,
+  { profiles, leases }: Pick<ExecuteOptions, 'profiles' | 'leases'>,
+): RoleShare {
+  const profile = profiles.get(run.profile);
+  const lease = leases.heldBy(run.id, attempt);
+  return { gpus: lease?.[role] ?? [], epoch: lease?.epoch ?? null, shmGib: profile?.[role].shm_gib ?? DEFAULT_SHM_GIB };
 }
 
 function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepArguments['noteRole']): void {

@@ -1,6 +1,8 @@
 import type { ResumeCandidate } from '../../contracts/agent-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { resumedFrom, resumePoint, startCandidates } from '../attempts/start-point.ts';
+import { LeaseConflictError } from '../leases/lease.store.ts';
+import { needsGpus } from '../queue/gpu-line.ts';
 import { changeStatus } from '../runs/change-status.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
@@ -8,18 +10,22 @@ import type { ExecuteOptions } from './execute-options.ts';
 import { roleTitles } from './role-titles.ts';
 import type { StepArguments } from './step.ts';
 
-/** Gives a queued run its slot: opens its next attempt and notes what that starts from, in one transaction. */
-export async function grant(options: ExecuteOptions, { run: id }: StepArguments['grant']): Promise<void> {
-  const { db, runs, attempts, events, records, sinks, now } = options;
+/**
+ * Gives a queued run its GPUs, or its slot: leases all of them or none, opens its next attempt and notes what that starts from, in one transaction.
+ * A run that was changed since it was decided stays in the queue, and so does one whose GPUs somebody else has got.
+ */
+export async function grant(options: ExecuteOptions, { run: id, start }: StepArguments['grant']): Promise<void> {
+  const { db, runs, attempts, leases, events, records, sinks, profiles, now, log } = options;
   const run = runs.get(id);
-  if (run?.status !== 'queued') return;
+  if (run?.status !== 'queued' || (needsGpus(run.profile, profiles) ? run.profile : null) !== (start?.profile ?? null))
+    return;
   const candidates = await prepareStart(options, run);
   if (candidates === null) return;
   const [first] = candidates;
   const number = (attempts.current(id)?.number ?? 0) + 1;
   const from = first === undefined ? 'from the beginning' : `from ${first.label}`;
   const role = run.method === 'grpo' ? 'inference' : 'trainer';
-  db.transaction(() => {
+  const open = () => {
     const started = changeStatus(options, {
       run: id,
       from: ['queued'],
@@ -38,6 +44,19 @@ export async function grant(options: ExecuteOptions, { run: id }: StepArguments[
     if (!started) return;
     attempts.insert({ run: id, number, opened_at: now(), ...resumedFrom(first) });
     records.markSuperseded(id, resumePoint(id, number, first));
+    leases.forgetPreemption(id);
+    if (start !== null) {
+      const epoch = leases.grant({ run: id, attempt: number, granted_at: now() }, start.gpus);
+      const data = { epoch, ...start.gpus };
+      events.append({
+        run: id,
+        name: 'gpus_leased',
+        actor: 'control_plane',
+        attempt: number,
+        message: start.why,
+        data,
+      });
+    }
     events.append({
       run: id,
       name: 'attempt_started',
@@ -46,7 +65,14 @@ export async function grant(options: ExecuteOptions, { run: id }: StepArguments[
       message: `Attempt ${number} ${from}`,
       data: { resumed_from: first?.label ?? null },
     });
-  });
+  };
+  try {
+    db.transaction(open);
+  } catch (error) {
+    if (!(error instanceof LeaseConflictError)) throw error;
+    log.warn(`${error.message} It stays in the queue.`, { run: id });
+    return;
+  }
   sinks.open(sinkTarget(run, runs));
 }
 

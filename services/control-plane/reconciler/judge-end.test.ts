@@ -72,6 +72,43 @@ describe('judgeEnd', () => {
     });
   });
 
+  describe('of a run that was asked for its GPUs', () => {
+    const message = 'Preempted by run-00000009, which has a higher priority.';
+    const givenUp = { reason: 'preempted', message } as const;
+
+    it("puts it back into the queue on nobody's account, to go on from what it has saved", () => {
+      expect(judge({ givenUp, restarts: 3 })).toEqual({
+        attempt: { reason: 'preempted', message: `${message} It goes on from checkpoint-40 when its turn comes.` },
+        run: {
+          status: 'queued',
+          reason: 'preempted',
+          message: `${message} It goes on from checkpoint-40 when its turn comes.`,
+        },
+        restart: null,
+      });
+    });
+
+    it('says that it was killed when it had not saved in time, or starts from the beginning', () => {
+      expect(judge({ givenUp, trainer: killed, killed: true }).run.message).toContain(
+        'had not saved in time and was killed',
+      );
+      expect(judge({ givenUp, latestStep: null }).run.message).toContain('It starts from the beginning');
+    });
+
+    it('follows the user who pauses or cancels it meanwhile', () => {
+      expect(judge({ givenUp, stop: 'pause' }).run.status).toBe('paused');
+      expect(judge({ givenUp, stop: 'cancel' }).run.status).toBe('cancelled');
+    });
+
+    it('ends as it would have ended when it finishes or fails by itself', () => {
+      expect(judge({ givenUp, outcome: finished }).run.status).toBe('succeeded');
+      expect(judge({ givenUp, outcome: nan, trainer: ended({ exitCode: 68 }) }).run).toMatchObject({
+        status: 'failed',
+        reason: 'nan_loss',
+      });
+    });
+  });
+
   it('says so when a trainer had to be killed to stop it', () => {
     const verdict = judge({ stop: 'pause', trainer: killed, killed: true, latestStep: null });
     expect(verdict.attempt.reason).toBe('stop_timeout');

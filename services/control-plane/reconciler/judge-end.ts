@@ -66,11 +66,13 @@ export function judgeEnd(facts: EndFacts): Verdict {
   if (stop === 'cancel') return stopped('cancelled', 'cancelled', 'Cancelled', end, facts);
   const endedByItself = outcome?.name === 'failed' && facts.givenUp === null;
   if (stop === 'pause' && !endedByItself) return stopped('paused', 'paused', 'Paused', end, facts);
+  if (end.reason === 'preempted') return preempted(end, facts);
   return restartOrFail(end, facts);
 }
 
 function explain({ trainer, outcome, printed, known, givenUp, stop, killed, latestStep }: EndFacts): End {
-  if (givenUp !== null) return givenUp;
+  // What it fails by itself it would fail again.
+  if (givenUp !== null && !(givenUp.reason === 'preempted' && outcome?.name === 'failed')) return givenUp;
   if (outcome?.name === 'failed') {
     const reason = isReason(outcome.reason) ? outcome.reason : 'trainer_crashed';
     return { reason, message: sentences(outcome.message, outcome.remedy ?? remedyOf(reason)) };
@@ -124,6 +126,14 @@ function stopped(
   const message = cleanly ? `${word}; ${where}.` : sentences(`${word}; ${where}.`, end.message);
   const attempt = cleanly ? { reason, message } : end;
   return { attempt, run: { status, reason, message }, restart: null };
+}
+
+/** Back to its place in the queue, on nobody's account. */
+function preempted(end: End, { killed, latestStep }: EndFacts): Verdict {
+  const late = killed ? 'It had not saved in time and was killed.' : '';
+  const from = latestStep === null ? 'It starts from the beginning' : `It goes on from checkpoint-${latestStep}`;
+  const message = sentences(end.message, late, `${from} when its turn comes.`);
+  return { attempt: { ...end, message }, run: { status: 'queued', reason: 'preempted', message }, restart: null };
 }
 
 function restartOrFail(end: End, { recovery, restarts, errorRestarts }: EndFacts): Verdict {

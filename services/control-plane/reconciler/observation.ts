@@ -1,8 +1,8 @@
 import type { AttemptRow, RoleRow } from '../attempts/attempt.store.ts';
-import type { QueuedRun } from '../queue/schedule.ts';
 import type { Pulse } from '../records/pulse.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import type { ObservedRole } from '../runtimes/runtime.ts';
+import type { QueueObservation } from './observe-queue.ts';
 
 /** How long each thing may take, in milliseconds. */
 export interface Limits {
@@ -61,8 +61,7 @@ export interface Observation {
   now: number;
   /** Since when this control plane watches; what nobody watched has not been silent. */
   since: number;
-  slots: number;
-  queued: QueuedRun[];
+  queue: QueueObservation;
   active: ActiveRun[];
   leftovers: Leftover[];
   /** Runs at rest whose tree does not show yet how they ended. */

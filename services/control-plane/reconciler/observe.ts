@@ -5,6 +5,7 @@ import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, Runtime } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Observation, RoleView } from './observation.ts';
+import type { QueueWatch } from './observe-queue.ts';
 import { isServing } from './plan.ts';
 import type { Vigil } from './vigil.ts';
 
@@ -14,14 +15,14 @@ const QUIET_MS = 5000;
 type AttemptKey = Pick<RoleIdentity, 'run' | 'attempt'>;
 
 export interface ObserveOptions {
-  runs: Pick<RunStore, 'queued' | 'active' | 'filesDue'>;
+  runs: Pick<RunStore, 'active' | 'filesDue'>;
   attempts: Pick<AttemptStore, 'open' | 'roles' | 'liveRoles'>;
   records: Pick<RecordService, 'lastReportAt' | 'outcome' | 'pulse'>;
   runtime: Pick<Runtime, 'observe' | 'listShared' | 'serving'>;
   vigil: Vigil;
   now: () => number;
   since: number;
-  slots: number;
+  queue: QueueWatch;
   profiles: GpuProfiles;
 }
 
@@ -63,13 +64,13 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
       readyMs: readyTime(run, options.profiles),
     });
   }
+  const left = leftovers({ observed, shared }, attempts, active);
   return {
     now: options.now(),
     since: options.since,
-    slots: options.slots,
-    queued: runs.queued(),
+    queue: options.queue({ active, leftovers: left }),
     active,
-    leftovers: leftovers({ observed, shared }, attempts, active),
+    leftovers: left,
     filesDue: runs.filesDue().map(({ id }) => id),
   };
 }

@@ -6,6 +6,7 @@ import type { AttemptRow, RoleRow } from '../attempts/attempt.store.ts';
 import type { RunRow } from '../runs/run.store.ts';
 import type { ObservedRole } from '../runtimes/runtime.ts';
 import type { ActiveRun, Limits, Observation, RoleView } from './observation.ts';
+import { nothingQueued } from './observe-queue.ts';
 import { plan, restMs } from './plan.ts';
 
 const RUN = 'run-00000001';
@@ -102,8 +103,7 @@ function role(name: Role, row: Partial<RoleRow> | null, observed: Partial<Observ
 const observation = (change: Partial<Observation>): Observation => ({
   now: NOW,
   since: 0,
-  slots: 1,
-  queued: [],
+  queue: nothingQueued,
   active: [],
   leftovers: [],
   filesDue: [],
@@ -126,7 +126,6 @@ const sft = (change: Partial<ActiveRun> = {}): ActiveRun => ({
 });
 const grpo = (change: Partial<ActiveRun> = {}): ActiveRun =>
   sft({ run: runRow({ method: 'grpo', reason: 'starting_inference' }), ...change });
-const queued = { id: RUN, priority: 50, queuedAt: 0, restartAt: null };
 const serving = role('inference', { state: 'ready' }, {});
 const url = 'http://127.0.0.1:1/v1';
 const steps = (active: ActiveRun, change: Partial<Observation> = {}) =>
@@ -139,14 +138,9 @@ const trainerStart = { step: 'startRole', identity: { run: RUN, attempt: 1, role
 
 describe('plan, starting', () => {
   it('grants the slot to the run that the queue chooses', () => {
-    expect(plan(observation({ queued: [queued] }), limits)).toEqual([{ step: 'grant', run: RUN }]);
-  });
-
-  it('grants nothing while programs of an ended attempt still hold the slot', () => {
-    const leftovers = [
-      { run: 'run-00000009', attempt: 1, shares: false, roles: [role('inference', { term_at: NOW }, {})] },
-    ];
-    expect(plan(observation({ queued: [queued], leftovers }), limits)).toEqual([]);
+    expect(plan(observation({ queue: { ...nothingQueued, cpuStarts: [RUN] } }), limits)).toEqual([
+      { step: 'grant', run: RUN, start: null },
+    ]);
   });
 
   it('starts the trainer alone for a method without rollouts', () => {

@@ -1,8 +1,8 @@
 import { exitReasons, groupOf, type Reason, remedies } from '../../contracts/reason.ts';
 import { backoffMs } from '../../platform/retry.ts';
-import { schedule } from '../queue/schedule.ts';
 import type { ObservedRole, RoleIdentity } from '../runtimes/runtime.ts';
 import type { ActiveRun, Leftover, Limits, Observation, RoleView } from './observation.ts';
+import { planQueue } from './plan-queue.ts';
 import type { Step } from './step.ts';
 import { findHang, isUnresponsive } from './watchdog.ts';
 
@@ -17,7 +17,7 @@ export function plan(observation: Observation, limits: Limits): Step[] {
     ...observation.leftovers.flatMap((leftover) => clearAway(leftover, observation.now, limits)),
     ...observation.active.flatMap((active) => advance(active, observation, limits)),
     ...observation.filesDue.map((run): Step => ({ step: 'finishFiles', run })),
-    ...grants(observation),
+    ...planQueue(observation.queue),
   ];
 }
 
@@ -25,16 +25,6 @@ export function plan(observation: Observation, limits: Limits): Step[] {
 export function restMs({ active, leftovers }: Observation, resyncMs: number): number {
   const soon = active.some(({ run, finishing }) => finishing || run.status !== 'running') || leftovers.length > 0;
   return soon ? Math.min(resyncMs, SOON_MS) : resyncMs;
-}
-
-function grants({ now, slots, queued, active, leftovers }: Observation): Step[] {
-  const busy = new Set([
-    ...active.map(({ run }) => run.id),
-    ...leftovers.filter(({ roles }) => roles.some(isLive)).map(({ run }) => run),
-  ]);
-  return schedule({ now, slots, busy: [...busy], queued }).flatMap((decision): Step[] =>
-    decision.action === 'start' ? [{ step: 'grant', run: decision.run }] : [],
-  );
 }
 
 /** Programs of an attempt that is over are ended, then removed. */

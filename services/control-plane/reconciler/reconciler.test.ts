@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { createLogger } from '../../platform/logger.ts';
 import type { Limits, Observation } from './observation.ts';
+import { nothingQueued } from './observe-queue.ts';
 import { createReconciler } from './reconciler.ts';
 
 const limits: Limits = {
@@ -9,8 +10,8 @@ const limits: Limits = {
 };
 const id = 'run-00000001';
 const queued: Observation = {
-  ...{ now: 0, since: 0, slots: 1, active: [], leftovers: [], filesDue: [] },
-  queued: [{ id, priority: 50, queuedAt: 0, restartAt: null }],
+  ...{ now: 0, since: 0, active: [], leftovers: [], filesDue: [] },
+  queue: { ...nothingQueued, cpuStarts: [id] },
 };
 
 it('says once that a step of a run fails again and again, goes on trying, and says it anew after a success', async () => {
@@ -52,7 +53,7 @@ it('tries what fails in the background again with a growing pause, and says once
   let tries = 0;
   let now = 0;
   const reconciler = createReconciler({
-    observe: async () => ({ ...queued, queued: [], filesDue: [id] }),
+    observe: async () => ({ ...queued, queue: nothingQueued, filesDue: [id] }),
     execute: async () => {
       tries += 1;
       throw new Error('the store is away');

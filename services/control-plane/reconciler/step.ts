@@ -1,10 +1,12 @@
 import type { Reason } from '../../contracts/reason.ts';
+import type { LeaseOwner, LeaseRow } from '../leases/lease.store.ts';
+import type { GpuStart } from '../queue/queue-desk.ts';
 import type { ObservedRole, RoleIdentity, RoleSignal } from '../runtimes/runtime.ts';
 
 /** What the reconciler can do, and with which arguments. */
 export interface StepArguments {
-  /** Give a queued run a slot and open its next attempt. */
-  grant: { run: string };
+  /** Give a queued run its GPUs, or a slot of the CPU (null), and open its next attempt. */
+  grant: { run: string; start: GpuStart | null };
   startRole: { identity: RoleIdentity };
   /** Note what the machine says about a role. */
   noteRole: { role: ObservedRole };
@@ -27,6 +29,10 @@ export interface StepArguments {
   endAttempt: { run: string; attempt: number; trainer: ObservedRole | null };
   /** Let the files of the tree of a run at rest say how it ended. */
   finishFiles: { run: string };
+  releaseGpus: LeaseOwner & { gpus: { gpu: string; index: number }[] };
+  markGpu: LeaseOwner & { gpu: string; index: number | null; state: LeaseRow['state']; note: string | null };
+  /** Ask a run for its GPUs. */
+  preempt: { run: string; by: string };
   /** Remove what an attempt that is over left on the machine. */
   cleanUp: { run: string; attempt: number; identities: RoleIdentity[] };
 }

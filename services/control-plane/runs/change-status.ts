@@ -9,7 +9,7 @@ const allowed: Readonly<Record<RunStatus, readonly RunStatus[]>> = {
   queued: ['starting', 'paused', 'cancelled', 'failed'],
   starting: ['starting', 'running', 'stopping', 'queued', 'succeeded', 'failed'],
   running: ['stopping', 'queued', 'succeeded', 'failed'],
-  stopping: ['stopping', 'paused', 'cancelled', 'succeeded', 'failed'],
+  stopping: ['stopping', 'queued', 'paused', 'cancelled', 'succeeded', 'failed'],
   paused: ['queued', 'cancelled'],
   succeeded: ['queued'],
   failed: ['queued'],

@@ -8,7 +8,7 @@ import { fitSequenceLength, modelPositions } from './sequence-length.ts';
 import { specWarnings } from './spec-warnings.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
-  host: Host;
+  readHost: () => Promise<Host>;
   /** The model, where it is known already: what a run was made from may be gone by the time it is resumed. */
   model?: ModelSource;
 }
@@ -32,7 +32,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const resolved = resolveRunSpec(written);
   if (!resolved.ok) throw refusal('invalid-spec', resolved.issues);
   const { spec, renamed } = resolved;
-  const placement = placeRun(spec, options.host);
+  const placement = placeRun(spec, await options.readHost());
   const issues: SpecIssue[] = refuseWithoutEvaluation(spec);
   const attempt = <T>(path: string, work: () => Promise<T>): Promise<T | null> =>
     work().catch((error: unknown) => {

@@ -15,7 +15,13 @@ beforeAll(async () => {
 function place(gpus: readonly PlaceableGpu[], change: Record<string, unknown>, known: GpuProfiles = profiles) {
   const resolved = resolveRunSpec({ model: { name: 'model' }, data: { train_data: 'train.jsonl' }, ...change });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  const placed = placeRun(resolved.spec, { gpus, profiles: known, vllmApiBase: null });
+  const placed = placeRun(resolved.spec, {
+    gpus,
+    has: 'this host has',
+    unread: null,
+    profiles: known,
+    vllmApiBase: null,
+  });
   return placed.ok
     ? placed.profile.name
     : Object.fromEntries(placed.refusals.map(({ path, message }) => [path, message]));
@@ -57,12 +63,10 @@ describe('placeRun', () => {
 
   it('refuses what no lease that ends could make room for, with the arithmetic and what would fit', () => {
     expect(place(single.gpus, { gpu_profile: 'split-2' })).toEqual({
-      gpu_profile:
-        'split-2 needs 2 GPUs (1 for inference, 1 for the trainer), runs of this build have 1; here fit shared-1',
+      gpu_profile: 'split-2 needs 2 GPUs (1 for inference, 1 for the trainer), this host has 1; here fit shared-1',
     });
     expect(place([], { gpu_profile: 'shared-1' })).toEqual({
-      gpu_profile:
-        'shared-1 needs 1 GPU (shared by both roles), runs of this build have 0; leave gpu_profile out to use cpu',
+      gpu_profile: 'shared-1 needs 1 GPU (shared by both roles), this host has 0; leave gpu_profile out to use cpu',
     });
   });
 
@@ -83,17 +87,24 @@ describe('placeRun', () => {
     });
   });
 
+  it('refuses to give the embedded server more than one GPU', () => {
+    const served = withProfile('split-4', { trainer: { gpus: 1, gpu_memory_utilization: 0.9, shm_gib: 4 } });
+    expect(place(eightH100.gpus, { gpu_profile: 'split-4' }, served)).toEqual({
+      gpu_profile: 'split-4 gives the server 2 GPUs, the embedded server uses one; vllm (inference.backend) uses more',
+    });
+    expect(place(eightH100.gpus, { gpu_profile: 'split-4', method: 'sft' }, served)).toBe('split-4');
+  });
+
   it('counts the GPUs of a run without a server for the trainer alone', () => {
     expect(place(single.gpus, { method: 'sft', trainer: 'trl', gpu_profile: 'split-4' })).toMatchObject({
-      gpu_profile:
-        'split-4 needs 2 GPUs (for the trainer alone), runs of this build have 1; here fit shared-1, split-2',
+      gpu_profile: 'split-4 needs 2 GPUs (for the trainer alone), this host has 1; here fit shared-1, split-2',
     });
   });
 
   it('refuses fixed GPUs that the host does not have', () => {
     const fixed = withProfile('split-2', { trainer: { gpus: [4], gpu_memory_utilization: 0.9, shm_gib: 4 } });
     expect(place(fourA10.gpus, { gpu_profile: 'split-2' }, fixed)).toEqual({
-      gpu_profile: 'split-2 needs the GPUs 4, runs of this build have 0,1,2,3; here fit shared-1',
+      gpu_profile: 'split-2 needs the GPUs 4, this host has 0,1,2,3; here fit shared-1',
     });
     expect(place(eightH100.gpus, { gpu_profile: 'split-2' }, fixed)).toBe('split-2');
   });
@@ -102,7 +113,7 @@ describe('placeRun', () => {
     const large = withProfile('split-2', { gpu_memory_gib: 40 });
     expect(place(fourA10.gpus, { gpu_profile: 'split-2' }, large)).toEqual({
       gpu_profile:
-        'split-2 needs 2 GPUs of 40 GiB or more (1 for inference, 1 for the trainer), runs of this build have 4, 0 of them with so much (the largest has 22.5 GiB); here fit shared-1',
+        'split-2 needs 2 GPUs of 40 GiB or more (1 for inference, 1 for the trainer), this host has 4, 0 of them with so much (the largest has 22.5 GiB); here fit shared-1',
     });
     expect(place(eightH100.gpus, { gpu_profile: 'split-2' }, large)).toBe('split-2');
   });

@@ -2,14 +2,19 @@ import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { PlaceableGpu } from '../placement/gpu-map.ts';
+import { defaultProfile } from './default-profile.ts';
 import type { GpuProfiles } from './gpu-profiles.ts';
-import { CPU_PROFILE, RUNS_HAVE, refuseProfile } from './refuse-profile.ts';
+import { refuseProfile } from './refuse-profile.ts';
 
 const MANAGED_API_BASE = 'http://localhost:8000/v1';
 
 export interface Host {
-  /** Those that runs may use. */
+  /** Those that runs may use, whatever is leased. */
   gpus: readonly PlaceableGpu[];
+  /** How many of them there are, as the beginning of a clause. */
+  has: string;
+  /** Why the GPUs are not known, where they are not. */
+  unread: string | null;
   profiles: GpuProfiles;
   /** `VLLM_API_BASE`; wins over the spec. */
   vllmApiBase: string | null;
@@ -20,7 +25,7 @@ export type Placement = { ok: true; profile: GpuProfile } | { ok: false; refusal
 
 /** Whether this host can run a spec, with the arithmetic where it cannot. */
 export function placeRun(spec: RunSpec, host: Host): Placement {
-  const name = spec.gpu_profile ?? CPU_PROFILE;
+  const name = spec.gpu_profile ?? defaultProfile(spec, host);
   const profile = host.profiles.get(name);
   const refusals = [
     ...refuseProfile(name, profile, spec, host),
@@ -69,10 +74,10 @@ function refuseInference({ inference: { backend, vllm } }: RunSpec, host: Host):
       'vllm is a container image, which this build does not start; leave it out to use the embedded server';
     refusals.push({ path: 'inference.backend', message });
   } else if (backend === 'vllm') {
-    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, ${RUNS_HAVE} ${host.gpus.length}; leave inference.backend out to use the embedded server`;
+    const message = `vllm needs at least ${wanted} GPU${wanted > 1 ? 's' : ''}, ${host.has} ${host.gpus.length}; leave inference.backend out to use the embedded server`;
     refusals.push({ path: 'inference.backend', message });
   } else if (wanted > 1 && wanted > host.gpus.length) {
-    const message = `${wanted} needs ${wanted} GPUs, ${RUNS_HAVE} ${host.gpus.length}; leave it out`;
+    const message = `${wanted} needs ${wanted} GPUs, ${host.has} ${host.gpus.length}; leave it out`;
     refusals.push({ path: 'inference.vllm.tensor_parallel_size', message });
   }
   return refusals;

@@ -4,11 +4,8 @@ import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { explainNeverFits } from '../placement/explain.ts';
 import { shapeOf } from '../placement/shape-of.ts';
+import { CPU_PROFILE } from './default-profile.ts';
 import type { Host } from './placement.ts';
-
-export const CPU_PROFILE = 'cpu';
-/** The host may have GPUs that runs are not placed on; `GET /gpus` lists them. */
-export const RUNS_HAVE = 'runs of this build have';
 
 /** Why this host can never run a spec with its profile, each with the arithmetic. */
 export function refuseProfile(name: string, profile: GpuProfile | undefined, spec: RunSpec, host: Host): SpecIssue[] {
@@ -20,11 +17,20 @@ export function refuseProfile(name: string, profile: GpuProfile | undefined, spe
   return [...(wide === null ? refuseSize(profile, spec, host) : [wide]), ...refuseOverrides(profile, spec)];
 }
 
-function refuseWidth({ name, trainer }: GpuProfile, spec: RunSpec): SpecIssue | null {
+/** What its programs would leave idle. */
+function refuseWidth({ name, trainer, inference }: GpuProfile, spec: RunSpec): SpecIssue | null {
+  const path = 'gpu_profile';
   const width = gpuCount(trainer.gpus);
-  if (spec.trainer !== 'tfjs' || width <= 1) return null;
-  const message = `${name} gives the trainer ${width} GPUs, the tfjs trainer uses one; trainers for more are areal and trl`;
-  return { path: 'gpu_profile', message };
+  if (spec.trainer === 'tfjs' && width > 1) {
+    const message = `${name} gives the trainer ${width} GPUs, the tfjs trainer uses one; trainers for more are areal and trl`;
+    return { path, message };
+  }
+  const served = gpuCount(inference.gpus);
+  if (spec.method === 'grpo' && spec.inference.backend !== 'vllm' && served > 1) {
+    const message = `${name} gives the server ${served} GPUs, the embedded server uses one; vllm (inference.backend) uses more`;
+    return { path, message };
+  }
+  return null;
 }
 
 /** What the spec sets in place of the profile, against what the profile gives. */
@@ -42,15 +48,20 @@ function refuseOverrides({ name, mode, inference, trainer, hand_off }: GpuProfil
 }
 
 function refuseSize(profile: GpuProfile, spec: RunSpec, host: Host): SpecIssue[] {
+  if (host.unread !== null && profile.mode !== 'none') {
+    return [
+      { path: 'gpu_profile', message: `${profile.name} needs GPUs, which could not be read yet: ${host.unread}` },
+    ];
+  }
   const why = whyNever(profile, spec, host);
   return why === null ? [] : [{ path: 'gpu_profile', message: `${profile.name} ${why}; ${remedy(spec, host)}` }];
 }
 
 /** A server of its own comes with GRPO only. */
-function whyNever(profile: GpuProfile, spec: RunSpec, { gpus }: Host): string | null {
+function whyNever(profile: GpuProfile, spec: RunSpec, { gpus, has }: Host): string | null {
   const tensorParallel = spec.inference.vllm.tensor_parallel_size;
   const shape = shapeOf(profile, { serves: spec.method === 'grpo', tensorParallel });
-  return shape === null ? null : explainNeverFits(shape, gpus, RUNS_HAVE);
+  return shape === null ? null : explainNeverFits(shape, gpus, has);
 }
 
 /** The profiles that the run could have here; the CPU where there are none. */

@@ -4,10 +4,12 @@ import type { Logger } from '../../platform/logger.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
+import type { QueueDesk } from '../queue/queue-desk.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Sinks } from '../sinks/sinks.ts';
+import type { GpuProfiles } from './gpu-profiles.ts';
 import type { OutputTrees } from './output-tree.ts';
 import type { PathPolicy } from './path-policy.ts';
 import type { Host } from './placement.ts';
@@ -28,8 +30,10 @@ export interface RunServiceOptions {
   paths: PathPolicy;
   runtime: Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt' | 'forgetOutput'>;
   programs: Programs;
-  host: Host;
-  slots: number;
+  /** The GPUs and profiles that runs may use now. */
+  readHost: () => Promise<Host>;
+  queue: Pick<QueueDesk, 'waits' | 'preview'>;
+  profiles: GpuProfiles;
   /** Directory of prepared models and role workspaces, one below it for each run. */
   work: string;
   stopDeadlineMs: number;

@@ -211,10 +211,10 @@ describe('submit', () => {
     expect(type).toBe('cannot-place');
     expect(issues).toEqual({
       gpu_profile:
-        'split-8 needs 8 GPUs (4 for inference, 4 for the trainer), runs of this build have 0; leave gpu_profile out to use cpu',
+        'split-8 needs 8 GPUs (4 for inference, 4 for the trainer), this host has 0; leave gpu_profile out to use cpu',
       trainer: expect.stringContaining('areal is a container image'),
       'model.use_4bit': expect.stringContaining('set model.use_4bit: false'),
-      'inference.backend': expect.stringContaining('vllm needs at least 4 GPUs, runs of this build have 0'),
+      'inference.backend': expect.stringContaining('vllm needs at least 4 GPUs, this host has 0'),
       'inference.vllm.managed': expect.stringContaining('leave it out'),
       'rollout.max_turns': expect.stringContaining('set rollout.max_turns: 1'),
     });

@@ -1,8 +1,8 @@
+import type { WaitingRunView } from '../../contracts/queue.ts';
 import type { Run, RunStatus, RunSummary } from '../../contracts/run.ts';
 import type { LogLevel, Method, RunSpec } from '../../contracts/run-spec.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { type Decision, schedule } from '../queue/schedule.ts';
 import { deleteRun } from './delete-run.ts';
 import { type ResumeRequest, resumeRun } from './resume-run.ts';
 import type { RunRow } from './run.store.ts';
@@ -40,7 +40,7 @@ export type LoggingChange = {
 
 /** What users do with runs. Everything is written down here; the reconciler does it. */
 export function createRunService(options: RunServiceOptions): RunService {
-  const { runs, slots, now, changed } = options;
+  const { runs, queue, changed } = options;
   // Two submissions at once must not both find the same tree free.
   const serial = serialByKey();
 
@@ -50,12 +50,7 @@ export function createRunService(options: RunServiceOptions): RunService {
       throw new ProblemError('not-found', `There is no run ${id}; GET /runs lists those there are.`);
     return run;
   };
-  const decisions = (): Map<string, Decision> => {
-    const busy = runs.active().map(({ id }) => id);
-    const decided = schedule({ now: now(), slots, busy, queued: runs.queued() });
-    return new Map(decided.map((decision) => [decision.run, decision]));
-  };
-  const view = (id: string): Run => viewRun(require(id), { ...options, decisionFor: (run) => decisions().get(run) });
+  const view = (id: string): Run => viewRun(require(id), { ...options, waitOf: (run) => queue.waits().get(run) });
 
   return {
     dryRun: async (written) => showPlan(await planSubmission(written, options), options),
@@ -91,9 +86,9 @@ export function createRunService(options: RunServiceOptions): RunService {
       });
       const page = rows.slice(0, limit);
       const last = page.at(-1);
-      const decided = page.some((run) => run.status === 'queued') ? decisions() : new Map<string, Decision>();
+      const waits = page.some((run) => run.status === 'queued') ? queue.waits() : new Map<string, WaitingRunView>();
       return {
-        runs: page.map((run) => viewSummary(run, { ...options, decisionFor: (each) => decided.get(each) })),
+        runs: page.map((run) => viewSummary(run, { ...options, waitOf: (each) => waits.get(each) })),
         next: rows.length > limit && last !== undefined ? encodeCursor(last) : null,
       };
     },

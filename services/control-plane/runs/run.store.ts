@@ -50,6 +50,26 @@ export interface RunRow {
   files_due: 0 | 1;
 }
 
+/** What the queue has to know of a run. Times are milliseconds since the epoch. */
+export interface QueueRow extends QueuedRun {
+  name: string | null;
+  profile: string;
+  method: Method;
+  labels: Record<string, string>;
+  startedAt: number | null;
+  /** Whether it was asked to end. */
+  stopping: boolean;
+  /** As the spec has them. */
+  tensorParallel: number | null;
+  preemptible: boolean;
+  expectedMinutes: number | null;
+}
+type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping'> & {
+  labels: string;
+  preemptible: 0 | 1;
+  stopping: 0 | 1;
+};
+
 const jsonColumns = ['labels', 'spec', 'warnings', 'start_from'] as const;
 type Stored = Omit<RunRow, (typeof jsonColumns)[number]> & Record<(typeof jsonColumns)[number], string>;
 
@@ -81,8 +101,10 @@ export interface RunStore {
   byTree(tree: string): RunRow | undefined;
   /** Newest first. */
   list(filter: RunFilter): RunRow[];
-  /** Runs that wait for a slot, as the queue needs them. */
-  queued(): QueuedRun[];
+  /** Runs that wait for a slot or for GPUs, as the queue needs them. */
+  queued(): QueueRow[];
+  /** The same of one run, whatever its status. */
+  queueRow(id: string): QueueRow | undefined;
   /** Runs that hold a slot. */
   active(): RunRow[];
   /** Runs under way, or about to be restarted, whose tree is being written. */
@@ -99,6 +121,16 @@ export interface RunStore {
   /** Runs that continue this one, or train on its checkpoint. */
   dependants(id: string): Dependant[];
   remove(id: string): void;
+}
+
+// Of thousands of runs that wait no spec is read in full, at every round.
+const SELECT_QUEUE_ROW = `SELECT id, name, priority, queued_at AS queuedAt, restart_at AS restartAt, profile, method, labels, started_at AS startedAt,
+  stop IS NOT NULL AS stopping, spec ->> '$.inference.vllm.tensor_parallel_size' AS tensorParallel,
+  coalesce(spec ->> '$.preemptible', 1) AS preemptible, spec ->> '$.expected_minutes' AS expectedMinutes FROM runs`;
+
+function toQueueRow(row: StoredQueueRow): QueueRow {
+  const labels = JSON.parse(row.labels) as Record<string, string>;
+  return { ...row, labels, preemptible: row.preemptible === 1, stopping: row.stopping === 1 };
 }
 
 export function createRunStore({ db }: { db: Database }): RunStore {
@@ -134,10 +166,11 @@ export function createRunStore({ db }: { db: Database }): RunStore {
     get: (id) => parsed(db.get<Stored>('SELECT * FROM runs WHERE id = :id', { id })),
     byTree: (tree) => parsed(db.get<Stored>('SELECT * FROM runs WHERE tree = :tree', { tree })),
     list: (filter) => list(db, filter),
-    queued: () =>
-      db.all<QueuedRun>(
-        `SELECT id, priority, queued_at AS queuedAt, restart_at AS restartAt FROM runs WHERE status = 'queued'`,
-      ),
+    queued: () => db.all<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE status = 'queued'`).map(toQueueRow),
+    queueRow: (id) => {
+      const row = db.get<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE id = :id`, { id });
+      return row && toQueueRow(row);
+    },
     active: () =>
       db
         .all<Stored>(`SELECT * FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`)

@@ -1,14 +1,14 @@
+import type { WaitingRunView } from '../../contracts/queue.ts';
 import type { Run, RunSummary } from '../../contracts/run.ts';
 import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
-import type { Decision } from '../queue/schedule.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { RunRow } from './run.store.ts';
 
 export interface RunViewOptions {
   attempts: Pick<AttemptStore, 'list' | 'view'>;
   records: Pick<RecordService, 'progress' | 'latestEvaluation'>;
-  /** What the queue has decided about a waiting run. */
-  decisionFor: (run: string) => Decision | undefined;
+  /** Why a run in the queue waits; nothing for one that starts now. */
+  waitOf: (run: string) => WaitingRunView | undefined;
 }
 
 /** A run as the API shows it. */
@@ -35,16 +35,18 @@ function viewRestarts(run: RunRow, attempts: readonly AttemptRow[]): Run['restar
   };
 }
 
-export function viewSummary(run: RunRow, { records, decisionFor }: RunViewOptions): RunSummary {
-  const decision = run.status === 'queued' ? decisionFor(run.id) : undefined;
+export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): RunSummary {
+  const wait = run.status === 'queued' ? waitOf(run.id) : undefined;
   return {
     id: run.id,
     name: run.name,
     method: run.method,
     status: run.status,
     reason:
-      run.status === 'queued' && run.reason === 'submitted' && decision?.action === 'wait'
-        ? 'waiting_for_slot'
+      run.reason === 'submitted' && wait !== undefined
+        ? wait.on === 'gpus'
+          ? 'waiting_for_gpus'
+          : 'waiting_for_slot'
         : run.reason,
     message: run.message,
     labels: run.labels,
@@ -55,7 +57,7 @@ export function viewSummary(run: RunRow, { records, decisionFor }: RunViewOption
     parent: run.parent_run === null ? null : `${run.parent_run}/checkpoint-${run.parent_step}`,
     output_dir: run.output_dir,
     progress: records.progress(run.id),
-    waiting: decision?.action === 'wait' ? { position: decision.position, why: decision.why } : null,
+    waiting: wait === undefined ? null : { position: wait.position, why: wait.why },
     latest_evaluation: records.latestEvaluation(run.id),
     warnings: run.warnings,
   };

@@ -16,7 +16,7 @@ export function stopRun(run: RunRow, stop: 'pause' | 'cancel', options: RunServi
   const { now, stopDeadlineMs } = options;
   const word = words[stop];
   if (run.status === word.done || (run.status === 'stopping' && run.stop === stop)) return;
-  if (run.status === 'stopping' && stop === 'pause') {
+  if (run.status === 'stopping' && run.stop === 'cancel' && stop === 'pause') {
     throw new ProblemError('conflict', `${run.id} is being cancelled; it can be resumed once that is done.`);
   }
 

@@ -1,9 +1,10 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { z } from 'zod';
-import type { Run } from '../../contracts/run.ts';
+import type { Role, Run } from '../../contracts/run.ts';
 import type { dryRunSchema } from '../../contracts/run-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { shapeOf } from '../placement/shape-of.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
 import { prepareModel } from './model-source.ts';
@@ -37,12 +38,17 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const id = continued?.id ?? plan.id;
   const { train_data, val_data, start } = plan;
   const run = { id, spec: plan.spec, train_data, val_data, ...modelOf(plan, join(work, id, 'model')) };
-  const share = { gpus: [], epoch: null, shmGib: 0 };
-  const shared = { run, attempt, runtime, programs, share };
+  const tensorParallel = plan.spec.inference.vllm.tensor_parallel_size;
+  const profile = options.profiles.get(plan.profile);
+  const shape =
+    profile === undefined ? null : shapeOf(profile, { serves: plan.spec.method === 'grpo', tensorParallel });
+  const seats = shape === null ? { trainer: [], inference: [] } : options.queue.preview(shape);
+  const share = (role: Role) => ({ gpus: seats[role], epoch: null, shmGib: profile?.[role].shm_gib ?? 0 });
+  const shared = { run, attempt, runtime, programs };
   const startDirectory = start.from.kind === 'directory' ? start.from.path : null;
   const roles = [
-    ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, start: 1 })] : []),
-    trainerRole({ ...shared, token: '', agentUrl: options.agentUrl(), startDirectory }),
+    ...(plan.spec.method === 'grpo' ? [inferenceRole({ ...shared, share: share('inference'), start: 1 })] : []),
+    trainerRole({ ...shared, share: share('trainer'), token: '', agentUrl: options.agentUrl(), startDirectory }),
   ];
   const latest = continued && checkpoints.resolve(continued.id, 'latest');
   return {
@@ -51,7 +57,11 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
     warnings: plan.warnings,
     placement: {
       profile: plan.profile,
-      roles: roles.map(({ identity, command }) => ({ role: identity.role, gpus: [], command: [...command] })),
+      roles: roles.map(({ identity, gpus, command }) => ({
+        role: identity.role,
+        gpus: [...gpus],
+        command: [...command],
+      })),
     },
     output_dir: plan.spec.training.output_dir === null ? 'outputs/<run id>' : plan.output_dir,
     continues: latest ? `${plan.output_dir}/checkpoints/${latest.name}` : null,
