@@ -72,7 +72,7 @@ describe('readSettings', () => {
     ],
     [
       { TANDEM_QUOTAS: 'team=a' },
-      'must be label=value:gpus or label:gpus (each value alike), as in team=research:4,team:2',
+      'must be label=value:gpus or label:gpus (each other value), as in team=research:4,team:2',
     ],
     [{ VERBOSE: 'maybe' }, 'VERBOSE: must be true or false, as in VERBOSE=true'],
     [

@@ -137,7 +137,7 @@ const environmentSchema = z.object({
           .string()
           .regex(
             /^[^=:]+(=[^=:]+)?:\d+$/,
-            'must be label=value:gpus or label:gpus (each value alike), as in team=research:4,team:2',
+            'must be label=value:gpus or label:gpus (each other value), as in team=research:4,team:2',
           )
           .transform(readQuota),
       ),

@@ -1,15 +1,8 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { createDockerRuntime } from '../../services/control-plane/runtimes/docker/docker-runtime.ts';
-import { createDockerEngine } from '../../services/control-plane/runtimes/docker/engine/create-docker-engine.ts';
-import { createOutputCollector } from '../../services/control-plane/runtimes/docker/engine/output-collector.ts';
-import { parseSubnet } from '../../services/control-plane/runtimes/docker/subnets.ts';
+import { plainRole } from '../../services/control-plane/runtimes/runtime.contract.ts';
 import type { RoleIdentity, RoleSpec } from '../../services/control-plane/runtimes/runtime.ts';
-import { createLogger } from '../../services/platform/logger.ts';
-import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 import { type DockerDaemon, missingDocker, startDockerDaemon } from '../support/docker-daemon/docker-daemon.ts';
+import { type DockerRuntimes, openDockerRuntimes } from '../support/docker-runtime.ts';
 import { type Bench, round, table } from './support/bench.ts';
 
 const PAIRS = 10;
@@ -58,24 +51,7 @@ export const runStartBench: Bench = async (print) => {
 };
 
 function pairStarter(daemon: DockerDaemon, root: string, image: string): (pair: number) => Promise<void> {
-  const engine = createDockerEngine({ socketPath: daemon.socketPath });
-  const runtime = createDockerRuntime({
-    engine,
-    collector: createOutputCollector({ followLogs: engine.followLogs, tell: () => {} }),
-    daemon: '',
-    installation: 'bench',
-    image,
-    verify: ['true'],
-    pool: parseSubnet('10.213.0.0/16') ?? { first: 0, prefix: 16 },
-    agentNetwork: AGENTS,
-    gpuDriver: null,
-    work: join(root, 'work'),
-    kept: join(root, 'output'),
-    bootedAt: 0,
-    changed: () => {},
-    now: Date.now,
-    log: createLogger({ level: 'error', terminal: null }),
-  });
+  const { runtime } = openDockerRuntimes({ socketPath: daemon.socketPath, image, agentNetwork: AGENTS });
   const spec = (identity: RoleIdentity): RoleSpec => ({
     ...{ identity, command: ['sleep', '600'], env: {}, files: { token: 'secret' }, image: null, inputs: [] },
     ...{ gpus: [], epoch: null, shmGib: 0.0625, health: null },

@@ -25,7 +25,31 @@ describe.skipIf(noFakeContainers)(`runs on the fake Docker daemon (${noFakeConta
     await tandem.untilSucceeded(id);
     expect((await tandem.checkpoints(id)).length).toBeGreaterThan(0);
     await tandem.until(id, atRest);
+    await expectNothingLeft();
+  });
+
+  it('a run of which no event is told, and whose daemon is killed under it and every answer is cut now and then, ends in one attempt', async () => {
+    const { fake } = stage;
+    fake.faultEvents({ drop: 1 });
+    await fake.kill();
+    await fake.start({ liveRestore: true });
+    for (const when of ['before', 'after'] as const) {
+      for (let skip = 10; skip < 2000; skip += 20) {
+        fake.faults.push({ on: /./, fault: { kind: 'cut', when }, skip: skip + (when === 'after' ? 7 : 0), times: 1 });
+      }
+    }
+    fake.faults.push({ on: /\/logs\?.*follow=1/, fault: { kind: 'cut body', after: 300 } });
+    const { id } = await tandem.post<Run>('/runs', small.grpo());
+    await tandem.until(id, (run) => (run.progress?.step ?? 0) >= 3);
+    await fake.kill();
+    await fake.start();
+    const run = await tandem.untilSucceeded(id);
+    expect(run.attempts).toHaveLength(1);
+    await expectNothingLeft();
+  });
+
+  async function expectNothingLeft(): Promise<void> {
     const left = () => stage.fake.containers().filter(({ body }) => body.Labels?.['dev.tandem.attempt'] !== undefined);
     await expect.poll(left, { timeout: 20_000 }).toEqual([]);
-  });
+  }
 });

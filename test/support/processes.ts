@@ -9,6 +9,8 @@ export interface RoleProcess {
   run: string;
   attempt: number;
   role: Role;
+  /** UUIDs of the GPUs that it was given. */
+  gpus: string[];
 }
 
 /** Every trainer and inference server that works below `home`, without their shims. */
@@ -18,10 +20,12 @@ export function roleProcesses(home: string): RoleProcess[] {
     const role = /\/(trainer|inference)\/main\.js$/.exec(file)?.[1] as Role | undefined;
     if (role === undefined || !/(^|\/)node$/.test(program ?? '')) return [];
     const work = `${home}/work/`;
-    const text = `${command.join('\0')}\0${read(pid, 'environ')}`;
+    const environment = read(pid, 'environ');
+    const text = `${command.join('\0')}\0${environment}`;
     const place = text.slice(text.indexOf(work) + work.length);
     const [, run, attempt] = /^(run-\w+)\/a(\d+)\//.exec(place) ?? [];
-    return run === undefined ? [] : [{ pid, startTime, run, attempt: Number(attempt), role }];
+    const gpus = /(?:^|\0)CUDA_VISIBLE_DEVICES=([^\0]+)/.exec(environment)?.[1]?.split(',') ?? [];
+    return run === undefined ? [] : [{ pid, startTime, run, attempt: Number(attempt), role, gpus }];
   });
 }
 

@@ -38,6 +38,8 @@ export async function storm({
   open,
   random,
   longestPauseMs,
+  programs = () => roleProcesses(tandem.home),
+  disturb = null,
 }: {
   tandem: Tandem;
   specs: readonly object[];
@@ -45,13 +47,17 @@ export async function storm({
   open: number;
   random: () => number;
   longestPauseMs: number;
+  /** The programs of runs that live now. */
+  programs?: () => RoleProcess[];
+  /** Something else that happens now and then, a seventh as often as kills. */
+  disturb?: (() => Promise<void>) | null;
 }): Promise<StormResult> {
   const kills: Kill[] = [];
   const ids: string[] = [];
-  const watch = watchProcesses(tandem.home);
+  const watch = watchProcesses(programs);
 
   const killRole = (role: RoleProcess['role']): boolean => {
-    const candidates = roleProcesses(tandem.home).filter((each) => each.role === role);
+    const candidates = programs().filter((each) => each.role === role);
     const victim = candidates[Math.floor(random() * candidates.length)];
     if (victim === undefined) return false;
     try {
@@ -93,6 +99,7 @@ export async function storm({
       ids.push(first);
     }
     await sleep(random() * longestPauseMs);
+    if (disturb !== null && random() < 1 / 7) await disturb();
     const pick = random();
     if (pick < 0.35) await killControlPlane();
     else killRole(pick < 0.7 ? 'trainer' : 'inference');
@@ -151,10 +158,10 @@ async function submit(tandem: Tandem, key: string, spec: object): Promise<string
 }
 
 /** Looks at the machine ten times a second and remembers every program it sees. */
-function watchProcesses(home: string): { stop: () => RoleProcess[] } {
+function watchProcesses(programs: () => RoleProcess[]): { stop: () => RoleProcess[] } {
   const seen = new Map<string, RoleProcess>();
   const timer = setInterval(() => {
-    for (const each of roleProcesses(home)) seen.set(`${each.pid} ${each.startTime}`, each);
+    for (const each of programs()) seen.set(`${each.pid} ${each.startTime}`, each);
   }, 100);
   return {
     stop: () => {

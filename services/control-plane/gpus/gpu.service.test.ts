@@ -118,6 +118,42 @@ describe('the inventory', () => {
     expect(problems).toEqual(['Lost.']);
   });
 
+  it('is read beside everything else where something hangs on it, not more often than it is worth', async () => {
+    let time = 0;
+    const read = vi.fn(answering(reading, new GpuSourceError('It hangs.'), reading));
+    const onRead = vi.fn();
+    const log = { info: () => undefined, warn: () => undefined, error: () => undefined } as unknown as Logger;
+    const service = createGpuService({
+      ...{
+        source: { kind: 'nvidia', read },
+        everyMs: 60_000,
+        onRead,
+        closing: never,
+        now: Date.now,
+        steady: () => time,
+        log,
+      },
+    });
+    const readAt = async (at: number) => {
+      time = at;
+      service.readSoon();
+      service.readSoon();
+      await new Promise((resolve) => setImmediate(resolve));
+      return read.mock.calls.length;
+    };
+    expect(service.newest()).toBeNull();
+    expect(await readAt(0)).toBe(1);
+    expect(service.newest()).toMatchObject({ begunAt: 0, endedAt: 0, gpus: { length: 4 } });
+    expect(await readAt(999)).toBe(1);
+    expect(await readAt(1000)).toBe(2);
+    expect(service.failure()).toBe('It hangs.');
+    expect(service.newest()).toMatchObject({ begunAt: 0, gpus: { length: 4 } });
+    expect(await readAt(5999)).toBe(2);
+    expect(await readAt(6000)).toBe(3);
+    expect(service.failure()).toBeNull();
+    expect(onRead).toHaveBeenCalledTimes(3);
+  });
+
   it('of a file forgets what the file no longer has', async () => {
     const { service } = serve(answering(reading, NOTHING_READ), { kind: 'file' });
     await service.inventory({ refresh: true });

@@ -40,6 +40,9 @@ export interface GpuServiceOptions {
 /** The pause between two readings that runs wait for, in milliseconds: nvidia-smi takes a processor for a second on a large host, a file takes nothing. */
 const PAUSE_MS = { nvidia: 1000, file: 50, none: 0 } as const;
 
+/** The same after one that failed. */
+const RETRY_MS = 5000;
+
 /** Keeps the inventory of the host's GPUs. */
 export function createGpuService(options: GpuServiceOptions): GpuService {
   const { source, everyMs, onRead, closing, now, steady, log } = options;
@@ -109,7 +112,8 @@ export function createGpuService(options: GpuServiceOptions): GpuService {
     },
     failure: () => failure,
     readSoon: () => {
-      if (source.kind === 'none' || steady() - triedAt < PAUSE_MS[source.kind] || closing.aborted) return;
+      const pauseMs = failure === null ? PAUSE_MS[source.kind] : RETRY_MS;
+      if (source.kind === 'none' || steady() - triedAt < pauseMs || closing.aborted) return;
       void refresh();
     },
     watch: async () => {

@@ -36,7 +36,7 @@ export interface HoldingRun {
   labels: Labels;
 }
 
-/** GPUs that the runs with a label may hold at a time: with one value of it, or with each value alike. */
+/** GPUs that the runs with a label may hold at a time: with one value of it, or (null) with each value that has no quota of its own. */
 export interface Quota {
   label: string;
   value: string | null;

@@ -60,7 +60,7 @@ function viewQueue(
     },
     slots: { total: slots, used: slotsUsed },
     quotas: (gpus?.state.quotas ?? []).flatMap((quota) =>
-      useOf(quota, holding, gpus?.state.waiting.map(({ labels }) => labels) ?? []),
+      useOf(quota, gpus?.state.quotas ?? [], holding, gpus?.state.waiting.map(({ labels }) => labels) ?? []),
     ),
   };
 }
@@ -72,11 +72,13 @@ function uuidsOf(set: GpuSet, host: GpuHost | null): string[] {
 /** Each value of the label that a quota counts, with what runs with it hold. */
 function useOf(
   { label, value, gpus }: Quota,
+  quotas: readonly Quota[],
   holding: readonly HoldingRun[],
   waiting: readonly Labels[],
 ): QueueView['quotas'] {
   const found = [...holding.map(({ labels }) => labels), ...waiting].flatMap((labels) => labels[label] ?? []);
-  const values = value === null ? [...new Set(found)].sort() : [value];
+  const own = quotas.flatMap((quota) => (quota.label === label ? [quota.value] : []));
+  const values = value === null ? [...new Set(found)].filter((each) => !own.includes(each)).sort() : [value];
   return values.map((each) => {
     const held = holding.filter(({ labels }) => labels[label] === each).reduce((sum, run) => sum + sizeOf(run.gpus), 0);
     return { label, value: each, gpus, held };

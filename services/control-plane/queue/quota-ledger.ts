@@ -22,7 +22,14 @@ interface Account {
 }
 
 export function createQuotaLedger(quotas: readonly Quota[], holding: readonly HoldingRun[]): QuotaLedger {
+  const named = new Set(quotas.flatMap(({ label, value }) => (value === null ? [] : [`${label}=${value}`])));
   const books = quotas.map((quota) => ({ quota, accounts: new Map<string, Account>() }));
+  /** The value of its label that a quota counts a run by, or null. A value with a quota of its own is none of those that are counted alike. */
+  const valueFor = ({ label, value }: Quota, labels: Labels): string | null => {
+    const own = labels[label];
+    if (own === undefined) return null;
+    return (value === null ? !named.has(`${label}=${own}`) : value === own) ? own : null;
+  };
   const change = (labels: Labels, alter: (account: Account) => void) => {
     for (const { quota, accounts } of books) {
       const value = valueFor(quota, labels);
@@ -53,9 +60,3 @@ export function createQuotaLedger(quotas: readonly Quota[], holding: readonly Ho
 }
 
 const UNUSED: Account = { held: 0, kept: 0, closed: false };
-
-/** The value of its label that a quota counts a run by, or null. */
-function valueFor(quota: Quota, labels: Labels): string | null {
-  const value = labels[quota.label];
-  return value === undefined || (quota.value !== null && quota.value !== value) ? null : value;
-}

@@ -146,6 +146,18 @@ describe('quotas', () => {
     });
   });
 
+  it('of one value count in place of those for each value', () => {
+    const both = [
+      { label: 'team', value: 'a', gpus: 4 },
+      { label: 'team', value: null, gpus: 2 },
+    ];
+    const queue = ['a', 'b'].map((name) => waiting(name, 4, { labels: { team: name } }));
+    expect(started({ quotas: both, waiting: queue })).toEqual(['a']);
+    expect(whyOf({ quotas: both, waiting: queue })).toEqual({
+      b: 'needs 4; each team may hold 2 at a time: it can never start',
+    });
+  });
+
   it('count each value of a label alike where they name none', () => {
     const each = [{ label: 'team', value: null, gpus: 2 }];
     const queue = ['a', 'a', 'b'].map((name, i) => waiting(`${name}${i}`, 2, { queuedAt: i, labels: { team: name } }));

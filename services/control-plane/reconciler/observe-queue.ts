@@ -41,7 +41,7 @@ export function createQueueWatch({ desk, gpus, steady }: QueueWatchOptions) {
   }): QueueObservation => {
     const ending = leftovers.filter(({ roles }) => roles.some(mayLive));
     desk.see({ ending: new Set(ending.map(({ run }) => run)) });
-    const { leases, reading, fresh, starts, cpuStarts, gpus: line } = desk.decide();
+    const { leases, reading, fresh, starts, cpuStarts, waiting, gpus: line } = desk.decide();
     const there = new Set([
       ...active.map(({ attempt }) => `${attempt.run}.a${attempt.number}`),
       ...ending.map(({ run, attempt }) => `${run}.a${attempt}`),
@@ -52,7 +52,8 @@ export function createQueueWatch({ desk, gpus, steady }: QueueWatchOptions) {
     const preemptions = line?.round.preemptions ?? [];
     const decides = (starts.length > 0 || preemptions.length > 0) && !fresh;
     const unclean = leases.some(({ state }) => state === 'quarantined') && now - (reading?.endedAt ?? 0) >= RELOOK_MS;
-    if (reading === null || waitsForReading || decides || unclean) gpus.readSoon();
+    const blind = waiting.some(({ cause }) => cause === 'reading');
+    if (waitsForReading || decides || unclean || blind) gpus.readSoon();
     return {
       leases: changes,
       starts: fresh ? starts : [],

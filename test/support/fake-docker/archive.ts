@@ -35,8 +35,7 @@ export async function putArchive(state: DaemonState, container: FakeContainer, r
       entry.resume();
     }
   })();
-  await pipeline(request.body, entries);
-  await unpacked;
+  await Promise.all([pipeline(request.body, entries), unpacked]);
   return { status: 200 };
 }
 

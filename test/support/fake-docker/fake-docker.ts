@@ -53,6 +53,8 @@ export interface FakeDocker {
   gpuUse(): Map<string, string[]>;
   /** Who had which GPU from when to when; see `gpuConflicts`. */
   gpuHistory: readonly GpuHolding[];
+  /** The name of a container for each time that one was started. */
+  starts: readonly string[];
   /** A container is gone, with its program, and nobody is told. */
   lose(nameOrId: string): void;
   /** As SIGKILL of dockerd: all connections are reset, new ones are refused; containers go on. */
@@ -108,6 +110,7 @@ export async function startFakeDocker(options: FakeDockerOptions = {}): Promise<
     volumes: () => [...state.volumes.keys()],
     gpuUse: () => gpuUse(state.gpuHistory),
     gpuHistory: state.gpuHistory,
+    starts: state.starts,
     lose: (key) => lose(state, key),
     kill,
     async start(given = {}) {
@@ -143,6 +146,7 @@ function emptyState(
     gateway: processes === false ? null : '127.0.0.1',
     gpus: typeof gpus === 'number' ? Array.from({ length: gpus }, (_, i) => uuid(i)) : gpus,
     gpuHistory: [],
+    starts: [],
   };
   mkdirSync(join(directory, 'volumes'));
   addNetwork(state, 'bridge', { subnet: '172.17.0.0/16', gateway: '172.17.0.1' });

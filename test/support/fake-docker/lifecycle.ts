@@ -31,6 +31,7 @@ export function startContainer(host: Host, container: FakeContainer): Reply {
     const gpus = requestedGpus(state, host.gpuAccess, container);
     container.program = launchIn(host, container);
     holdGpus(state, container, gpus);
+    state.starts.push(container.name);
   } catch (error) {
     container.exitCode = 128;
     container.error = (error as Error).message;

@@ -133,6 +133,7 @@ export interface DaemonState {
   gateway: string | null;
   gpus: readonly string[];
   gpuHistory: GpuHolding[];
+  starts: string[];
 }
 
 /** A container that had a GPU, from its start to its end. */
