@@ -66,8 +66,8 @@ find_schemathesis() {
   fi
 }
 
-# Two S3 servers, since what one of them does the standard need not say. MinIO's tags are no versions to Go: this is RELEASE.2025-09-07T16-13-09Z.
-find_minio() { find_go_program minio TANDEM_MINIO github.com/minio/minio@v0.0.0-20250907161309-07c3a429bfed; }
+# Two S3 servers, since what one of them does the standard need not say. MinIO's version is the one that compose starts.
+find_minio() { find_go_program minio TANDEM_MINIO "github.com/minio/minio@$(sed -n 's/^ARG MINIO_VERSION=//p' compose/images/minio/Dockerfile)"; }
 find_versitygw() { find_go_program versitygw TANDEM_VERSITYGW github.com/versity/versitygw/cmd/versitygw@v1.8.0; }
 
 # Neither comes as a package. A binary in the cache that is of another version is built anew; one that is named by the variable is taken as it is.

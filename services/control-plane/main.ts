@@ -6,9 +6,10 @@ import { SettingsError, withEnvFile } from '../platform/settings.ts';
 import { onShutdown } from '../platform/shutdown.ts';
 import { StorageFaultError } from '../platform/storage-error.ts';
 import { surviveOutputErrors } from '../platform/survive-output-errors.ts';
+import { ensureApiKeyFile } from './home/api-key-file.ts';
 import { HomeLockedError } from './home/home-lock.ts';
 import { ListenError } from './listen.ts';
-import { readSettings } from './settings.ts';
+import { apiKeyFile, readSettings } from './settings.ts';
 import { startControlPlane } from './start-control-plane.ts';
 import { StartError } from './start-error.ts';
 
@@ -23,6 +24,8 @@ const root = findRoot(here);
 
 try {
   const environment = withEnvFile(process.env, join(process.cwd(), '.env'));
+  const keyFile = apiKeyFile(environment, process.cwd());
+  if (keyFile !== null) await ensureApiKeyFile(keyFile);
   const settings = readSettings(environment, process.cwd());
   const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
   const controlPlane = await startControlPlane({

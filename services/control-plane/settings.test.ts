@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { readSettings } from './settings.ts';
+import { apiKeyFile, readSettings } from './settings.ts';
 
 const read = (environment: Record<string, string>) => readSettings(environment, '/srv/work');
 
@@ -35,6 +35,22 @@ describe('readSettings', () => {
   it('refuses an address that other machines reach, unless there is a key', () => {
     expect(() => read({ TANDEM_ADDR: '0.0.0.0' })).toThrow(/set TANDEM_API_KEY as well/);
     expect(read({ TANDEM_ADDR: '0.0.0.0', TANDEM_API_KEY: 'x'.repeat(16) }).address).toBe('0.0.0.0');
+  });
+
+  it('takes the key from a file of its own, as long as the variable gives none', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tandem-settings-'));
+    const path = join(directory, 'api-key');
+    try {
+      writeFileSync(path, `${'k'.repeat(64)}\n`);
+      expect(read({ TANDEM_ADDR: '0.0.0.0', TANDEM_API_KEY_FILE: path }).apiKey).toBe('k'.repeat(64));
+      expect(read({ TANDEM_API_KEY: 'x'.repeat(16), TANDEM_API_KEY_FILE: path }).apiKey).toBe('x'.repeat(16));
+      expect(apiKeyFile({ TANDEM_API_KEY: '', TANDEM_API_KEY_FILE: 'key' }, '/srv/work')).toBe('/srv/work/key');
+      expect(apiKeyFile({ TANDEM_API_KEY: 'x', TANDEM_API_KEY_FILE: 'key' }, '/srv/work')).toBeNull();
+      writeFileSync(path, 'short\n');
+      expect(() => read({ TANDEM_API_KEY_FILE: path })).toThrow(/the key in .* must have at least 16 characters/);
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
   });
 
   it.each([

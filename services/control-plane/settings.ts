@@ -100,10 +100,13 @@ const s3Environment = {
   TANDEM_S3_CREATE_BUCKET: flag('TANDEM_S3_CREATE_BUCKET=true').default(false),
 };
 
+const apiKey = z.string().min(16, 'must have at least 16 characters; for example: openssl rand -hex 32');
+
 const environmentSchema = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
   TANDEM_ADDR: z.string().default('127.0.0.1'),
-  TANDEM_API_KEY: z.string().min(16, 'must have at least 16 characters; for example: openssl rand -hex 32').optional(),
+  TANDEM_API_KEY: apiKey.optional(),
+  TANDEM_API_KEY_FILE: z.string().optional(),
   TANDEM_ALLOWED_HOSTS: list(',').default([]),
   TANDEM_HOME: z.string().default('.tandem'),
   TANDEM_OUTPUTS: z.string().default('outputs'),
@@ -135,7 +138,8 @@ const environmentSchema = z.object({
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>, cwd: string): Settings {
   const env = parseEnvironment(environmentSchema, environment);
-  if (env.TANDEM_API_KEY === undefined && !isLoopback(env.TANDEM_ADDR)) {
+  const key = env.TANDEM_API_KEY ?? readApiKey(env.TANDEM_API_KEY_FILE, cwd);
+  if (key === undefined && !isLoopback(env.TANDEM_ADDR)) {
     throw new SettingsError(
       `TANDEM_ADDR: ${env.TANDEM_ADDR} can be reached from other machines, and the API may start programs here: ` +
         'set TANDEM_API_KEY as well, or listen on 127.0.0.1',
@@ -149,7 +153,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
   return {
     port: env.PORT,
     address: env.TANDEM_ADDR,
-    apiKey: env.TANDEM_API_KEY ?? null,
+    apiKey: key ?? null,
     allowedHosts: env.TANDEM_ALLOWED_HOSTS,
     home,
     outputs,
@@ -200,6 +204,19 @@ function readS3(env: z.output<typeof environmentSchema>, cwd: string): S3Setting
     publicUrl: env.TANDEM_S3_PUBLIC_URL ?? null,
     createBucket: env.TANDEM_S3_CREATE_BUCKET,
   };
+}
+
+/** Where the key of the API lies when it is in a file of its own; null when it is given otherwise. */
+export function apiKeyFile(environment: Readonly<Record<string, string | undefined>>, cwd: string): string | null {
+  const { TANDEM_API_KEY: given, TANDEM_API_KEY_FILE: path } = environment;
+  return given || !path ? null : resolve(cwd, path);
+}
+
+function readApiKey(path: string | undefined, cwd: string): string | undefined {
+  const found = readSecret('TANDEM_API_KEY_FILE', path, cwd);
+  const { error } = apiKey.optional().safeParse(found);
+  if (error) throw new SettingsError(`TANDEM_API_KEY_FILE: the key in ${path} ${error.issues[0]?.message}`);
+  return found;
 }
 
 function readSecret(variable: string, path: string | undefined, cwd: string): string | undefined {

@@ -69,8 +69,8 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const log = createLogger({
     level: 'info',
     file: { directory: join(home, 'logs'), name: 'control-plane' },
-    // A key that came from a file is none of the environment's.
-    env: { ...environment, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
+    // Keys that came from files are none of the environment's.
+    env: { ...environment, TANDEM_API_KEY: settings.apiKey ?? undefined, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
   });
   closers.push(() => log.close());
   const gpuSource = await chooseGpuSource({ setting: settings.gpus, environment });

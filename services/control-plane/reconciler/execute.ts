@@ -105,7 +105,8 @@ function noteRole({ db, attempts, events, now }: ExecuteOptions, { role }: StepA
     return;
   }
   db.transaction(() => {
-    attempts.updateRole(identity, { state, exit_code: exitCode, pid, exited_at: now() });
+    // What has ended may no longer say which process it was.
+    attempts.updateRole(identity, { state, exit_code: exitCode, exited_at: now(), ...(pid === null ? {} : { pid }) });
     events.append({
       run: identity.run,
       name: 'role_exited',

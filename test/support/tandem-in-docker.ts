@@ -1,0 +1,63 @@
+import { execFileSync } from 'node:child_process';
+import { resolve } from 'node:path';
+import { type DockerDaemon, missingDocker, startDockerDaemon } from './docker-daemon/docker-daemon.ts';
+import { minioBinary, type S3Server, startMinio } from './s3-servers.ts';
+import { freePort, startTandem, type Tandem } from './tandem.ts';
+import { s3Settings } from './tandem-on-s3.ts';
+
+const root = resolve(import.meta.dirname, '../..').replace(/\/dist$/, '');
+const IMAGE = 'tandem:under-test';
+
+/** Why no test can have runs in containers here, to name one that is skipped; null where it can. */
+export const noContainers: string | null =
+  missingDocker() ?? (minioBinary() === null ? 'no MinIO binary; scripts/test.sh builds it with Go' : null);
+
+/** A real control plane that starts its runs as containers of a real Docker daemon, with its checkpoints on a real MinIO. */
+export interface TandemInDocker {
+  tandem: Tandem;
+  daemon: DockerDaemon;
+  server: S3Server;
+  /** The image of our own programs. */
+  image: string;
+  dispose(): Promise<void>;
+}
+
+export async function startTandemInDocker(env: Record<string, string> = {}): Promise<TandemInDocker> {
+  const daemon = await startDockerDaemon();
+  const server = await startMinio();
+  const close = async () => {
+    await daemon.close();
+    await server.close();
+  };
+  try {
+    buildImage(daemon);
+    const agents = await freePort();
+    const endpoint = await daemon.expose(Number(new URL(server.endpoint).port));
+    const tandem = await startTandem({
+      ...s3Settings(server, endpoint),
+      TANDEM_RUNTIME: 'docker',
+      DOCKER_HOST: daemon.host,
+      TANDEM_IMAGE: IMAGE,
+      TANDEM_AGENT_ADDR: `${daemon.hostAddress}:${agents}`,
+      TANDEM_AGENT_URL: `http://${daemon.hostAddress}:${agents}`,
+      ...env,
+    });
+    const dispose = async () => {
+      await tandem.dispose();
+      await close();
+    };
+    return { tandem, daemon, server, image: IMAGE, dispose };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+function buildImage(daemon: DockerDaemon): void {
+  const base = daemon.importBaseImage();
+  execFileSync('scripts/build-image.sh', ['--base', base], {
+    cwd: root,
+    env: { ...process.env, DOCKER_HOST: daemon.host, TANDEM_IMAGE: IMAGE },
+    stdio: 'pipe',
+  });
+}
