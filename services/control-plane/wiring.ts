@@ -173,7 +173,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     },
   });
   const changed = () => reconciler.trigger();
-  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase };
+  const trainerImages = settings.docker?.trainerImages ?? null;
+  const host = { gpus: [], profiles, vllmApiBase: settings.vllmApiBase, trainerImages };
   const forRuns = { ...shared, paths, host, slots, work, stopDeadlineMs, closing: closing.signal, changed };
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });

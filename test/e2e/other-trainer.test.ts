@@ -1,14 +1,38 @@
 import { spawnSync } from 'node:child_process';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
 import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
 import { pidOf, startTandem, type Tandem } from '../support/tandem.ts';
+import { noContainers, startTandemInDocker } from '../support/tandem-in-docker.ts';
 import { noMinio, startTandemOnS3 } from '../support/tandem-on-s3.ts';
 
 const MAIN = 'test/support/plain-trainer-main.js';
 const STEPS = 160;
 const DIRECTORY = 'in a directory';
 const noPython = spawnSync('python3', ['--version']).status === 0 ? null : 'no python3';
+
+/** A control plane with real containers, which allows the image of the trainer. */
+async function startInContainers(): Promise<Stage> {
+  const image = 'plain-trainer:under-test';
+  const { tandem, daemon, dispose } = await startTandemInDocker({ TANDEM_TRAINER_IMAGES: image });
+  const context = join(tandem.directory, 'image');
+  mkdirSync(context);
+  copyFileSync('services/contracts/plain_trainer.py', join(context, 'trainer.py'));
+  const base = daemon.importBaseImage({ withPython: true });
+  const lines = [`FROM ${base}`, 'COPY trainer.py /trainer.py', 'ENTRYPOINT ["python3", "/trainer.py"]'];
+  writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
+  daemon.docker('build', '--quiet', '--tag', image, context);
+  return { tandem, dispose, spec: { trainer: 'image', trainer_image: image } };
+}
+
+interface Stage {
+  tandem: Tandem;
+  dispose(): Promise<void>;
+  /** What its runs say besides. */
+  spec?: object;
+}
 
 describe.skipIf(noPython)(`a trainer in plain Python (${noPython ?? 'python3'}) under a real control plane`, () => {
   describeTrainer(DIRECTORY, async () => {
@@ -18,26 +42,31 @@ describe.skipIf(noPython)(`a trainer in plain Python (${noPython ?? 'python3'}) 
   describe.skipIf(noMinio)(noMinio ?? 'and MinIO', () => {
     describeTrainer('in an object store', () => startTandemOnS3({ main: MAIN }));
   });
+  describe.skipIf(noContainers)(noContainers ?? 'as an image of its own', () => {
+    describeTrainer('in an object store', startInContainers);
+  });
 });
 
-function describeTrainer(where: string, start: () => Promise<{ tandem: Tandem; dispose(): Promise<void> }>) {
+function describeTrainer(where: string, start: () => Promise<Stage>) {
   describe(`with checkpoints ${where}`, () => {
     let tandem: Tandem;
     let dispose: (() => Promise<void>) | undefined;
+    let more: object | undefined;
     let small: SmallRuns;
     /** What a run has at its end that nothing has disturbed. */
     let undisturbed: Record<string, string>;
 
     beforeAll(async () => {
-      ({ tandem, dispose } = await start());
+      ({ tandem, dispose, spec: more } = await start());
       small = await makeSmallRuns(tandem);
       undisturbed = await final(await tandem.untilSucceeded((await submit()).id));
-    });
+      // Images are built.
+    }, 600_000);
     afterAll(() => dispose?.());
 
     const submit = (training: object = {}) => {
       const spec = small.sft({ max_steps: STEPS, save_steps: 25, learning_rate: 2e-3, ...training });
-      return tandem.post<Run>('/runs', { ...spec, recovery: { max_restarts: 1 } });
+      return tandem.post<Run>('/runs', { ...spec, ...more, recovery: { max_restarts: 1, backoff_seconds: 1 } });
     };
     const atStep = (id: string, step: number) => tandem.until(id, ({ progress }) => (progress?.step ?? 0) >= step);
     const final = async ({ id }: Run) => {
