@@ -548,12 +548,18 @@ export interface components {
              */
             seed: number;
             /**
-             * @description Trainer backend.
+             * @description Trainer backend. `image`: any program that speaks the agent API, as a container of `trainer_image`.
              * @default tfjs
              * @example tfjs
              * @enum {string}
              */
             trainer: "tfjs" | "areal" | "trl" | "image";
+            /**
+             * @description For `trainer: image`: the image, one of those that TANDEM_TRAINER_IMAGES names. Its own entrypoint is started.
+             * @default null
+             * @example null
+             */
+            trainer_image: string | null;
             /**
              * @description How the GPUs are divided between the roles; null: chosen by the host.
              * @default null
@@ -4517,12 +4523,18 @@ export interface components {
              */
             seed: number;
             /**
-             * @description Trainer backend.
+             * @description Trainer backend. `image`: any program that speaks the agent API, as a container of `trainer_image`.
              * @default tfjs
              * @example tfjs
              * @enum {string}
              */
             trainer: "tfjs" | "areal" | "trl" | "image";
+            /**
+             * @description For `trainer: image`: the image, one of those that TANDEM_TRAINER_IMAGES names. Its own entrypoint is started.
+             * @default null
+             * @example null
+             */
+            trainer_image: string | null;
             /**
              * @description How the GPUs are divided between the roles; null: chosen by the host.
              * @default null

@@ -455,7 +455,16 @@ export const runSpecSchema = z
       240,
     ),
     seed: field(z.int().min(0).default(42), 'Seeds data order, LoRA initialisation and sampling.', 42),
-    trainer: field(z.enum(['tfjs', 'areal', 'trl', 'image']).default('tfjs'), 'Trainer backend.', 'tfjs'),
+    trainer: field(
+      z.enum(['tfjs', 'areal', 'trl', 'image']).default('tfjs'),
+      'Trainer backend. `image`: any program that speaks the agent API, as a container of `trainer_image`.',
+      'tfjs',
+    ),
+    trainer_image: field(
+      z.string().min(1).max(512).nullable().default(null),
+      'For `trainer: image`: the image, one of those that TANDEM_TRAINER_IMAGES names. Its own entrypoint is started.',
+      null,
+    ),
     gpu_profile: field(
       z
         .string()

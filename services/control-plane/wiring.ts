@@ -201,10 +201,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const changed = () => reconciler.trigger();
   const { vllmApiBase } = settings;
   const kind = settings.docker === null ? 'process' : 'docker';
+  const trainerImages = settings.docker?.trainerImages ?? null;
   const forRuns = {
     ...shared,
     paths,
-    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind }),
+    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, trainerImages }),
     queue: desk,
     work,
     closing: closing.signal,

@@ -13,11 +13,12 @@ export const runStartBench: Bench = async (print) => {
   const why = missingDocker();
   if (why !== null) return { bench: 'start', baseline: 'the docker client', ratio: null, why };
   const daemon = await startDockerDaemon();
-  const root = mkdtempSync(join(tmpdir(), 'tandem-bench-start-'));
+  let runtimes: DockerRuntimes | undefined;
   try {
     const image = daemon.importBaseImage();
     daemon.docker('network', 'create', AGENTS);
-    const startPair = pairStarter(daemon, root, image);
+    runtimes = openDockerRuntimes({ socketPath: daemon.socketPath, image, agentNetwork: AGENTS });
+    const startPair = pairStarter(runtimes);
     const ours: number[] = [];
     const theirs: number[] = [];
     for (let pair = 0; pair <= PAIRS; pair++) {
@@ -45,16 +46,17 @@ export const runStartBench: Bench = async (print) => {
       pairs: PAIRS,
     };
   } finally {
+    await runtimes?.cleanUp();
     await daemon.close();
-    await removeTree(root);
   }
 };
 
-function pairStarter(daemon: DockerDaemon, root: string, image: string): (pair: number) => Promise<void> {
-  const { runtime } = openDockerRuntimes({ socketPath: daemon.socketPath, image, agentNetwork: AGENTS });
+function pairStarter({ runtime }: DockerRuntimes): (pair: number) => Promise<void> {
   const spec = (identity: RoleIdentity): RoleSpec => ({
-    ...{ identity, command: ['sleep', '600'], env: {}, files: { token: 'secret' }, image: null, inputs: [] },
-    ...{ gpus: [], epoch: null, shmGib: 0.0625, health: null },
+    ...plainRole,
+    identity,
+    command: ['sleep', '600'],
+    files: { token: 'secret' },
   });
   return async (pair) => {
     const attempt = { run: `run-${String(pair).padStart(8, '0')}`, attempt: 1, start: 1 };

@@ -19,10 +19,13 @@ export interface TandemOnS3 {
 export async function startTandemOnS3({
   env = {},
   options,
+  main,
 }: {
   /** For the control plane. */
   env?: Record<string, string> | ((server: S3Server) => Record<string, string>);
   options?: S3ServerOptions;
+  /** See `startTandem`. */
+  main?: string;
 } = {}): Promise<TandemOnS3> {
   const server = await startMinio(options);
   const proxy = await startFaultProxy(server.endpoint);
@@ -32,7 +35,7 @@ export async function startTandemOnS3({
   };
   try {
     const more = typeof env === 'function' ? env(server) : env;
-    const tandem = await startTandem({ ...s3Settings(server, proxy.endpoint), ...more });
+    const tandem = await startTandem({ ...s3Settings(server, proxy.endpoint), ...more }, main);
     const dispose = async () => {
       proxy.inject([]);
       await tandem.dispose();

@@ -11,7 +11,7 @@ import type { Run } from '../../services/contracts/run.ts';
 import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
-const mainFile = join(root, 'dist/services/control-plane/main.js');
+const CONTROL_PLANE = 'services/control-plane/main.js';
 
 /** A real control plane in a process of its own, with a home of its own, driven over HTTP as a user would. */
 export interface Tandem {
@@ -40,8 +40,11 @@ export interface Tandem {
   serverLog(): string;
 }
 
-/** Starts a control plane, with a home and outputs of its own unless they are given. Needs `npm run build` to have been run. */
-export async function startTandem(env: Record<string, string> = {}): Promise<Tandem> {
+/**
+ * Starts a control plane, with a home and outputs of its own unless they are given. Needs `npm run build` to have been run; `main` is a file of what it builds.
+ */
+export async function startTandem(env: Record<string, string> = {}, main = CONTROL_PLANE): Promise<Tandem> {
+  const mainFile = join(root, 'dist', main);
   if (!existsSync(mainFile)) throw new Error('dist/ is missing: run `npm run build` first');
   const directory = mkdtempSync(join(tmpdir(), 'tandem-test-'));
   const home = env['TANDEM_HOME'] ?? join(directory, 'home');

@@ -1,9 +1,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import {
   type AttemptSpec,
@@ -15,6 +15,7 @@ import {
 import { type CheckpointCommit, checkpointFileSchema, type Manifest } from '../../contracts/checkpoint.ts';
 import type { Operation } from '../../contracts/operation.ts';
 import { commonProblems, type ProblemType, problems } from '../../contracts/problem.ts';
+import { exitReasons } from '../../contracts/reason.ts';
 import type { TrainerRecord } from '../../contracts/record.ts';
 import { runSpecSchema } from '../../contracts/run-spec.ts';
 import { type StoreServer, startStoreServer } from '../../platform/testing/store-server.ts';
@@ -22,6 +23,7 @@ import { ProblemError } from './problem-error.ts';
 import { serveAgent, type TestServer } from './testing.ts';
 
 const guide = readFileSync('services/contracts/agent.md', 'utf8');
+const trainer = resolve('services/contracts/plain_trainer.py');
 const hasPython = spawnSync('python3', ['--version']).status === 0;
 
 test('the guide tells of exactly the problems that the agent API has', () => {
@@ -31,7 +33,7 @@ test('the guide tells of exactly the problems that the agent API has', () => {
   expect(told.sort()).toEqual([...all].map((type) => [type, problems[type].status]).sort());
 });
 
-describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
+describe.skipIf(!hasPython)('the trainer in plain Python', () => {
   let directory: string;
   let server: TestServer;
   let stored: TrainerRecord[];
@@ -81,7 +83,6 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
         return { status: 200, body: manifestOf(body) };
       },
     });
-    writeFileSync(join(directory, 'trainer.py'), /```python\n([\s\S]*?)```/.exec(guide)?.[1] ?? '');
     writeFileSync(join(directory, 'token'), 'token-of-run-7k3m9q2d.a1\n');
   });
   afterEach(async () => {
@@ -91,7 +92,7 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
   });
 
   const start = () =>
-    spawn('python3', [join(directory, 'trainer.py')], {
+    spawn('python3', [trainer], {
       stdio: ['ignore', 'ignore', 'inherit'],
       env: {
         PATH: process.env['PATH'],
@@ -102,6 +103,8 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
       },
     });
   const exitOf = async (child: ReturnType<typeof start>) => (await once(child, 'exit'))[0] as number | null;
+  const events = () => stored.flatMap((record) => (record.kind === 'event' ? [record.name] : []));
+  const reasonOf = (code: number | null) => exitReasons[code ?? 0];
   const steps = () => stored.flatMap((record) => (record.kind === 'metrics' ? [record.step] : []));
 
   test('trains to the end, saves, reports everything once, and spools what it reports', async () => {
@@ -146,6 +149,43 @@ describe.skipIf(!hasPython)('the Python trainer of the guide', () => {
     stored = [];
     expect(await exitOf(start())).toBe(0);
     expect(steps()).toEqual([4, 5]);
+  });
+
+  test('stopped and resumed ends with the same bytes as without a stop, past a checkpoint that is damaged', async () => {
+    expect(await exitOf(start())).toBe(0);
+    const whole = commits.at(-1)?.files;
+    want = (step) => (step === 3 ? 'stop' : 'run');
+    stored = [];
+    expect(await exitOf(start())).toBe(0);
+    const stop = commits.at(-1)!;
+    const other = join(directory, 'damaged');
+    cpSync(join(directory, 'objects/checkpoint-3'), other, { recursive: true });
+    writeFileSync(join(other, 'model/line.json'), '{"slope": 9.0}');
+    const manifest = manifestOf(stop);
+    resume = [
+      { label: 'damaged', manifest, directory: other, urls: null },
+      { label: 'whole', manifest, directory: join(directory, 'objects/checkpoint-3'), urls: null },
+    ];
+    stored = [];
+    expect(await exitOf(start())).toBe(0);
+    expect(commits.at(-1)?.files).toEqual(whole);
+    expect(events()).toEqual(['started', 'checkpoint_rejected', 'resumed', 'finished']);
+  });
+
+  test('does not begin anew when none of its checkpoints is whole', async () => {
+    resume = [{ label: 'gone', manifest: null, directory: join(directory, 'nothing'), urls: null }];
+    expect(reasonOf(await exitOf(start()))).toBe('invalid_checkpoint');
+    expect(stored.at(-1)).toMatchObject({ name: 'failed', reason: 'invalid_checkpoint', remedy: expect.any(String) });
+    expect(commits).toEqual([]);
+  });
+
+  test('sends again what was lost when the control plane says that there is a gap', async () => {
+    beforeRecords = (calls) => {
+      if (calls === 3) stored.splice(2);
+    };
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([1, 2, 3, 4, 5]);
+    expect(stored.map(({ n }) => n)).toEqual(stored.map((_, at) => at + 1));
   });
 
   test('saves nothing once its attempt is closed', async () => {

@@ -20,6 +20,7 @@ const on = (change: Partial<Host> = {}): Host => ({
   ...{ gpus: eightH100.gpus as readonly PlaceableGpu[], profiles, vllmApiBase: null, runtime: 'docker' },
   has: 'this host has',
   unread: null,
+  trainerImages: null,
   ...change,
 });
 const processes = () => on({ gpus: [], runtime: 'process' });

@@ -12,7 +12,12 @@ beforeAll(async () => {
   profiles = await readGpuProfiles(join(import.meta.dirname, '../../../gpu-profiles'));
 });
 
-function place(gpus: readonly PlaceableGpu[], change: Record<string, unknown>, known: GpuProfiles = profiles) {
+function place(
+  gpus: readonly PlaceableGpu[],
+  change: Record<string, unknown>,
+  known: GpuProfiles = profiles,
+  trainerImages: readonly string[] | null = null,
+) {
   const resolved = resolveRunSpec({ model: { name: 'model' }, data: { train_data: 'train.jsonl' }, ...change });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
   const placed = placeRun(resolved.spec, {
@@ -22,6 +27,7 @@ function place(gpus: readonly PlaceableGpu[], change: Record<string, unknown>, k
     profiles: known,
     vllmApiBase: null,
     runtime: 'docker',
+    trainerImages,
   });
   return placed.ok
     ? placed.profile.name
@@ -127,6 +133,32 @@ describe('placeRun', () => {
         'groups of 3 do not divide the 1 GPUs that shared-1 gives the server; leave it out to use 1',
       'inference.vllm.gpu_memory_utilization':
         'server and trainer share the memory: 0.7 + 0.5 = 1.2, more than 1; lower one, or hand off by sleep',
+    });
+  });
+});
+
+describe("a trainer of the user's own", () => {
+  const placeImage = (spec: Record<string, unknown>, images: readonly string[] | null) =>
+    place([], spec, profiles, images);
+  const own = { trainer: 'image', trainer_image: 'mine@sha256:1' };
+
+  it('is one of the images that the host allows, by exactly that name', () => {
+    expect(placeImage(own, ['other:1', 'mine@sha256:1'])).toBe('cpu');
+    expect(placeImage({ ...own, method: 'dpo' }, ['mine@sha256:1'])).toBe('cpu');
+    expect(placeImage(own, ['mine'])).toEqual({
+      trainer_image: 'mine@sha256:1 may not be started here; choose one of mine',
+    });
+    expect(placeImage(own, [])).toEqual({ trainer_image: expect.stringContaining('TANDEM_TRAINER_IMAGES') });
+    expect(placeImage({ trainer: 'image' }, ['mine'])).toEqual({ trainer_image: expect.stringMatching(/^is needed/) });
+  });
+
+  it('needs a host whose runs are containers', () => {
+    expect(placeImage(own, null)).toEqual({ trainer: expect.stringContaining('TANDEM_RUNTIME=docker') });
+  });
+
+  it('is not silently left out because trainer says something else', () => {
+    expect(placeImage({ trainer_image: 'mine' }, ['mine'])).toEqual({
+      trainer_image: expect.stringContaining('trainer: image'),
     });
   });
 });

@@ -19,6 +19,8 @@ export interface Host {
   vllmApiBase: string | null;
   /** What starts programs: vLLM runs in containers alone, and a server of the user's own cannot see into them. */
   runtime: 'process' | 'docker';
+  /** Images of trainers that runs may name; null where roles are not containers. */
+  trainerImages: readonly string[] | null;
 }
 
 /** Where a run would go, and its spec with everything that the host decides, or everything that keeps it from going anywhere. */
@@ -34,15 +36,35 @@ export function placeRun(written: RunSpec, host: Host): Placement {
   const spec = withBackend(addressed, profile, host);
   const refusals = [
     ...refuseProfile(name, profile, spec, host),
-    ...refuseTrainer(spec),
+    ...(spec.trainer === 'image' ? refuseTrainerImage(spec, host) : refuseTrainer(spec)),
     ...(spec.method === 'grpo' ? [...refuseInference(spec, profile, host), ...refuseRollouts(spec)] : []),
   ];
   if (profile === undefined || refusals.length > 0) return { ok: false, refusals };
   return { ok: true, profile, spec, warnings: warnOfApiBase(written, host) };
 }
 
+/** What such a trainer can do is its own affair; what may be started on this host is not. */
+function refuseTrainerImage({ trainer_image: image }: RunSpec, { trainerImages: allowed }: Host): SpecIssue[] {
+  if (allowed === null) {
+    const message =
+      'is started as a container, and here runs are processes; start the control plane with TANDEM_RUNTIME=docker';
+    return [{ path: 'trainer', message }];
+  }
+  if (image !== null && allowed.includes(image)) return [];
+  const named = image === null ? 'is needed with trainer: image' : `${image} may not be started here`;
+  const choice =
+    allowed.length === 0
+      ? 'TANDEM_TRAINER_IMAGES, which says what may, is empty'
+      : `choose one of ${allowed.join(', ')}`;
+  return [{ path: 'trainer_image', message: `${named}; ${choice}` }];
+}
+
 function refuseTrainer(spec: RunSpec): SpecIssue[] {
   const refusals: SpecIssue[] = [];
+  if (spec.trainer_image !== null) {
+    const message = `is not used by trainer: ${spec.trainer}; leave it out, or set trainer: image`;
+    refusals.push({ path: 'trainer_image', message });
+  }
   if (spec.trainer !== 'tfjs') {
     const message = `${spec.trainer} is a container image for GPUs, which this build does not start; leave trainer out to use tfjs`;
     refusals.push({ path: 'trainer', message });

@@ -10,13 +10,15 @@ export interface ReadHostOptions {
   visible: readonly string[] | null;
   vllmApiBase: string | null;
   runtime: Host['runtime'];
+  trainerImages: Host['trainerImages'];
 }
 
 /** The host as specs are checked against it. Waits for the first reading of the GPUs, for later ones never. */
-export async function readHost({ gpus, profiles, visible, vllmApiBase, runtime }: ReadHostOptions): Promise<Host> {
+export async function readHost(options: ReadHostOptions): Promise<Host> {
+  const { gpus, profiles, visible, vllmApiBase, runtime, trainerImages } = options;
   const inventory = await gpus.inventory({ refresh: false });
   const map = leasableMap(inventory, visible);
   const has = visible === null ? 'this host has' : 'CUDA_VISIBLE_DEVICES of the control plane leaves';
   const unread = inventory.source !== 'none' && inventory.read_at === null ? inventory.problems.join(' ') : null;
-  return { gpus: map.gpus, has, unread, profiles, vllmApiBase, runtime };
+  return { gpus: map.gpus, has, unread, profiles, vllmApiBase, runtime, trainerImages };
 }

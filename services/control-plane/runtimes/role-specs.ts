@@ -114,11 +114,12 @@ export function trainerRole(params: {
   programs: Programs;
 }): RoleSpec {
   const { run, attempt, token, agentUrl, share, startDirectory, runtime, programs } = params;
+  const { spec } = run;
   const identity = { run: run.id, attempt, role: 'trainer', start: 1 } as const;
   const workspace = runtime.workspace(identity);
   return {
     identity,
-    command: [programs.node, programs.trainer],
+    command: spec.trainer === 'image' ? [] : [programs.node, programs.trainer],
     env: {
       TANDEM_AGENT_URL: agentUrl,
       TANDEM_ATTEMPT_ID: `${run.id}.a${attempt}`,
@@ -126,7 +127,7 @@ export function trainerRole(params: {
       TANDEM_WORKSPACE: workspace,
     },
     files: { [TOKEN_FILE]: token },
-    image: null,
+    image: spec.trainer === 'image' ? spec.trainer_image : null,
     inputs: [run.model_directory, run.base_adapter_directory, run.train_data, run.val_data, startDirectory].filter(
       (path) => path !== null,
     ),

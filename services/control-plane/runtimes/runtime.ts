@@ -12,7 +12,7 @@ export interface RoleIdentity {
 
 export interface RoleSpec {
   identity: RoleIdentity;
-  /** Program and arguments. */
+  /** Program and arguments; empty: what the image starts by itself. */
   command: readonly string[];
   /** Variables the program needs besides what every program gets. */
   env: Readonly<Record<string, string>>;

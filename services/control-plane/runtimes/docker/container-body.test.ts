@@ -56,6 +56,13 @@ describe('the container of a role', () => {
     for (const role of [{}, trainer]) expect(build(role).HostConfig).not.toHaveProperty(name);
   });
 
+  it('starts what its image starts by itself when it names no command', () => {
+    const own = build({ ...trainer, command: [], image: 'own:1' });
+    expect(own).not.toHaveProperty('Entrypoint');
+    expect(own).not.toHaveProperty('Cmd');
+    expect(own.HostConfig).toMatchObject({ ReadonlyRootfs: true, CapDrop: ['ALL'] });
+  });
+
   it('mounts named volumes alone: its own, the one of the pair and its inputs, which it only reads', () => {
     expect(mounts()).toEqual([
       ['volume', 'tandem-3f2b8c1d-run-7k3m9q2d.a1.inference', '/tandem/own', false],

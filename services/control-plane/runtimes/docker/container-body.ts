@@ -45,8 +45,7 @@ export function containerBody(spec: RoleSpec, { names, image, gpuDriver, inputVo
   };
   return {
     Image: image,
-    Entrypoint: spec.command.slice(0, 1),
-    Cmd: spec.command.slice(1),
+    ...(spec.command.length === 0 ? {} : { Entrypoint: spec.command.slice(0, 1), Cmd: spec.command.slice(1) }),
     Env: Object.entries(env).map(([name, value]) => `${name}=${value}`),
     User: `${roleUser.uid}:${roleUser.gid}`,
     WorkingDir: places.workspace,

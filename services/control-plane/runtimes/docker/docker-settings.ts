@@ -9,6 +9,8 @@ export interface DockerSettings {
   /** Image of Tandem's own programs; null: `tandem:<version>`. */
   image: string | null;
   vllmImage: string;
+  /** Images that a run may name as its trainer. */
+  trainerImages: readonly string[];
   /** Where the networks of pairs get their subnets. */
   pool: Subnet;
   /** Network by which trainers reach the agent API and the object store; null: one of the installation's own, made when it is missing. */
@@ -29,6 +31,7 @@ const environmentSchema = z.object({
     .default(SOCKET),
   TANDEM_IMAGE: z.string().min(1).optional(),
   TANDEM_VLLM_IMAGE: z.string().min(1).default(VLLM_IMAGE),
+  TANDEM_TRAINER_IMAGES: z.string().default(''),
   TANDEM_NETWORK_POOL: z.string().default('10.213.0.0/16'),
   TANDEM_AGENT_NETWORK: z
     .string()
@@ -52,6 +55,7 @@ export function readDockerSettings(environment: Readonly<Record<string, string |
     socketPath: env.DOCKER_HOST.slice('unix://'.length),
     image: env.TANDEM_IMAGE ?? null,
     vllmImage: env.TANDEM_VLLM_IMAGE,
+    trainerImages: env.TANDEM_TRAINER_IMAGES.split(/[\s,]+/).filter((image) => image !== ''),
     pool,
     agentNetwork: env.TANDEM_AGENT_NETWORK ?? null,
     agentUrl: env.TANDEM_AGENT_URL ?? null,
