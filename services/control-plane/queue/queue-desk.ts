@@ -17,7 +17,7 @@ import { scheduleGpus } from './schedule-gpus.ts';
 export const FRESH_MS = 5000;
 
 export interface QueueDeskOptions extends GpuLineOptions {
-  runs: Pick<RunStore, 'queued' | 'active' | 'queueRow'>;
+  runs: Pick<RunStore, 'queued' | 'underWay' | 'queueRow'>;
   leases: Pick<LeaseStore, 'all' | 'preemptions'>;
   gpus: Pick<GpuService, 'newest' | 'failure'>;
   /** What `CUDA_VISIBLE_DEVICES` leaves; null: all. */
@@ -84,7 +84,7 @@ export function createQueueDesk(options: QueueDeskOptions) {
     const holders = new Set(held.map(({ run }) => run));
     const forCpu = queued.filter(({ profile }) => !needsGpus(profile, profiles));
     const busy = new Set([
-      ...runs.active().flatMap(({ id, profile }) => (holders.has(id) || needsGpus(profile, profiles) ? [] : [id])),
+      ...runs.underWay().flatMap(({ id, profile }) => (holders.has(id) || needsGpus(profile, profiles) ? [] : [id])),
       ...[...present.ending].filter((run) => !holders.has(run)),
       // It was on GPUs before, and is not gone from them yet.
       ...forCpu.flatMap(({ id }) => (holders.has(id) ? [id] : [])),
