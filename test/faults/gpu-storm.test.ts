@@ -41,7 +41,8 @@ test(
   async () => {
     const specs = [
       {
-        ...small.sft({ max_steps: 40, save_steps: 4, eval_steps: 10 }),
+        // Long enough to be worth a preemption.
+        ...small.sft({ max_steps: 160, save_steps: 16, eval_steps: 80 }),
         ...endlessRecovery,
         gpu_profile: 'shared-1',
         priority: 10,

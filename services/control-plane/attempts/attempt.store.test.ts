@@ -112,3 +112,19 @@ describe('events', () => {
     expect(events.list('run-00000001', { after: 1, limit: 10 }).map(({ id }) => id)).toEqual([2, 3]);
   });
 });
+
+it('gives a run that is being preempted time anew, and no other whose end is near', () => {
+  const deadlineOf = (run: string) => attempts.get(run, 1)?.ending_deadline;
+  for (const [run, reason] of [
+    ['run-00000001', 'preempted'],
+    ['run-00000002', 'hang'],
+  ] as const) {
+    addRun(run);
+    addAttempt(run, 1);
+    attempts.update(run, 1, { ended_at: null, ending_reason: reason, ending_deadline: 5 });
+  }
+  attempts.extendPreemptions(9);
+  expect([deadlineOf('run-00000001'), deadlineOf('run-00000002')]).toEqual([9, 5]);
+  attempts.extendPreemptions(7);
+  expect(deadlineOf('run-00000001')).toBe(9);
+});

@@ -17,7 +17,7 @@ import { scheduleGpus } from './schedule-gpus.ts';
 export const FRESH_MS = 5000;
 
 export interface QueueDeskOptions extends GpuLineOptions {
-  runs: Pick<RunStore, 'queued' | 'active' | 'queueRow'>;
+  runs: Pick<RunStore, 'queued' | 'underWay' | 'queueRow'>;
   leases: Pick<LeaseStore, 'all' | 'preemptions'>;
   gpus: Pick<GpuService, 'newest' | 'failure'>;
   /** What `CUDA_VISIBLE_DEVICES` leaves; null: all. */
@@ -84,7 +84,7 @@ export function createQueueDesk(options: QueueDeskOptions) {
     const holders = new Set(held.map(({ run }) => run));
     const forCpu = queued.filter(({ profile }) => !needsGpus(profile, profiles));
     const busy = new Set([
-      ...runs.active().flatMap(({ id, profile }) => (holders.has(id) || needsGpus(profile, profiles) ? [] : [id])),
+      ...runs.underWay().flatMap(({ id, profile }) => (holders.has(id) || needsGpus(profile, profiles) ? [] : [id])),
       ...[...present.ending].filter((run) => !holders.has(run)),
       // It was on GPUs before, and is not gone from them yet.
       ...forCpu.flatMap(({ id }) => (holders.has(id) ? [id] : [])),
@@ -142,30 +142,20 @@ export function createQueueDesk(options: QueueDeskOptions) {
 
 export type QueueDesk = ReturnType<typeof createQueueDesk>;
 
-/** Which GPUs of its set each role gets. */
+/** Which GPUs each role gets, and why these: the round is gone through again with all that was free at each start. */
 function seatAll(round: Round, state: GpuQueueState, host: GpuHost, rows: ReadonlyMap<string, QueueRow>): GpuStart[] {
+  const kept = round.reservation?.gpus ?? 0;
+  let free = state.holding.reduce((set, { gpus }) => set & ~gpus, state.usable);
   return round.starts.flatMap(({ run, gpus, past }): GpuStart[] => {
-    const waiting = state.waiting.find(({ id }) => id === run);
+    const shape = state.waiting.find(({ id }) => id === run)?.shape;
     const profile = rows.get(run)?.profile;
-    if (waiting === undefined || profile === undefined) return [];
-    const placed = host.placer.place(waiting.shape, takenBut(gpus, host));
+    if (shape === undefined || profile === undefined) return [];
+    const from = [free, free & ~kept].find((set) => host.placer.choose(shape, set) === gpus) ?? gpus;
+    free &= ~gpus;
+    const placed = host.placer.place(shape, takenBut(from, host));
     if (!placed.fits) return [];
-    const indices = (of: readonly { index: number }[]) => of.map(({ index }) => index).join(',');
-    const shared = waiting.shape.mode === 'shared';
-    const roles = [
-      ...(placed.inference.length === 0 || shared ? [] : [`${indices(placed.inference)} for inference`]),
-      ...(placed.trainer.length === 0
-        ? []
-        : [`${indices(placed.trainer)} for ${shared ? 'both roles' : 'the trainer'}`]),
-    ];
-    return [
-      {
-        run,
-        profile,
-        gpus: rolesOf(placed),
-        why: `GPUs ${roles.join(' and ')}${past === null ? '' : `, past ${past}, which it does not delay`}`,
-      },
-    ];
+    const passing = past === null ? '' : `; past ${past}, which it does not delay`;
+    return [{ run, profile, gpus: rolesOf(placed), why: `${placed.why}${passing}` }];
   });
 }
 

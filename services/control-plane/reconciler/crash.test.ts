@@ -73,50 +73,57 @@ describe('a control plane that is killed after any persisted step', () => {
     ['sft', null, [], ['attempt_started', 'role_started', 'attempt_ended']],
     ['grpo', null, [], ['attempt_started', 'role_started', 'role_started', 'attempt_ended']],
     ['grpo', 'split-2', ['GPU-0', 'GPU-1'], ['attempt_started', 'role_started', 'role_started', 'attempt_ended']],
-  ] as const)('is taken over by the next one: the trainer of a %s run (profile %s) ran once, no exit code is lost, no GPU leaked', async (method, profile, gpus, expected) => {
-    writeFileSync(join(bench.root, 'gpus.yaml'), 'gpus: [{uuid: GPU-0, memory_mib: 9}, {uuid: GPU-1, memory_mib: 9}]');
-    const health = await serveHealth();
-    bench.script(
-      'inference',
-      `while [ "$1" != --ready-file ]; do shift; done
+  ] as const)(
+    'is taken over by the next one: the trainer of a %s run (profile %s) ran once, no exit code is lost, no GPU leaked',
+    { timeout: 180_000 },
+    async (method, profile, gpus, expected) => {
+      writeFileSync(
+        join(bench.root, 'gpus.yaml'),
+        'gpus: [{uuid: GPU-0, memory_mib: 9}, {uuid: GPU-1, memory_mib: 9}]',
+      );
+      const health = await serveHealth();
+      bench.script(
+        'inference',
+        `while [ "$1" != --ready-file ]; do shift; done
        printf '{"url":"${health.url}","pid":%s}' $$ > "$2.tmp"; mv "$2.tmp" "$2"
        exec sleep 60`,
-    );
-    bench.script('trainer', `${trainerPrelude} record "$finished"; echo ran >> "$TANDEM_WORKSPACE/../../../../ran"`);
-    let points = 0;
-    for (let at = 1; ; at += 1) {
-      const { reached, run, left, uploaded, starts, kept, leased } = await crashAt(at, method, profile);
-      expect(run, `crash after step ${at}`).toMatchObject({
-        status: 'succeeded',
-        attempts: [
-          {
-            number: 1,
-            reason: 'completed',
-            roles: expect.arrayContaining([expect.objectContaining({ role: 'trainer', exit_code: 0 })]),
-          },
-        ],
-      });
-      expect(starts).toEqual(expected);
-      // All of them while the attempt is open, and none before.
-      if (kept.open === 1) expect(kept.gpus, `crash after step ${at}`).toEqual(gpus);
-      expect([[], gpus]).toContainEqual(kept.gpus);
-      const given = leased.map(({ name, data }) => [name, (JSON.parse(data) as { epoch: number }).epoch]);
-      const epoch = given[0]?.[1];
-      expect(given, `crash after step ${at}`).toEqual(
-        gpus.length === 0
-          ? []
-          : [
-              ['gpus_leased', epoch],
-              ['gpus_released', epoch],
-            ],
       );
-      expect(left).toEqual([]);
-      expect(uploaded, `an upload that was cut off, crash after step ${at}`).toBe(false);
-      expect(bench.read('.tandem/ran').trim().split('\n').length).toBe(at);
-      if (!reached) break;
-      points += 1;
-    }
-    health.close();
-    expect(points).toBeGreaterThan(8);
-  });
+      bench.script('trainer', `${trainerPrelude} record "$finished"; echo ran >> "$TANDEM_WORKSPACE/../../../../ran"`);
+      let points = 0;
+      for (let at = 1; ; at += 1) {
+        const { reached, run, left, uploaded, starts, kept, leased } = await crashAt(at, method, profile);
+        expect(run, `crash after step ${at}`).toMatchObject({
+          status: 'succeeded',
+          attempts: [
+            {
+              number: 1,
+              reason: 'completed',
+              roles: expect.arrayContaining([expect.objectContaining({ role: 'trainer', exit_code: 0 })]),
+            },
+          ],
+        });
+        expect(starts).toEqual(expected);
+        // All of them while the attempt is open, and none before.
+        if (kept.open === 1) expect(kept.gpus, `crash after step ${at}`).toEqual(gpus);
+        expect([[], gpus]).toContainEqual(kept.gpus);
+        const given = leased.map(({ name, data }) => [name, (JSON.parse(data) as { epoch: number }).epoch]);
+        const epoch = given[0]?.[1];
+        expect(given, `crash after step ${at}`).toEqual(
+          gpus.length === 0
+            ? []
+            : [
+                ['gpus_leased', epoch],
+                ['gpus_released', epoch],
+              ],
+        );
+        expect(left).toEqual([]);
+        expect(uploaded, `an upload that was cut off, crash after step ${at}`).toBe(false);
+        expect(bench.read('.tandem/ran').trim().split('\n').length).toBe(at);
+        if (!reached) break;
+        points += 1;
+      }
+      health.close();
+      expect(points).toBeGreaterThan(8);
+    },
+  );
 });

@@ -81,7 +81,9 @@ it('leases the GPUs of a run with its attempt, shows each role its own, and give
   await reconcileUntil(wiring, () => wiring.service.get(id).attempts[0]?.roles[0]?.pid != null);
   expect(leased(wiring)).toEqual([`GPU-0 ${id} trainer held`]);
   expect(started[0]).toMatchObject({ identity: { role: 'trainer' }, gpus: ['GPU-0'], epoch: expect.any(Number) });
-  expect(named(wiring, id, 'gpus_leased')).toEqual(['GPUs 0 for the trainer']);
+  expect(named(wiring, id, 'gpus_leased')).toEqual([
+    'GPUs leased: trainer on 0; leaves 7 free (NVLink cliques of 7, NUMA nodes of 4 + 3); best of 2',
+  ]);
   writeFileSync(join(bench.root, 'go'), '');
   await reconcileUntil(wiring, () => leased(wiring).length === 0);
   expect(wiring.service.get(id).status).toBe('succeeded');
@@ -209,7 +211,7 @@ it('three runs compete for eight GPUs: one preempts another, one passes it witho
   });
   await reconcileUntil(wiring, trains(quick));
   expect(named(wiring, quick, 'gpus_leased')).toEqual([
-    `GPUs 2 for the trainer, past ${urgent}, which it does not delay`,
+    `GPUs leased: trainer on 2; leaves 1 free; best of 1; past ${urgent}, which it does not delay`,
   ]);
   expect(wiring.service.get(urgent).waiting).toEqual({
     position: 1,

@@ -55,7 +55,7 @@ export async function grant(options: ExecuteOptions, { run: id, start }: StepArg
         name: 'gpus_leased',
         actor: 'control_plane',
         attempt: number,
-        message: start.why,
+        message: `GPUs leased: ${start.why}`,
         data,
       });
     }

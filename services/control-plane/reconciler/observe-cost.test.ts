@@ -19,10 +19,11 @@ it('every question of a round is answered by an index, so that a round costs the
   const runs = createRunStore({ db: noting });
   runs.queued();
   runs.active();
+  runs.underWay();
   runs.filesDue();
   runs.filesOpen();
   createAttemptStore({ db: noting }).liveRoles();
-  expect(asked).toHaveLength(5);
+  expect(asked).toHaveLength(6);
   const indexes = asked.map((sql) =>
     db
       .all<{ detail: string }>(`EXPLAIN QUERY PLAN ${sql}`)
@@ -33,6 +34,7 @@ it('every question of a round is answered by an index, so that a round costs the
   );
   // By status are only the few runs that wait or are under way; those at rest are all there ever were.
   expect(indexes).toEqual([
+    ['runs_by_status'],
     ['runs_by_status'],
     ['runs_by_status'],
     ['runs_files_due'],

@@ -109,8 +109,10 @@ export interface RunStore {
   queued(): QueueRow[];
   /** The same of one run, whatever its status. */
   queueRow(id: string): QueueRow | undefined;
-  /** Runs that hold a slot. */
+  /** Runs that hold a slot or GPUs. */
   active(): RunRow[];
+  /** The same, no more than which they are and what they run on. */
+  underWay(): Pick<RunRow, 'id' | 'profile'>[];
   /** Runs under way, or about to be restarted, whose tree is being written. */
   filesOpen(): RunRow[];
   /** Runs at rest whose tree does not show yet how they ended. */
@@ -181,6 +183,10 @@ export function createRunStore({ db }: { db: Database }): RunStore {
       db
         .all<Stored>(`SELECT * FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`)
         .map(parse),
+    underWay: () =>
+      db.all<Pick<RunRow, 'id' | 'profile'>>(
+        `SELECT id, profile FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`,
+      ),
     extendStopDeadlines: (until) => {
       db.run("UPDATE runs SET stop_deadline = max(stop_deadline, :until) WHERE status = 'stopping'", { until });
     },
