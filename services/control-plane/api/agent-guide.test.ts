@@ -228,6 +228,7 @@ function specWith(resume: AttemptSpec['resume']): AttemptSpec {
     val_data: null,
     adapters_directory: '/a',
     inference_url: null,
+    hand_off: { mode: 'none', deadline: 60 },
     resume,
     baseline: null,
     run_baseline_eval: false,

@@ -2,11 +2,13 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:http';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { recordsReplySchema } from '../../contracts/agent-operations.ts';
+import { type AttemptSpec, recordsReplySchema } from '../../contracts/agent-operations.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Database } from '../../platform/database.ts';
 import { createListener } from '../api/listener.ts';
 import { commitOf, manifestOf } from '../checkpoints/checkpoint.fixtures.ts';
 import { closeServer, listen } from '../listen.ts';
+import { readGpuProfiles } from '../runs/gpu-profiles.ts';
 import { createTestBench, reconcileUntil, type TestBench } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
 import { type AgentOptions, createAgentHandlers } from './attempt.agent.ts';
@@ -166,6 +168,31 @@ describe('the agent API', () => {
       resumed_from: `${run}/a1/checkpoint-20`,
       resumed_step: 20,
     });
+  });
+
+  it('says how GPUs that both roles share are handed over, where vLLM is one of them', async () => {
+    const run = await started({ method: 'grpo', inference: { vllm: { api_base: 'http://127.0.0.1:9/v1' } } });
+    const row = wiring.db.get<{ spec: string }>('SELECT spec FROM runs WHERE id = $run', { run });
+    const spec = JSON.parse(row?.spec ?? '') as RunSpec;
+    const profiles = await readGpuProfiles(join(import.meta.dirname, '../../../gpu-profiles'));
+    const handOff = async (backend: 'vllm' | 'embedded', profile: string, managed: boolean) => {
+      const vllm = { ...spec.inference.vllm, managed };
+      const { getAttemptSpec } = createAgentHandlers({
+        runs: { get: () => ({ id: run, profile, spec: { ...spec, inference: { backend, vllm } } }) },
+        attempts: { get: () => ({ number: 1, ended_at: null, resumed_run: null }) },
+        checkpoints: { candidates: () => [], withLinks: async () => [] },
+        records: { baseline: () => null },
+        runtime: { sharedDirectory: () => '/adapters', seenAt: (path: string) => path },
+        profiles,
+      } as unknown as AgentOptions);
+      const request = { params: { id: `${run}.a1` } } as Parameters<typeof getAttemptSpec>[0];
+      const reply = await getAttemptSpec(request, {} as Parameters<typeof getAttemptSpec>[1]);
+      return (reply as { body: AttemptSpec }).body.hand_off;
+    };
+    expect(await handOff('vllm', 'shared-8', true)).toEqual({ mode: 'sleep', deadline: 300 });
+    expect(await handOff('vllm', 'split-8', true)).toEqual({ mode: 'none', deadline: 60 });
+    expect(await handOff('embedded', 'shared-1', true)).toEqual({ mode: 'none', deadline: 120 });
+    expect(await handOff('vllm', 'shared-1', false)).toEqual({ mode: 'none', deadline: 120 });
   });
 
   it('answers a commit when it is done, however long older checkpoints take to go', async () => {

@@ -181,6 +181,14 @@ describe('plan, starting', () => {
     expect(steps(grpo({ inference: [role('inference', {}, {})] }))).toEqual([]);
   });
 
+  it('starts no trainer beside a server that is not ready, also where both have the same GPUs', () => {
+    const shared = runRow({ method: 'grpo', profile: 'shared-8', reason: 'starting_inference' });
+    const loading = role('inference', {}, {});
+    expect(steps(grpo({ run: shared, inference: [loading] }))).toEqual([]);
+    const made = role('inference', { pid: null }, { state: 'created' });
+    expect(steps(grpo({ run: shared, inference: [made] }))).not.toContainEqual(trainerStart);
+  });
+
   it('starts the trainer alone for rollouts from a server of one’s own, and tends none', () => {
     const spec = specOf('grpo');
     const inference = { ...spec.inference, vllm: { ...spec.inference.vllm, api_base: 'http://10.0.0.7:8000/v1' } };
