@@ -101,6 +101,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   closers.push(() => opened.close());
   const wiring = wireControlPlane({
     settings,
+    environment,
     cwd,
     version,
     installation: homeFile.installation,

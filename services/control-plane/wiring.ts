@@ -25,6 +25,8 @@ import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 import { readGpuMap } from './placement/read-gpu-map.ts';
+import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
+import { dockerSocket } from './preflight/read-docker.ts';
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -44,6 +46,7 @@ import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
 import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
+import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import type { Settings } from './settings.ts';
@@ -60,6 +63,7 @@ const CLOSE_GRACE_MS = 2000;
 
 export interface WiringOptions {
   settings: Settings;
+  environment: Readonly<Record<string, string | undefined>>;
   /** What relative paths of users are relative to. */
   cwd: string;
   version: string;
@@ -201,6 +205,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
       ...createGpuHandlers(gpus),
+      ...createPreflightHandlers({
+        runtime: settings.docker === null ? 'process' : 'docker',
+        environment: options.environment,
+        engine: createDockerEngine({ socketPath: dockerSocket(options.environment) }),
+        image: settings.docker?.image ?? `tandem:${version}`,
+        inventory: () => gpus.inventory({ refresh: false }),
+        paths: [home, outputs],
+        ports: async () => [{ setting: 'PORT', port: settings.port, state: 'ours' }],
+      }),
       ...createGpuProfileHandlers({
         profiles,
         gpus: async () => readGpuMap(await gpus.inventory({ refresh: false })).gpus,
