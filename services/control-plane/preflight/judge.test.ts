@@ -73,6 +73,9 @@ it.each<[Partial<Facts>, string, RegExp]>([
   [{ docker: { version: '20.10.24', apiVersion: '1.41', gpuDriver: null } }, 'docker', /^ok/],
   [{ compose: '1.25.0' }, 'compose', /^warning: Compose 1\.25\.0 -> install docker-compose-plugin/],
   [{ compose: '1.29.2' }, 'compose', /^ok/],
+  [{ compose: 'dev' }, 'compose', /^ok: Compose of unknown version$/],
+  [{ compose: '' }, 'compose', /^ok: Compose of unknown version$/],
+  [{ compose: null }, 'compose', /^warning: none was found -> install/],
   [
     { docker: { version: '28', apiVersion: '1.49', gpuDriver: null } },
     'nvidia-container-toolkit',
