@@ -31,13 +31,17 @@ build_tandem() {
   version="$(node -p 'require("./package.json").version')"
   image="${TANDEM_IMAGE:-tandem:$version}"
   ./scripts/install.sh
+  # Whoever else builds at the same time would change what is packed here.
+  exec 9>dist/.image-lock
+  flock 9
   local fingerprint
   fingerprint="$(fingerprint dist/.built package.json package-lock.json compose/images/tandem/* gpu-profiles/* openapi/*)"
-  if is_current "$image" "$fingerprint"; then return; fi
+  if is_current "$image" "$fingerprint"; then exec 9>&-; return; fi
   mkdir -p dist/image
   compose/images/tandem/assemble.sh dist/image --built
   tar -C dist -c image | with_dockerfile compose/images/tandem/Dockerfile \
     | build "$image" "$fingerprint" --label "org.opencontainers.image.version=$version"
+  exec 9>&-
 }
 
 build_minio() {

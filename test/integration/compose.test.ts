@@ -31,7 +31,7 @@ describe.skipIf(missing !== null)(`cp .env.example .env and compose up ${missing
       env: { ...process.env, DOCKER_HOST: daemon.host },
       stdio: 'pipe',
     });
-  }, 240_000);
+  }, 600_000);
   afterAll(async () => {
     await daemon?.close();
     if (directory !== undefined) await removeTree(directory);
