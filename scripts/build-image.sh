@@ -31,13 +31,17 @@ build_tandem() {
   version="$(node -p 'require("./package.json").version')"
   image="${TANDEM_IMAGE:-tandem:$version}"
   ./scripts/install.sh
+  # Whoever else builds at the same time would change what is packed here.
+  exec 9>dist/.image-lock
+  flock 9
   local fingerprint
   fingerprint="$(fingerprint dist/.built package.json package-lock.json compose/images/tandem/* gpu-profiles/* openapi/*)"
-  if is_current "$image" "$fingerprint"; then return; fi
+  if is_current "$image" "$fingerprint"; then exec 9>&-; return; fi
   mkdir -p dist/image
   compose/images/tandem/assemble.sh dist/image --built
   tar -C dist -c image | with_dockerfile compose/images/tandem/Dockerfile \
     | build "$image" "$fingerprint" --label "org.opencontainers.image.version=$version"
+  exec 9>&-
 }
 
 build_minio() {
@@ -48,14 +52,15 @@ build_minio() {
   fingerprint="$(fingerprint compose/images/minio/*)"
   if is_current "$image" "$fingerprint"; then return; fi
   binary="${TANDEM_MINIO:-${TANDEM_TEST_CACHE:-$HOME/.cache/tandem-test}/minio/minio}"
-  if [[ "$(go version -m "$binary" 2>/dev/null)" != *"$version"* ]]; then
+  # One that is named is taken as it is.
+  if [[ -z "${TANDEM_MINIO:-}" && "$(go version -m "$binary" 2>/dev/null)" != *"$version"* ]]; then
     if ! command -v go >/dev/null; then
       echo 'build-image.sh: MinIO is built from source, and there is no Go here; install it, or let `docker compose build minio` do it in a container' >&2; exit 69
     fi
     echo 'Building MinIO from source (about three minutes on two cores) ...'
     GOBIN="$(dirname "$binary")" CGO_ENABLED=0 go install "github.com/minio/minio@$version"
   fi
-  tar -C "$(dirname "$binary")" -c minio -C "$PWD/compose/images/minio" start.mjs health.mjs | with_dockerfile compose/images/minio/Dockerfile \
+  tar -C "$(dirname "$binary")" -c "$(basename "$binary")" -C "$PWD/compose/images/minio" start.mjs health.mjs | with_dockerfile compose/images/minio/Dockerfile \
     | build "$image" "$fingerprint" --build-arg "BUILD_IMAGE=$base" --label "org.opencontainers.image.version=$version"
 }
 
@@ -73,7 +78,7 @@ build() {
   local image="$1" fingerprint="$2" output; shift 2
   output="$(mktemp)"
   echo "Building the image $image on $base ..."
-  if ! DOCKER_BUILDKIT="${DOCKER_BUILDKIT:-0}" docker build --build-arg "BASE_IMAGE=$base" --label "dev.tandem.fingerprint=$fingerprint" "$@" -t "$image" - >"$output" 2>&1; then
+  if ! DOCKER_BUILDKIT="${DOCKER_BUILDKIT:-0}" docker build --network none --build-arg "BASE_IMAGE=$base" --label "dev.tandem.fingerprint=$fingerprint" "$@" -t "$image" - >"$output" 2>&1; then
     tail -n 20 "$output" >&2; rm -f "$output"; exit 1
   fi
   rm -f "$output"

@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_torch; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_torch; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -98,6 +98,20 @@ find_docker() {
   else
     echo "docker: $(dockerd --version)"
   fi
+}
+
+# Both that people have: Debian's 1.29, and a v2 from its source (two minutes on two cores).
+find_compose() {
+  if ! command -v docker-compose >/dev/null && [[ "$(id -u)" == 0 ]] && command -v apt-get >/dev/null; then
+    (apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends docker-compose) >"$results/compose.log" 2>&1 || true
+  fi
+  local module=github.com/docker/compose/v2/cmd@v2.29.7 binary="$cache/compose/cmd"
+  if command -v go >/dev/null && ! is_of_version "$binary" "${module##*@}"; then
+    GOBIN="$cache/compose" CGO_ENABLED=0 go install "$module" >"$results/compose.log" 2>&1 || tail -n 5 "$results/compose.log"
+  fi
+  TANDEM_COMPOSE="$(command -v docker-compose || true):$([[ -x "$binary" ]] && echo "$binary" || true)"
+  TANDEM_COMPOSE="${TANDEM_COMPOSE#:}"; TANDEM_COMPOSE="${TANDEM_COMPOSE%:}"; export TANDEM_COMPOSE
+  if [[ -n "$TANDEM_COMPOSE" ]]; then echo "compose: $TANDEM_COMPOSE"; else missing+=('compose: apt-get could not install docker-compose, and `go install` gave none; its tests are skipped'); fi
 }
 
 # Several gigabytes on Linux x64, where PyPI's torch brings CUDA: only --full fetches them, afterwards they are used from the cache.

@@ -72,9 +72,15 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
 
 export type Client = ReturnType<typeof createClient>;
 
+/** The problem in its own words; where it lists several issues, all of them. */
 function detailOf(text: string, status: number): string {
   try {
-    return (JSON.parse(text) as { detail?: string }).detail ?? `status ${status}`;
+    const { detail, issues = [] } = JSON.parse(text) as {
+      detail?: string;
+      issues?: { path: string; message: string }[];
+    };
+    if (issues.length > 1) return issues.map(({ path, message }) => `\n  ${path}: ${message}`).join('');
+    return detail ?? `status ${status}`;
   } catch {
     return `status ${status}`;
   }

@@ -391,6 +391,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/preflight": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Whether this host is ready for runs, one line per check with its remedy
+         * @description Linux, Docker, Compose, the NVIDIA container toolkit, driver and CUDA, GPUs, memory, disk, ports and keys. What does not matter for the runtime or without GPUs is a `note`. Takes some seconds, half a minute at most; `scripts/preflight.sh` prints the same without a control plane.
+         */
+        get: operations["getPreflight"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/healthz": {
         parameters: {
             query?: never;
@@ -3487,6 +3507,48 @@ export interface components {
                  */
                 hand_off: number;
             };
+        };
+        /** @description Whether this host is ready, line by line. */
+        Preflight: {
+            /**
+             * @description Whether nothing that is needed is missing.
+             * @example true
+             */
+            ready: boolean;
+            /**
+             * @description As what runs are started, which decides what is needed.
+             * @example docker
+             * @enum {string}
+             */
+            runtime: "process" | "docker";
+            /**
+             * @description One for each thing, always in the same order.
+             * @example []
+             */
+            checks: components["schemas"]["PreflightCheck"][];
+        };
+        PreflightCheck: {
+            /**
+             * @description What was looked at.
+             * @example docker
+             */
+            name: string;
+            /**
+             * @description `ok`; `warning`: works, and could be better; `missing`: runs cannot work without it; `note`: does not matter for what this host is used for.
+             * @example ok
+             * @enum {string}
+             */
+            verdict: "ok" | "warning" | "missing" | "note";
+            /**
+             * @description What was found.
+             * @example Docker 28.1.1 (API 1.49)
+             */
+            found: string;
+            /**
+             * @description What to do about it; null when nothing is to be done.
+             * @example null
+             */
+            remedy: string | null;
         };
         Health: {
             /**
@@ -7014,6 +7076,74 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GpuProfileList"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPreflight: {
+        parameters: {
+            query?: {
+                /** @description Also start a container that runs `nvidia-smi`, on a host with GPUs and with the Docker runtime. */
+                probe?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description What was found, ready or not. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preflight"];
                 };
             };
             /** @description `invalid-request`: The request is malformed. */

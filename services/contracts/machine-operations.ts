@@ -4,6 +4,7 @@ import { gpuInventorySchema } from './gpu.ts';
 import { gpuProfileSchema } from './gpu-profile.ts';
 import { operation } from './operation.ts';
 import { flag } from './operation-parts.ts';
+import { preflightSchema } from './preflight.ts';
 import { queueSchema } from './queue.ts';
 
 const listedProfileSchema = z
@@ -66,6 +67,20 @@ export const machineOperations = {
           .meta({ id: 'GpuProfileList' }),
       },
     ],
+    problems: ['invalid-request'],
+  }),
+  getPreflight: operation({
+    method: 'get',
+    path: '/preflight',
+    tag: 'machine',
+    summary: 'Whether this host is ready for runs, one line per check with its remedy',
+    description:
+      'Linux, Docker, Compose, the NVIDIA container toolkit, driver and CUDA, GPUs, memory, disk, ports and keys. What does not matter for the runtime ' +
+      'or without GPUs is a `note`. Takes some seconds, half a minute at most; `scripts/preflight.sh` prints the same without a control plane.',
+    query: z.object({
+      probe: flag('Also start a container that runs `nvidia-smi`, on a host with GPUs and with the Docker runtime.'),
+    }),
+    responses: [{ status: 200, description: 'What was found, ready or not.', body: preflightSchema }],
     problems: ['invalid-request'],
   }),
 } as const;

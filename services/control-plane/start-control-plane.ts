@@ -105,6 +105,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   const homeFile = await noteDaemon(home, objects.homeFile, opened.daemon);
   const wiring = wireControlPlane({
     settings,
+    environment,
     cwd,
     version,
     installation: homeFile.installation,

@@ -93,6 +93,7 @@ export async function createTestBench(): Promise<TestBench> {
       const usedRuntime = wrapRuntime?.(runtime) ?? runtime;
       const wiring = wireControlPlane({
         settings,
+        environment,
         cwd: root,
         version: '0.0.0',
         installation: 'bench',

@@ -24,12 +24,16 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
+
 import { createLeaseStore } from './leases/lease.store.ts';
 import { membersOf } from './placement/gpu-sets.ts';
+import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
+import { dockerSocket } from './preflight/read-docker.ts';
 import { leasableMap } from './queue/gpu-host.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
 import { createQueueHandlers } from './queue/queue.handlers.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
+
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -51,6 +55,7 @@ import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
 import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
+import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
@@ -68,6 +73,7 @@ const CLOSE_GRACE_MS = 2000;
 
 export interface WiringOptions {
   settings: Settings;
+  environment: Readonly<Record<string, string | undefined>>;
   /** What relative paths of users are relative to. */
   cwd: string;
   version: string;
@@ -237,6 +243,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createImportHandlers(imports),
       ...createGpuHandlers({ gpus, leases, leasable }),
       ...createQueueHandlers({ desk, gpus, slots }),
+      ...createPreflightHandlers({
+        runtime: kind,
+        environment: options.environment,
+        engine: createDockerEngine({ socketPath: dockerSocket(options.environment) }),
+        image: settings.docker?.image ?? `tandem:${version}`,
+        inventory: () => gpus.inventory({ refresh: false }),
+        paths: [home, outputs],
+        ports: async () => [{ setting: 'PORT', port: settings.port, state: 'ours' }],
+      }),
       ...createGpuProfileHandlers({
         profiles,
         gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,

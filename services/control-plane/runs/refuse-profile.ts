@@ -28,7 +28,7 @@ function refuseWidth({ name, trainer, inference }: GpuProfile, spec: RunSpec): S
     return { path, message };
   }
   const served = gpuCount(inference.gpus);
-  if (spec.method === 'grpo' && spec.inference.backend !== 'vllm' && served > 1) {
+  if (inferenceOf(spec).kind === 'embedded' && served > 1) {
     const message = `${name} gives the server ${served} GPUs, the embedded server uses one; vllm (inference.backend) uses more`;
     return { path, message };
   }

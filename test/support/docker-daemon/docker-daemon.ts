@@ -191,7 +191,7 @@ function answers(socketPath: string): Promise<boolean> {
   });
 }
 
-function hasProgram(name: string): boolean {
+export function hasProgram(name: string): boolean {
   try {
     execFileSync('sh', ['-c', `command -v ${name}`], { stdio: 'ignore' });
     return true;

@@ -1,0 +1,35 @@
+import type { ReadInventory } from '../gpus/gpu.service.ts';
+import type { GpuDriver } from '../runtimes/docker/gpu-request.ts';
+
+/** What was found on the host. Nothing here is judged. */
+export interface Facts {
+  system: { name: string; release: string; architecture: string };
+  /** As what runs are started. */
+  runtime: 'process' | 'docker';
+  docker: { version: string; apiVersion: string; gpuDriver: GpuDriver | null } | { failure: string };
+  /** Version of the compose program, or of the one that started containers of this daemon; null: none was seen. */
+  compose: string | null;
+  gpus: Pick<ReadInventory, 'source' | 'driver_version' | 'cuda_version' | 'gpus' | 'problems'>;
+  /** Whether a container sees the GPUs. */
+  probe: GpuProbeAnswer;
+  memoryBytes: number;
+  disks: readonly { path: string; freeBytes: number }[];
+  ports: readonly PortFact[];
+  /** Of each key that some runs need: whether it is set. */
+  keys: Readonly<Record<RunKey, boolean>>;
+}
+
+export type RunKey = 'GBOX_API_KEY' | 'HF_TOKEN' | 'WANDB_API_KEY';
+
+export interface PortFact {
+  /** The setting that chooses it. */
+  setting: string;
+  port: number;
+  /** `ours`: a control plane listens there, or its MinIO. */
+  state: 'free' | 'ours' | 'taken';
+}
+
+export type GpuProbeAnswer =
+  | { kind: 'seen'; gpus: number }
+  | { kind: 'failed'; why: string }
+  | { kind: 'not_run'; why: string };
