@@ -51,7 +51,7 @@ test('a run on shared GPUs trains only while the server sleeps, and finishes alt
 });
 
 test('a server that does not go to sleep ends the attempt as one that a restart may help', async () => {
-  const life = await trainOn({ ignoresSleep: true }, 0.5);
+  const life = await trainOn({ ignoresSleep: true }, 1);
   expect(event(life, 'failed')).toMatchObject({ reason: 'vllm_unhealthy' });
   expect(life.exitCode).toBe(75);
 });

@@ -167,10 +167,10 @@ describe('GPUs that both roles share', () => {
   });
 
   it.each([
-    ['does not answer /sleep', { hangsAt: '/sleep' }, 'did not go to sleep within 0.5 s'],
-    ['stays awake', { ignoresSleep: true }, 'did not go to sleep within 0.5 s'],
+    ['does not answer /sleep', { hangsAt: '/sleep' }, 'did not go to sleep within 1 s'],
+    ['stays awake', { ignoresSleep: true }, 'did not go to sleep within 1 s'],
   ])('stay with a server that %s, and the attempt ends as unhealthy', async (_, faults, message) => {
-    const { trainer, publisher } = await open({ profile: 'shared-1', faults }, { deadline: 0.5 });
+    const { trainer, publisher } = await open({ profile: 'shared-1', faults }, { deadline: 1 });
     await publisher.serve(0, never);
     await expect(trainer.handOff.toTrainer(never)).rejects.toMatchObject({
       ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
@@ -179,11 +179,11 @@ describe('GPUs that both roles share', () => {
   });
 
   it.each([
-    ['/wake_up', 'did not wake up within 0.5 s'],
-    ['/v1/load_lora_adapter', 'did not load the adapter within 0.5 s'],
-    ['/v1/completions', 'did not answer the check of its adapter within 0.5 s'],
+    ['/wake_up', 'did not wake up within 1 s'],
+    ['/v1/load_lora_adapter', 'did not load the adapter within 1 s'],
+    ['/v1/completions', 'did not answer the check of its adapter within 1 s'],
   ])('do not come back when %s hangs, and the message says in which step', async (hangsAt, message) => {
-    const { fake, trainer, publisher } = await open({ profile: 'shared-1' }, { deadline: 0.5 });
+    const { fake, trainer, publisher } = await open({ profile: 'shared-1' }, { deadline: 1 });
     await publisher.serve(0, never);
     await trainer.handOff.toTrainer(never);
     fake.faults.hangsAt = hangsAt;
