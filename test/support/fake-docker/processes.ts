@@ -49,10 +49,14 @@ export function launchProcesses(state: DaemonState, { paths = {}, namespaces = f
     child.once('error', () => {});
     const { pid } = child;
     if (pid === undefined) throw noProgram(command[0] ?? '');
+    living.add(pid);
     child.stdout.on('data', (chunk: Buffer) => print(1, chunk));
     child.stderr.on('data', (chunk: Buffer) => print(2, chunk));
     // With the first process of a container end all others.
-    child.once('exit', () => signalGroup(pid));
+    child.once('exit', () => {
+      signalGroup(pid);
+      living.delete(pid);
+    });
     child.once('close', (code, signal) => exit(code ?? 128 + (signal === null ? 0 : constants.signals[signal])));
 
     return {
@@ -68,6 +72,12 @@ export function launchProcesses(state: DaemonState, { paths = {}, namespaces = f
     };
   };
 }
+
+/** A test that fails before it closes its daemon leaves no program behind. */
+const living = new Set<number>();
+process.once('exit', () => {
+  for (const pid of living) signalGroup(pid);
+});
 
 function signalGroup(pid: number): void {
   try {
