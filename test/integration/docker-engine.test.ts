@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { extract, pack } from 'tar-stream';
@@ -11,7 +13,9 @@ import type { DockerEngine } from '../../services/control-plane/runtimes/docker/
 import { DockerError } from '../../services/control-plane/runtimes/docker/engine/docker-error.ts';
 import type { ContainerBody } from '../../services/control-plane/runtimes/docker/engine/engine-types.ts';
 import { createOutputCollector } from '../../services/control-plane/runtimes/docker/engine/output-collector.ts';
+import type { PullProgress } from '../../services/control-plane/runtimes/docker/engine/pull-progress.ts';
 import type { EngineEvent } from '../../services/control-plane/runtimes/docker/engine/watch-events.ts';
+import { dockerCaller } from '../support/docker-call.ts';
 import {
   type DockerDaemon,
   importBaseImage,
@@ -19,9 +23,11 @@ import {
   startDockerDaemon,
 } from '../support/docker-daemon/docker-daemon.ts';
 
+const registryMain = resolve(import.meta.dirname, '../../dist/test/support/tiny-registry-main.js');
 const given = process.env['TANDEM_DOCKER_HOST'];
 const missing = given === undefined ? missingDocker() : null;
 let daemon: DockerDaemon | undefined;
+let socketPath: string;
 let engine: DockerEngine;
 let image: string;
 const mark = `tandem-test-${randomBytes(4).toString('hex')}`;
@@ -60,7 +66,8 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, { tim
   beforeAll(async () => {
     daemon = given === undefined ? await startDockerDaemon() : undefined;
     const host = daemon?.host ?? (given as string);
-    engine = createDockerEngine({ socketPath: host.replace('unix://', '') });
+    socketPath = host.replace('unix://', '');
+    engine = createDockerEngine({ socketPath });
     image = importBaseImage(host);
   });
   afterAll(async () => {
@@ -164,14 +171,16 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, { tim
         subnets: [{ subnet: '10.219.83.0/28', gateway: '10.219.83.1' }],
       },
     ]);
-    const container = await run('sleep 60');
+    // A daemon without a default bridge never frees an endpoint of a container that names no network.
+    await engine.createNetwork({ ...body, Name: `${mark}-2`, IPAM: { Config: [{ Subnet: '10.219.83.16/28' }] } });
+    const container = await run('sleep 60', { HostConfig: { NetworkMode: `${mark}-2` } });
     await engine.connectNetwork(mark, container, { Aliases: ['inference'] });
     await engine.connectNetwork(mark, container, { Aliases: ['inference'] });
     expect((await engine.inspectContainer(container))?.networks[mark]?.address).toMatch(/^10\.219\.83\./);
     await expect(engine.removeNetwork(mark)).rejects.toMatchObject({ kind: 'conflict' });
     await engine.removeContainer(container, { force: true });
     // The daemon lets go of the endpoint of a killed container a moment after it is removed.
-    await vi.waitFor(() => engine.removeNetwork(mark), 5000);
+    for (const name of [mark, `${mark}-2`]) await vi.waitFor(() => engine.removeNetwork(name), 5000);
     expect(await engine.listNetworks(labels)).toEqual([]);
   });
 
@@ -259,6 +268,33 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, { tim
     expect(mine.map(({ action }) => action)).toEqual(['create', 'start', 'die']);
     expect(mine[2]?.attributes['exitCode']).toBe('3');
     expect(mine.every(({ timeNano }) => /^\d{19}$/.test(timeNano))).toBe(true);
+  });
+
+  it('pulls an image with its progress, and says when a registry does not have it', async () => {
+    const [program = process.execPath, ...args] = [...(daemon?.enter ?? []), process.execPath, registryMain, '100'];
+    const registry = spawn(program, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      const host = String((await once(registry.stdout, 'data'))[0]).trim();
+      const seen: PullProgress[] = [];
+      const pull = (name: string) =>
+        engine.pullImage({ reference: `${host}/${name}`, onProgress: (now) => seen.push(now), signal: endless() });
+      await expect(pull('tiny:other')).rejects.toMatchObject({ kind: 'not_found' });
+      expect(seen.at(-1)?.layers ?? 0).toBe(0);
+      const pulled = await pull('tiny:1');
+      expect(pulled).toMatchObject({ entrypoint: ['/first'], user: '2000', tags: [`${host}/tiny:1`] });
+      const [last] = seen.slice(-1);
+      expect(last).toMatchObject({ layers: 2, layersDone: 2, totalIsFinal: true });
+      expect(last?.totalBytes).toBeGreaterThan(4 << 20);
+      expect([last?.downloadedBytes, last?.extractedBytes]).toEqual([last?.totalBytes, last?.totalBytes]);
+      expect(seen.some(({ downloadedBytes, totalBytes }) => downloadedBytes > 0 && downloadedBytes < totalBytes)).toBe(
+        true,
+      );
+      const digest = pulled.digests[0]?.split('@')[1];
+      expect((await pull(`tiny@${digest}`)).id).toBe(pulled.id);
+      await dockerCaller(socketPath).call('DELETE', `/images/${pulled.id}?force=1`);
+    } finally {
+      registry.kill();
+    }
   });
 
   it('says when an image cannot be pulled', async () => {

@@ -50,6 +50,17 @@ describe('pullImage', () => {
     expect(pulled).toMatchObject({ name: 'DockerError', kind, message: expect.stringContaining('disk full') });
   });
 
+  it.each([
+    [500, 'manifest unknown', 'not_found'],
+    [404, 'pull access denied for i, repository does not exist or may require docker login', 'refused'],
+    [500, 'dial tcp: lookup r.example: no such host', 'failed'],
+  ])('tells the same of an error that comes before the first word, as status %i', async (status, message, kind) => {
+    server = await startSocketServer((_, response) => response.writeHead(status).end(JSON.stringify({ message })));
+    const { signal } = new AbortController();
+    const pulling = pullImage(server.socketPath, async () => image, { reference: 'i', signal });
+    await expect(pulling).rejects.toMatchObject({ kind, message: expect.stringContaining(message) });
+  });
+
   it('fails when the daemon ends well but has no image', async () => {
     const { pulled } = await pull(['{"status":"Status: Downloaded"}\n'], { there: false });
     expect(pulled).toMatchObject({ kind: 'failed', message: expect.stringMatching(/the image is not there/) });

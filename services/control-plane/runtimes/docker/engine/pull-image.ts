@@ -39,20 +39,16 @@ export async function pullImage(
   const secrets = [auth?.password, auth?.identitytoken].filter((secret) => secret !== undefined);
   const path = `/images/create?${new URLSearchParams({ fromImage: name, tag })}`;
   const tracker = createPullTracker();
-  const chunks = await openStream({
-    socketPath,
-    what,
-    method: 'POST',
-    path,
-    headers,
-    signal,
-    headersMs: FIRST_WORD_MS,
+  const request = { socketPath, what, method: 'POST', path, headers, signal, headersMs: FIRST_WORD_MS } as const;
+  const chunks = await openStream(request).catch((error: unknown) => {
+    // What it knows before its first word comes as a status, mostly 500.
+    throw error instanceof DockerError && error.status !== null ? pullError(error.message, secrets) : error;
   });
   for await (const lines of splitLines(chunks)) {
     for (const text of lines) {
       const line = parseLine(what, text);
       const error = line.errorDetail?.message ?? line.error;
-      if (error !== undefined) throw pullError(what, String(error), secrets);
+      if (error !== undefined) throw pullError(`${what}: ${error}`, secrets);
       tracker.note(line);
     }
     if (lines.length > 0) onProgress?.(tracker.progress());
@@ -61,7 +57,7 @@ export async function pullImage(
   if (image === null) {
     throw new DockerError(
       'failed',
-      `${what}: the Docker daemon ended without an error, but the image is not there. Try again.`,
+      `${what}: the Docker daemon ended without an error, but the image is not there; try again`,
     );
   }
   return image;
@@ -89,21 +85,18 @@ function parseLine(what: string, text: string): Line {
   const begin = printable(text).slice(0, 200);
   throw new DockerError(
     'failed',
-    `${what}: what came is not of a Docker daemon: ${begin}. Is there a proxy in between?`,
+    `${what}: what came is not of a Docker daemon: ${begin} (there may be a proxy in between)`,
   );
 }
 
-/** The stream begins with 200 whatever comes of it, so only the words tell what went wrong. */
-function pullError(what: string, said: string, secrets: readonly string[]): DockerError {
-  const text = printable(redact(said, secrets));
-  if (/unauthorized|denied|authentication/i.test(said)) {
-    return new DockerError(
-      'refused',
-      `${what}: ${text}. Check the image's name, and the credentials for its registry.`,
-    );
+/** Whatever the status is, only the words tell what went wrong. */
+function pullError(message: string, secrets: readonly string[]): DockerError {
+  const text = printable(redact(message, secrets));
+  if (/unauthorized|denied|authentication/i.test(text)) {
+    return new DockerError('refused', `${text}. Check the image's name, and the credentials for its registry`);
   }
-  if (/manifest unknown|not found|does not exist/i.test(said)) {
-    return new DockerError('not_found', `${what}: ${text}. Check the image's name and its tag.`);
+  if (/manifest unknown|not found|does not exist/i.test(text)) {
+    return new DockerError('not_found', `${text}. Check the image's name and its tag`);
   }
-  return new DockerError('failed', `${what}: ${text}`);
+  return new DockerError('failed', text);
 }
