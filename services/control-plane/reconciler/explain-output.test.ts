@@ -4,6 +4,7 @@ import { explainOutput } from './explain-output.ts';
 describe('the output of a program that ended badly', () => {
   it.each([
     ['torch.cuda.OutOfMemoryError: CUDA out of memory. Tried to allocate 2.00 GiB', 'oom_gpu', 'batch_size (4 to 2)'],
+    ['RuntimeError: CUDA error: uncorrectable ECC error encountered', 'gpu_unavailable', 'nvidia-smi -q'],
     ['FATAL ERROR: Reached heap limit Allocation failed - JavaScript heap out of memory', 'oom_host', 'batch_size'],
     ["Error: ENOSPC: no space left on device, write '/home/x'", 'disk_full', 'Free space'],
     ['RuntimeError: NCCL error in: ProcessGroupNCCL.cpp:1275', 'nccl', 'nvidia-smi'],

@@ -99,6 +99,13 @@ const known: readonly Known[] = [
   ...vllm,
   {
     pattern:
+      /uncorrectable ECC error|CUDA_ERROR_ECC_UNCORRECTABLE|fallen off the bus|CUDA_ERROR_DEVICE_UNAVAILABLE|NVRM: Xid/i,
+    reason: 'gpu_unavailable',
+    cause: 'A GPU is broken or gone.',
+    remedy: 'Look at its health (GET /gpus, nvidia-smi -q); reset it or start the machine anew, then resume.',
+  },
+  {
+    pattern:
       /CUDA(?: error:)? out of memory|torch\.(cuda\.)?OutOfMemoryError|CUDA_ERROR_OUT_OF_MEMORY|CUBLAS_STATUS_ALLOC_FAILED/i,
     reason: 'oom_gpu',
     cause: 'The GPU has no memory left (CUDA out of memory).',

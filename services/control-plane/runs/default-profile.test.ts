@@ -25,7 +25,7 @@ it.each([
   ['vllm', { trainer: 'tfjs', inference: { backend: 'vllm' } }, 1, 'shared-1'],
   ['a trainer for GPUs', { trainer: 'areal' }, 8, 'split-8'],
   ['a trainer for GPUs', { trainer: 'areal' }, 7, 'split-4'],
-  ['a trainer for GPUs', { trainer: 'trl', method: 'sft' }, 3, 'split-2'],
+  ['a trainer for GPUs alone', { trainer: 'trl', method: 'sft' }, 3, 'split-4'],
   ['a trainer for GPUs', { trainer: 'areal' }, 1, 'shared-1'],
   ['a trainer for GPUs', { trainer: 'areal' }, 0, 'cpu'],
 ])('a spec that names no profile (%s, %j) gets on %i GPUs %s', (_what, change, count, expected) => {

@@ -11,6 +11,9 @@ const PLANS = ['split-8', 'split-4', 'split-2', 'shared-1'];
  * server compute on the CPU, so a run of those two takes no GPU from anyone unless it says so.
  */
 export function defaultProfile(spec: RunSpec, host: Host): string {
-  if (spec.trainer === 'tfjs' && !mayServe(spec, host)) return CPU_PROFILE;
-  return PLANS.find((name) => fitsHost(host.profiles.get(name), spec, host)) ?? CPU_PROFILE;
+  const byVllm = mayServe(spec, host);
+  if (spec.trainer === 'tfjs' && !byVllm) return CPU_PROFILE;
+  const { inference } = spec;
+  const served: RunSpec = byVllm ? { ...spec, inference: { ...inference, backend: 'vllm' } } : spec;
+  return PLANS.find((name) => fitsHost(host.profiles.get(name), served, host)) ?? CPU_PROFILE;
 }

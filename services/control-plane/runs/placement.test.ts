@@ -96,7 +96,8 @@ describe('placeRun', () => {
 
   it('refuses to give the embedded server more than one GPU', () => {
     const served = withProfile('split-4', { trainer: { gpus: 1, gpu_memory_utilization: 0.9, shm_gib: 4 } });
-    expect(place(eightH100.gpus, { gpu_profile: 'split-4' }, served)).toEqual({
+    const embedded = { gpu_profile: 'split-4', inference: { backend: 'embedded' } };
+    expect(place(eightH100.gpus, embedded, served)).toEqual({
       gpu_profile: 'split-4 gives the server 2 GPUs, the embedded server uses one; vllm (inference.backend) uses more',
     });
     expect(place(eightH100.gpus, { gpu_profile: 'split-4', method: 'sft' }, served)).toBe('split-4');
