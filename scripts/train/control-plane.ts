@@ -71,7 +71,9 @@ async function cleanUp(client: Client, compose: Compose): Promise<void> {
     return;
   }
   // The run has ended as it has, whatever is left behind.
-  await compose.show(['down']).catch((error: unknown) => screen.line(`  ${(error as Error).message}; try it once more`));
+  await compose
+    .show(['down'])
+    .catch((error: unknown) => screen.line(`  ${(error as Error).message}; try it once more`));
 }
 
 /** A client whose token the control plane takes, if it wants one. */
