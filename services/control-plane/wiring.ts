@@ -68,6 +68,8 @@ const RESYNC_MS = 1000;
 const SWEEP_MS = 60_000;
 /** How often the GPUs of the host are read. */
 const GPUS_MS = 60_000;
+/** How long an answer waits for the name of a container. */
+const NAME_MS = 1000;
 /** How long what cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -229,6 +231,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     return { may: uuids(may), can: uuids(can) };
   };
 
+  const engine = createDockerEngine({ socketPath: dockerSocket(options.environment) });
+  // No daemon is as good an answer as none that knows it.
+  const containerName = async (id: string): Promise<string | null> => {
+    const found = await engine.inspectContainer(id, { signal: AbortSignal.timeout(NAME_MS) }).catch(() => null);
+    return found?.name ?? null;
+  };
+
   const publicApp = createPublicApp({
     handlers: {
       ...createRunHandlers(service),
@@ -241,12 +250,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable }),
+      ...createGpuHandlers({ gpus, leases, leasable, containerName }),
       ...createQueueHandlers({ desk, gpus, slots }),
       ...createPreflightHandlers({
         runtime: kind,
         environment: options.environment,
-        engine: createDockerEngine({ socketPath: dockerSocket(options.environment) }),
+        engine,
         image: settings.docker?.image ?? `tandem:${version}`,
         inventory: () => gpus.inventory({ refresh: false }),
         paths: [home, outputs],
