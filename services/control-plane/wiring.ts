@@ -131,6 +131,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const clock = watchClock({ db, wall: now, steady, log });
   let since = now();
   let adopted: number | null = null;
+  let isBlind = false;
 
   const events = createEventStore({ db, now });
   const attempts = createAttemptStore({ db });
@@ -192,9 +193,14 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
   const reconciler = createReconciler({
-    observe: () => {
+    observe: async () => {
       since += clock.follow();
-      return observe({ ...shared, vigil, since, queue });
+      // While nothing can be seen nobody has had a chance to be ready: deadlines count from when it can.
+      if (isBlind) since = now();
+      isBlind = true;
+      const seen = await observe({ ...shared, vigil, since, queue });
+      isBlind = false;
+      return seen;
     },
     execute: (step, signal) => executeStep(executors, step, signal),
     limits,
