@@ -1,12 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, symlinkSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdtempSync, statSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { Run } from '../../services/contracts/run.ts';
 import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 import { composePrograms } from '../support/compose-programs.ts';
 import { type DockerDaemon, missingDocker, startDockerDaemon } from '../support/docker-daemon/docker-daemon.ts';
 import { minioBinary } from '../support/s3-servers.ts';
+import { makeSmallRuns } from '../support/small-runs.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const programs = composePrograms();
@@ -49,7 +51,7 @@ describe.skipIf(missing !== null)(`cp .env.example .env and compose up ${missing
         PWD: directory,
         DOCKER_HOST: daemon.host,
         DOCKER_SOCKET: daemon.socketPath,
-        TANDEM_MODELS: join(directory, 'models'),
+        TANDEM_MODELS: join(directory, 'more-models'),
       },
     });
   /** curl, where the published ports are. */
@@ -61,13 +63,19 @@ describe.skipIf(missing !== null)(`cp .env.example .env and compose up ${missing
       .reverse();
     return { status: Number(code), body: lines.reverse().join('\n') };
   };
+  const post = (path: string, body: unknown, key: string) => {
+    const headers = ['-H', `authorization: Bearer ${key}`, '-H', 'content-type: application/json'];
+    const call = ['curl', '-sS', '-m', '30', ...headers, '-d', JSON.stringify(body), `http://127.0.0.1:8080${path}`];
+    const [program, ...words] = [...daemon.enter, ...call];
+    return JSON.parse(execFileSync(program as string, words, { encoding: 'utf8' })) as Run;
+  };
   const until = async <T>(look: () => T | false, what: string): Promise<T> => {
-    for (const deadline = Date.now() + 60_000; Date.now() < deadline; ) {
+    for (const deadline = Date.now() + 120_000; Date.now() < deadline; ) {
       const seen = look();
       if (seen !== false) return seen;
       await new Promise((settle) => setTimeout(settle, 250));
     }
-    throw new Error(`not seen within a minute: ${what}\n${run(programs[0] as string, ['logs', '--tail', '30'])}`);
+    throw new Error(`not seen within two minutes: ${what}\n${run(programs[0] as string, ['logs', '--tail', '30'])}`);
   };
 
   test.each(
@@ -99,9 +107,31 @@ describe.skipIf(missing !== null)(`cp .env.example .env and compose up ${missing
       expect(inspected).not.toContain(key);
       expect(inspected.match(/"Source": ".*docker\.sock"/g)).toHaveLength(1);
       expect(existsSync(join(directory, 'outputs'))).toBe(true);
+      if (program === programs[0]) await expectRunBesideIt(key);
     } finally {
       run(program, ['down', '-v']);
     }
-    expect(daemon.docker('ps', '-aq').trim()).toBe('');
+    // Copies of inputs outlive it, each with the container that has checked it.
+    const left = daemon.docker('ps', '-a', '--format', '{{.Names}}').split('\n');
+    expect(left.filter((name) => !name.includes('-input-')).join()).toBe('');
   });
+
+  /** A run is a container beside those of compose, and its tree grows on the host while it trains. */
+  async function expectRunBesideIt(key: string): Promise<void> {
+    const small = await makeSmallRuns({ directory: join(directory, 'data') });
+    const { id } = post('/runs', small.sft(), key);
+    const seen = () => JSON.parse(get(`http://127.0.0.1:8080/runs/${id}`, key).body) as Run;
+    const log = join(directory, 'outputs', id, 'logs/training.log');
+    const size = () => (existsSync(log) ? statSync(log).size : 0);
+    const before = await until(
+      () => seen().status === 'running' && size() > 0 && size(),
+      'a training.log of a live run',
+    );
+    await until(() => size() > before, 'a training.log that grows');
+    await until(() => ['succeeded', 'failed'].includes(seen().status), 'the end of the run');
+    expect(seen()).toMatchObject({ status: 'succeeded' });
+    await until(() => existsSync(join(directory, 'outputs', id, 'final')), 'the final checkpoint on the host');
+    const trainers = ['ps', '-aq', '--filter', 'label=dev.tandem.role'];
+    await until(() => daemon.docker(...trainers).trim() === '', 'the end of its container');
+  }
 });
