@@ -73,8 +73,10 @@ describe('the compose files', () => {
     expect([...wanted].filter((name) => !passed.includes(name)).sort()).toEqual([...decidedByCompose].sort());
   });
 
-  it('are set up by an .env.example that explains each variable which the control plane reads', () => {
+  it('are set up by an .env.example that explains each variable once, and all that the control plane reads', () => {
     const text = read('.env.example');
+    const named = [...text.matchAll(/^#?([A-Z]\w+)=/gm)].map(([, name]) => name);
+    expect(named.filter((name, at) => named.indexOf(name) !== at)).toEqual([]);
     const unnamed = [...settingsVariables, ...dockerVariables].filter(
       (name) => !new RegExp(`^#?${name}=`, 'm').test(text),
     );

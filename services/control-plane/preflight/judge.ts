@@ -184,12 +184,12 @@ function judgePort({ setting, port, state }: Facts['ports'][number]): PreflightC
 const keyUses: Record<RunKey, { without: string; remedy: string }> = {
   GBOX_API_KEY: { without: 'runs on GBox need it, others do not', remedy: 'put it into .env for runs on GBox' },
   HF_TOKEN: {
-    without: 'models that ask for one cannot be fetched',
-    remedy: 'put it into .env for models that ask for one',
+    without: 'nothing needs it yet, since this build downloads no models',
+    remedy: 'give it to `hf download` for models that ask for one',
   },
   WANDB_API_KEY: {
-    without: 'nothing can be sent to Weights & Biases',
-    remedy: 'put it into .env for runs with monitoring.enable_wandb',
+    without: 'nothing needs it yet, since this build sends nothing to Weights & Biases',
+    remedy: 'leave it out; metrics are at GET /runs/{id}/metrics',
   },
 };
 
