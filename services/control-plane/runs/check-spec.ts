@@ -36,7 +36,8 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const keys = missingKeys(written, options.environment).map((message) => ({ path: 'environment.type', message }));
   if (!resolved.ok) throw refusal('invalid-spec', [...keys, ...resolved.issues]);
   const { spec, renamed } = resolved;
-  const placement = placeRun(spec, await options.readHost());
+  const host = await options.readHost();
+  const placement = placeRun(spec, host);
   const issues: SpecIssue[] = [...keys, ...refuseWithoutEvaluation(spec)];
   const attempt = <T>(path: string, work: () => Promise<T>): Promise<T | null> =>
     work().catch((error: unknown) => {
@@ -59,7 +60,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed)],
+    warnings: [...placement.warnings, ...specWarnings(placed, host)],
     profile: placement.profile.name,
     model,
     train_data: train,
