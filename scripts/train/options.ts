@@ -21,7 +21,7 @@ export interface TrainOptions {
 export const usage = `Usage: ./scripts/train.sh --config F [--resume | --resume_from_checkpoint P] [--url URL] [--keep]
   --config F                     run config, YAML or JSON; several are merged in order, the later ones over the earlier
   --resume                       go on from the latest checkpoint in the config's output_dir; without one nothing is started
-  --resume_from_checkpoint P     start from this checkpoint: a path such as outputs/grpo_cua/checkpoints/checkpoint-500, or runs/<id>/best
+  --resume_from_checkpoint P     start from this checkpoint: a path such as outputs/my-run/checkpoints/checkpoint-500, or runs/<id>/best
   --url URL                      use the control plane that runs there (or TANDEM_URL); nothing is built or started
   --method grpo|sft|dpo          train by this method; without --config on the example that is shipped for it
   --keep                         leave running what this script has started`;

@@ -153,6 +153,9 @@ const environmentSchema = z.object({
   ...s3Environment,
 });
 
+/** What is read from the environment here; where runs are containers, `dockerVariables` as well. */
+export const settingsVariables: readonly string[] = Object.keys(environmentSchema.shape);
+
 /**
  * Settings from environment variables; relative paths are taken from `cwd`.
  * @throws SettingsError with one line that names what is wrong.

@@ -220,6 +220,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     ...shared,
     paths,
     readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, trainerImages }),
+    environment: options.environment,
     queue: desk,
     work,
     closing: closing.signal,

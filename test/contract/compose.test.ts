@@ -2,6 +2,8 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { dockerVariables } from '../../services/control-plane/runtimes/docker/docker-settings.ts';
+import { settingsVariables } from '../../services/control-plane/settings.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const read = (path: string) => readFileSync(join(root, path), 'utf8');
@@ -17,6 +19,14 @@ interface Service {
 const services = (file: string) => (parse(read(`compose/${file}`)) as { services: Record<string, Service> }).services;
 const files = ['compose.yaml', 'compose.gpu.yaml', 'compose.monitoring.yaml', 'compose.areal.yaml'] as const;
 const all = files.flatMap((file) => Object.entries(services(file)));
+
+/** What compose decides for the control plane, whatever stands in .env: where it listens and writes in its container, its daemon, its store and its agents. */
+const decidedByCompose = [
+  ...['TANDEM_ADDR', 'TANDEM_API_KEY_FILE', 'TANDEM_HOME', 'TANDEM_OUTPUTS', 'TANDEM_DATA_ROOTS'],
+  ...['TANDEM_RUNTIME', 'DOCKER_HOST', 'TANDEM_AGENT_ADDR', 'TANDEM_AGENT_URL', 'TANDEM_AGENT_NETWORK'],
+  ...['TANDEM_S3_ENDPOINT', 'TANDEM_S3_REGION', 'TANDEM_S3_CREATE_BUCKET'],
+  ...['TANDEM_S3_SECRET_KEY', 'TANDEM_S3_SECRET_KEY_FILE'],
+];
 
 describe('the compose files', () => {
   it('give the Docker socket to the control plane only', () => {
@@ -51,6 +61,26 @@ describe('the compose files', () => {
     const { version } = JSON.parse(read('package.json')) as { version: string };
     expect(services('compose.yaml')['control-plane']?.image).toBe(`\${TANDEM_IMAGE:-tandem:${version}}`);
     expect(read('.env.example')).toContain(`#TANDEM_IMAGE=tandem:${version}\n`);
+  });
+
+  it('give the control plane each variable of .env.example that it or its runs read, or decide it themselves', () => {
+    const [, ofControlPlane = ''] = read('.env.example').split('# --- The control plane -');
+    const named = [...ofControlPlane.matchAll(/^#?(\w+)=/gm)].map(([, name]) => name!);
+    const wanted = new Set([...named, ...settingsVariables, ...dockerVariables]);
+    expect(wanted.size).toBeGreaterThan(40);
+    const service = JSON.stringify(services('compose.yaml')['control-plane']);
+    const passed = [...wanted].filter((name) => service.includes(`\${${name}:-`));
+    expect([...wanted].filter((name) => !passed.includes(name)).sort()).toEqual([...decidedByCompose].sort());
+  });
+
+  it('are set up by an .env.example that explains each variable once, and all that the control plane reads', () => {
+    const text = read('.env.example');
+    const named = [...text.matchAll(/^#?([A-Z]\w+)=/gm)].map(([, name]) => name);
+    expect(named.filter((name, at) => named.indexOf(name) !== at)).toEqual([]);
+    const unnamed = [...settingsVariables, ...dockerVariables].filter(
+      (name) => !new RegExp(`^#?${name}=`, 'm').test(text),
+    );
+    expect(unnamed).toEqual([]);
   });
 
   it('explain in .env.example each variable that they read', () => {

@@ -41,6 +41,7 @@ export function openDockerRuntimes({
       daemon: '',
       installation: root.slice(-6),
       image,
+      handedOn: {},
       verify: ['true'],
       pool: parseSubnet('10.213.0.0/16')!,
       agentNetwork,

@@ -6,10 +6,14 @@ export interface Facts {
   system: { name: string; release: string; architecture: string };
   /** As what runs are started. */
   runtime: 'process' | 'docker';
-  docker: { version: string; apiVersion: string; gpuDriver: GpuDriver | null } | { failure: string };
+  docker:
+    | { version: string; apiVersion: string; gpuDriver: GpuDriver | null; showsGpus: boolean }
+    | { failure: string };
   /** Version of the compose program, or of the one that started containers of this daemon; null: none was seen. */
   compose: string | null;
   gpus: Pick<ReadInventory, 'source' | 'driver_version' | 'cuda_version' | 'gpus' | 'problems'>;
+  /** The user has said that there are none (TANDEM_GPUS=none). */
+  gpusLeftOut: boolean;
   /** Whether a container sees the GPUs. */
   probe: GpuProbeAnswer;
   memoryBytes: number;

@@ -122,7 +122,8 @@ function judgeDriver(facts: Facts): PreflightCheck {
   return compareVersions(cuda, CUDA) >= 0 ? check(name, 'ok', found) : check(name, 'missing', found, remedy);
 }
 
-function judgeGpus({ gpus: { gpus, source } }: Facts): PreflightCheck {
+function judgeGpus(facts: Facts): PreflightCheck {
+  const { gpus, source } = facts.gpus;
   const usable = gpus.filter(({ health }) => health.verdict !== 'unusable').length;
   const names = [...new Set(gpus.map(({ name }) => name))].join(', ');
   const found = `${gpus.length === usable ? usable : `${usable} usable of ${gpus.length}`} GPUs${names === '' ? '' : ` (${names})`}`;
@@ -134,7 +135,7 @@ function judgeGpus({ gpus: { gpus, source } }: Facts): PreflightCheck {
           'no GPU can be seen',
           'see nvidia-smi on the host; in compose add compose/compose.gpu.yaml to COMPOSE_FILE',
         )
-      : check('gpus', 'note', 'none; runs use the CPU (profile cpu)');
+      : judgeNoGpus(facts);
   }
   if (usable >= GPUS_RECOMMENDED) return check('gpus', 'ok', found);
   if (usable >= GPUS_NEEDED) {
@@ -150,6 +151,19 @@ function judgeGpus({ gpus: { gpus, source } }: Facts): PreflightCheck {
     'missing',
     found,
     `${GPUS_NEEDED} are needed for a model of 32 billion parameters; small ones do with the profiles split-2 and shared-1`,
+  );
+}
+
+/** In a container of its own the control plane sees no GPU of the host unless it is given them. */
+function judgeNoGpus({ gpus: { source }, docker, runtime, gpusLeftOut }: Facts): PreflightCheck {
+  const isOverlooked =
+    runtime === 'docker' && source === 'none' && !gpusLeftOut && !('failure' in docker) && docker.showsGpus;
+  if (!isOverlooked) return check('gpus', 'note', 'none; runs use the CPU (profile cpu)');
+  return check(
+    'gpus',
+    'warning',
+    'the control plane sees none, but Docker has GPUs to give: runs use the CPU (profile cpu)',
+    'in compose add compose/compose.gpu.yaml to COMPOSE_FILE in .env, elsewhere put nvidia-smi on the PATH; if there is no GPU, or none is meant, set TANDEM_GPUS=none',
   );
 }
 
@@ -184,12 +198,12 @@ function judgePort({ setting, port, state }: Facts['ports'][number]): PreflightC
 const keyUses: Record<RunKey, { without: string; remedy: string }> = {
   GBOX_API_KEY: { without: 'runs on GBox need it, others do not', remedy: 'put it into .env for runs on GBox' },
   HF_TOKEN: {
-    without: 'models that ask for one cannot be fetched',
-    remedy: 'put it into .env for models that ask for one',
+    without: 'nothing needs it yet, since this build downloads no models',
+    remedy: 'give it to `hf download` for models that ask for one',
   },
   WANDB_API_KEY: {
-    without: 'nothing can be sent to Weights & Biases',
-    remedy: 'put it into .env for runs with monitoring.enable_wandb',
+    without: 'nothing needs it yet, since this build sends nothing to Weights & Biases',
+    remedy: 'leave it out; metrics are at GET /runs/{id}/metrics',
   },
 };
 

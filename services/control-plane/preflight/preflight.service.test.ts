@@ -18,11 +18,11 @@ const noGpus: ReadInventory = {
   ...{ source: 'none', read_at: null, driver_version: null, cuda_version: null },
   ...{ gpus: [], links: [], problems: [] },
 };
-const look = (socketPath: string) =>
+const look = (socketPath: string, environment: Record<string, string> = { GBOX_API_KEY: 'key' }) =>
   preflight(
     {
       runtime: 'docker',
-      environment: { GBOX_API_KEY: 'key' },
+      environment,
       engine: createDockerEngine({ socketPath }),
       image: 'tandem',
       inventory: async () => noGpus,
@@ -41,6 +41,21 @@ it('looks at the daemon of this host, and starts nothing in it where there is no
   });
   expect(await verdictOf('GBOX_API_KEY', fake.socketPath)).toMatchObject({ verdict: 'ok' });
   expect(fake.requests.filter((line) => line.startsWith('POST'))).toEqual([]);
+});
+
+it.each([
+  'hook',
+  'cdi',
+] as const)('says that GPUs which Docker gives (%s) are not seen, unless none is meant', async (gpuAccess) => {
+  const host = await startFakeDocker({ gpus: 2, gpuAccess });
+  try {
+    const gpus = async (environment: Record<string, string>) =>
+      (await look(host.socketPath, environment)).checks.find(({ name }) => name === 'gpus')?.verdict;
+    expect(await gpus({})).toBe('warning');
+    expect(await gpus({ TANDEM_GPUS: 'none' })).toBe('note');
+  } finally {
+    await host.close();
+  }
 });
 
 it('says that there is no daemon as a check, not as an error', async () => {

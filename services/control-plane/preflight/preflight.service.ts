@@ -39,6 +39,7 @@ export async function preflight(
     docker,
     compose,
     gpus,
+    gpusLeftOut: environment['TANDEM_GPUS'] === 'none',
     probe: await tryContainer(options, { docker, gpus, probe, signal }),
     memoryBytes: readMemory(),
     disks,

@@ -1,6 +1,6 @@
 import type { DockerEngine } from '../runtimes/docker/engine/docker-engine.ts';
 import { DockerError } from '../runtimes/docker/engine/docker-error.ts';
-import { gpuDriverOf } from '../runtimes/docker/gpu-request.ts';
+import { gpuDriverOf, showsGpus } from '../runtimes/docker/gpu-request.ts';
 import type { Facts } from './facts.ts';
 
 const LIMIT_MS = 5000;
@@ -21,7 +21,7 @@ export async function readDocker(engine: Engine, signal: AbortSignal): Promise<F
   const limit = { signal: AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]) };
   try {
     const [{ version, apiVersion }, info] = await Promise.all([engine.version(limit), engine.info(limit)]);
-    return { version, apiVersion, gpuDriver: gpuDriverOf(info) };
+    return { version, apiVersion, gpuDriver: gpuDriverOf(info), showsGpus: showsGpus(info) };
   } catch (error) {
     if (signal.aborted) throw error;
     if (limit.signal.aborted) return { failure: `the Docker daemon did not answer within ${LIMIT_MS / 1000} s` };

@@ -1,3 +1,4 @@
+import { missingKeys } from '../../contracts/needed-keys.ts';
 import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
@@ -9,6 +10,8 @@ import { specWarnings } from './spec-warnings.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
+  /** Of the control plane; only whether keys are set is looked at. */
+  environment: Readonly<Record<string, string | undefined>>;
   /** The model, where it is known already: what a run was made from may be gone by the time it is resumed. */
   model?: ModelSource;
 }
@@ -30,10 +33,12 @@ export interface CheckedSpec {
  */
 export async function checkSpec(written: unknown, options: CheckOptions): Promise<CheckedSpec> {
   const resolved = resolveRunSpec(written);
-  if (!resolved.ok) throw refusal('invalid-spec', resolved.issues);
+  const keys = missingKeys(written, options.environment).map((message) => ({ path: 'environment.type', message }));
+  if (!resolved.ok) throw refusal('invalid-spec', [...keys, ...resolved.issues]);
   const { spec, renamed } = resolved;
-  const placement = placeRun(spec, await options.readHost());
-  const issues: SpecIssue[] = refuseWithoutEvaluation(spec);
+  const host = await options.readHost();
+  const placement = placeRun(spec, host);
+  const issues: SpecIssue[] = [...keys, ...refuseWithoutEvaluation(spec)];
   const attempt = <T>(path: string, work: () => Promise<T>): Promise<T | null> =>
     work().catch((error: unknown) => {
       if (!(error instanceof PathRefusedError)) throw error;
@@ -55,7 +60,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed)],
+    warnings: [...placement.warnings, ...specWarnings(placed, host)],
     profile: placement.profile.name,
     model,
     train_data: train,

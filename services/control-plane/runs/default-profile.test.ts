@@ -27,6 +27,10 @@ it.each([
   ['a trainer for GPUs', { trainer: 'areal' }, 7, 'split-4'],
   ['a trainer for GPUs alone', { trainer: 'trl', method: 'sft' }, 3, 'split-4'],
   ['a trainer for GPUs', { trainer: 'areal' }, 1, 'shared-1'],
+  ['a trainer of one’s own', { trainer: 'image', trainer_image: 'trainer:1' }, 8, 'split-8'],
+  ['a trainer of one’s own alone', { trainer: 'image', trainer_image: 'trainer:1', method: 'sft' }, 8, 'split-8'],
+  ['a trainer of one’s own', { trainer: 'image', trainer_image: 'trainer:1' }, 5, 'split-4'],
+  ['a trainer of one’s own', { trainer: 'image', trainer_image: 'trainer:1' }, 0, 'cpu'],
   ['a trainer for GPUs', { trainer: 'areal' }, 0, 'cpu'],
 ])('a spec that names no profile (%s, %j) gets on %i GPUs %s', (_what, change, count, expected) => {
   const resolved = resolveRunSpec({ model: { name: 'model' }, ...change });

@@ -32,6 +32,8 @@ export interface RunServiceOptions {
   programs: Programs;
   /** The GPUs and profiles that runs may use now. */
   readHost: () => Promise<Host>;
+  /** Variables of the control plane, among them the keys that some runs need. */
+  environment: Readonly<Record<string, string | undefined>>;
   queue: Pick<QueueDesk, 'waits' | 'preview'>;
   profiles: GpuProfiles;
   /** Container image of vLLM. */

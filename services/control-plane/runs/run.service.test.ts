@@ -121,6 +121,25 @@ describe('submit', () => {
     });
   });
 
+  it('refuses a run on GBox without its key in the sentence that train.sh has, before anything else that is wrong with it', async () => {
+    const gbox = { method: 'grpo', environment: { type: 'gbox' } };
+    const refused = await refusalOf(submit(gbox));
+    expect(refused).toMatchObject({ type: 'invalid-spec' });
+    expect(refused.message).toMatch(/^environment\.type: GBOX_API_KEY is not set: /);
+    // The key alone would not do: this build has no such environment.
+    expect(refused.issues).toHaveLength(2);
+
+    const keyed = await createTestBench();
+    try {
+      const { service } = await keyed.open({ environment: { GBOX_API_KEY: 'key' } });
+      const { message } = await refusalOf(service.submit(keyed.spec(gbox), () => undefined));
+      expect(message).toMatch(/^environment\.type: /);
+      expect(message).not.toContain('GBOX_API_KEY');
+    } finally {
+      await keyed.remove();
+    }
+  });
+
   it('refuses what waits for evaluations where there are none', async () => {
     const { issues } = await issuesOf({ training: { early_stopping_patience: 3, target_accuracy: 0.9 } });
     expect(Object.keys(issues)).toEqual(['training.early_stopping_patience', 'training.target_accuracy']);

@@ -1,11 +1,14 @@
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { inferenceOf } from './inference-of.ts';
+import type { Host } from './placement.ts';
+
+type Gpus = Pick<Host, 'gpus'>;
 
 /** Hints about a spec that runs: what is unusual, and what this build leaves undone. None of them stops a run (requirements L6, L12). */
-export function specWarnings(spec: RunSpec): string[] {
+export function specWarnings(spec: RunSpec, host: Gpus): string[] {
   const { model, monitoring, data } = spec;
   return [
-    ...(spec.method === 'grpo' ? rolloutWarnings(spec) : []),
+    ...(spec.method === 'grpo' ? rolloutWarnings(spec, host) : []),
     ...when(
       model.use_lora && model.lora.r > (spec.method === 'sft' ? 64 : 32),
       `model.lora.r ${model.lora.r}: ranks of 8, 16 or 32 are usual; memory grows with the rank`,
@@ -28,11 +31,17 @@ export function specWarnings(spec: RunSpec): string[] {
   ];
 }
 
-function rolloutWarnings({ rollout }: RunSpec): string[] {
-  const { num_rollouts: size, temperature } = rollout;
+function rolloutWarnings(spec: RunSpec, { gpus }: Gpus): string[] {
+  const { num_rollouts: size, temperature, concurrency } = spec.rollout;
+  const count = `${gpus.length} GPU${gpus.length === 1 ? '' : 's'}`;
   return [
     ...when(size === 1, 'rollout.num_rollouts 1: a group of one has no variance, so nothing is learned'),
     ...when(size > 1 && (size < 4 || size > 8), `rollout.num_rollouts ${size}: groups of 4 to 8 are usual`),
+    // The embedded server computes on the CPU, and what a server of the user's own has is not known.
+    ...when(
+      inferenceOf(spec).kind === 'vllm' && concurrency > gpus.length,
+      `rollout.concurrency ${concurrency}: more tasks in flight than the ${count} that runs may use here; lower it when completions time out or memory runs out`,
+    ),
     ...when(
       temperature === 0 && size > 1,
       'rollout.temperature 0: all completions of a group are the same, so nothing is learned',

@@ -99,6 +99,7 @@ async function openDocker(
     daemon,
     installation,
     image: docker.image ?? `tandem:${version}`,
+    handedOn: environment['TANDEM_TF'] ? { TANDEM_TF: environment['TANDEM_TF'] } : {},
     verify: ['node', `${IN_IMAGE}/control-plane/runtimes/docker/verify-input.js`],
     pool: docker.pool,
     agentNetwork,

@@ -20,7 +20,10 @@ const spec: RoleSpec = {
 const build = (change: Partial<RoleSpec> = {}, gpuDriver: 'nvidia' | 'cdi' | null = 'nvidia') =>
   containerBody(
     { ...spec, ...change },
-    { names, image: 'tandem:test', gpuDriver, inputVolumes: new Map([['/srv/models/tiny', 'volume-of-tiny']]) },
+    {
+      ...{ names, image: 'tandem:test', gpuDriver, handedOn: { TANDEM_TF: 'auto', LANG: 'C' } },
+      inputVolumes: new Map([['/srv/models/tiny', 'volume-of-tiny']]),
+    },
   );
 const trainer = { identity: { ...spec.identity, role: 'trainer' as const }, health: null };
 const mounts = (change: Partial<RoleSpec> = {}) =>
@@ -101,6 +104,13 @@ describe('the container of a role', () => {
     expect(build({ gpus: [] }).HostConfig?.DeviceRequests).toEqual([]);
     expect(build({ gpus: [] }).Env).toContain('NVIDIA_VISIBLE_DEVICES=void');
     expect(build().Env).not.toContain('NVIDIA_VISIBLE_DEVICES=void');
+  });
+
+  it('hands on what the control plane got for programs of ours, to no other image and over nothing that the role says', () => {
+    expect(build().Env).toEqual(expect.arrayContaining(['LANG=C', 'TANDEM_TF=wasm']));
+    expect(build().Env).not.toContain('TANDEM_TF=auto');
+    expect(build({ env: {} }).Env).toContain('TANDEM_TF=auto');
+    expect(build({ env: {}, image: 'vllm:1' }).Env?.filter((each) => /^(LANG|TANDEM_TF)=/.test(each))).toEqual([]);
   });
 
   it('carries the epoch of its lease', () => {

@@ -20,10 +20,13 @@ export interface HostChoice {
   gpuDriver: GpuDriver | null;
   /** The volume of each input, by its path. */
   inputVolumes: ReadonlyMap<string, string>;
+  /** Variables of the control plane that Tandem's own programs read. */
+  handedOn: Readonly<Record<string, string>>;
 }
 
 /** The container of a role, hardened: its own user without capabilities, a read-only root, volumes for what it writes, the pair's network and its own GPUs. */
-export function containerBody(spec: RoleSpec, { names, image, gpuDriver, inputVolumes }: HostChoice): ContainerBody {
+export function containerBody(spec: RoleSpec, choice: HostChoice): ContainerBody {
+  const { names, image, gpuDriver, inputVolumes, handedOn } = choice;
   const { identity, gpus } = spec;
   const network = names.attempt(identity);
   const isTrainer = identity.role === 'trainer';
@@ -41,6 +44,7 @@ export function containerBody(spec: RoleSpec, { names, image, gpuDriver, inputVo
     // An image may ask for all GPUs by this variable, which the NVIDIA runtime believes.
     ...(gpus.length === 0 ? { NVIDIA_VISIBLE_DEVICES: 'void' } : {}),
     ...Object.fromEntries((spec.caches ?? []).map((name) => [name, posix.join(places.compileCache, name)])),
+    ...(spec.image === null ? handedOn : {}),
     ...spec.env,
   };
   return {

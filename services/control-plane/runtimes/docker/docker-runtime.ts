@@ -36,6 +36,8 @@ export interface DockerRuntimeOptions {
   installation: string;
   /** Image of Tandem's own programs. */
   image: string;
+  /** Variables of the control plane that the programs in it get, where a role does not say otherwise. */
+  handedOn: Readonly<Record<string, string>>;
   /** Command in it that checks copied inputs. */
   verify: readonly string[];
   /** Where the subnets of pairs are taken from. */
@@ -62,7 +64,7 @@ export interface DockerRuntimeOptions {
  * networks without this installation's label are never touched.
  */
 export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { close(): Promise<void> } {
-  const { engine, collector, image, agentNetwork, work, kept, bootedAt, now, log } = options;
+  const { engine, collector, image, handedOn, gpuDriver, agentNetwork, work, kept, bootedAt, now, log } = options;
   const names = createNames(options.installation);
   const inputs = createInputs({ engine, names, image, verify: options.verify, now });
   const networks = createNetworks({ engine, names, pool: options.pool });
@@ -88,7 +90,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     await networks.ensurePair(identity, { signal });
     const held = await inputs.ensure(spec.inputs, starting);
     try {
-      const choice = { names, image: used, gpuDriver: options.gpuDriver, inputVolumes: held.volumes };
+      const choice = { names, image: used, gpuDriver, inputVolumes: held.volumes, handedOn };
       await engine.createContainer(names.role(identity), containerBody(spec, choice), { signal });
     } catch (error) {
       if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
@@ -103,7 +105,7 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     const { signal } = starting;
     const existing = await engine.inspectContainer(name, { signal });
     if (existing !== null && existing.state.startedAt !== null) return;
-    if (spec.gpus.length > 0 && options.gpuDriver === null) {
+    if (spec.gpus.length > 0 && gpuDriver === null) {
       const message =
         'The Docker daemon has no way to give GPUs to containers: neither the NVIDIA runtime nor CDI is set up.';
       throw new RoleRefusedError('gpu_unavailable', message);

@@ -42,6 +42,9 @@ const environmentSchema = z.object({
     .optional(),
 });
 
+/** What is read from the environment. */
+export const dockerVariables: readonly string[] = Object.keys(environmentSchema.shape);
+
 /** From the variables of the Docker runtime, which are read only where it is chosen. @throws SettingsError */
 export function readDockerSettings(environment: Readonly<Record<string, string | undefined>>): DockerSettings {
   const env = parseEnvironment(environmentSchema, environment);

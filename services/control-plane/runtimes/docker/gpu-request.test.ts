@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { deviceRequest, gpuDriverOf } from './gpu-request.ts';
+import { deviceRequest, gpuDriverOf, showsGpus } from './gpu-request.ts';
 
 const none = { runtimes: ['runc'], cdiDirectories: [], cdiDevices: [] };
 
@@ -25,6 +25,15 @@ describe('how a daemon gives out GPUs', () => {
     ['with nothing', none, null],
   ])('%s', (_, facts, driver) => {
     expect(gpuDriverOf(facts)).toBe(driver);
+  });
+
+  it.each([
+    ['the hook', { ...none, runtimes: ['nvidia', 'runc'] }, true],
+    ['a device that it has found', { ...none, cdiDevices: ['nvidia.com/gpu=0'] }, true],
+    ['a device of others', { ...none, cdiDevices: ['amd.com/gpu=0'] }, false],
+    ['directories for CDI, which each new engine has', { ...none, cdiDirectories: ['/etc/cdi'] }, false],
+  ])('is a sign that there are some, or none: %s', (_, facts, shows) => {
+    expect(showsGpus(facts)).toBe(shows);
   });
 
   it('is asked for by UUID in one request, never by a count', () => {

@@ -16,6 +16,11 @@ export function gpuDriverOf({ runtimes, cdiDirectories, cdiDevices }: GpuFacts):
   return cdiDirectories.length > 0 ? 'cdi' : null;
 }
 
+/** Whether a daemon shows that its host has GPUs: by the toolkit's hook, or by a device that it found. Directories for CDI alone are on each host of Docker 28. */
+export function showsGpus({ runtimes, cdiDevices }: GpuFacts): boolean {
+  return runtimes.includes('nvidia') || cdiDevices.some((device) => device.startsWith('nvidia.com/gpu='));
+}
+
 /**
  * The one request for all GPUs of a container, by UUID: a count would be answered with the first ones, whoever has them already
  * (moby daemon/devices_nvidia_linux.go). `compute` and `utility` are what CUDA and nvidia-smi need.

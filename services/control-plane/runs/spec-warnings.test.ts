@@ -1,0 +1,40 @@
+import { expect, it } from 'vitest';
+import { mergeSpecs, resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
+import { eightH100 } from '../placement/gpu-map.fixtures.ts';
+import { specWarnings } from './spec-warnings.ts';
+
+const usual = { model: { name: 'model' }, data: { train_data: 'train.jsonl', val_data: 'val.jsonl' } };
+const byVllm = { inference: { backend: 'vllm' } };
+
+function warningsOf(change: Record<string, unknown>, gpus = 8): string[] {
+  const resolved = resolveRunSpec(mergeSpecs(usual, change));
+  if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
+  return specWarnings(resolved.spec, { gpus: eightH100.gpus.slice(0, gpus) });
+}
+
+it.each<[Record<string, unknown>, number, string]>([
+  [{ ...byVllm, rollout: { concurrency: 9 } }, 8, 'rollout.concurrency 9: more tasks in flight than the 8 GPUs '],
+  [byVllm, 1, 'rollout.concurrency 4: more tasks in flight than the 1 GPU '],
+  [{ rollout: { num_rollouts: 1 } }, 8, 'rollout.num_rollouts 1: a group of one'],
+  [{ rollout: { num_rollouts: 3 } }, 8, 'rollout.num_rollouts 3: groups of 4 to 8'],
+  [{ rollout: { num_rollouts: 9 } }, 8, 'rollout.num_rollouts 9: groups of 4 to 8'],
+  [{ model: { lora: { r: 33 } } }, 8, 'model.lora.r 33: ranks of 8, 16 or 32'],
+  [{ method: 'sft', model: { lora: { r: 65 } } }, 8, 'model.lora.r 65: ranks of 8, 16 or 32'],
+])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
+  expect(warningsOf(change, gpus)).toEqual([expect.stringContaining(warning)]);
+});
+
+it.each<[Record<string, unknown>, number]>([
+  [{ ...byVllm, rollout: { concurrency: 8, num_rollouts: 8 } }, 8],
+  [{ ...byVllm, rollout: { num_rollouts: 4 } }, 4],
+  // Served on the CPU, or where nobody here counts the GPUs.
+  [{ inference: { backend: 'embedded' }, rollout: { concurrency: 64 } }, 0],
+  [{ inference: { vllm: { api_base: 'http://10.0.0.7:8000/v1' } }, rollout: { concurrency: 64 } }, 1],
+  // Nothing is rolled out.
+  [{ method: 'sft', rollout: { concurrency: 64, num_rollouts: 1 } }, 8],
+  [{ model: { lora: { r: 32 } } }, 8],
+  [{ method: 'sft' }, 8],
+  [{ model: { use_lora: false, lora: { r: 64 } } }, 8],
+])('has no hint for %j on %i GPUs', (change, gpus) => {
+  expect(warningsOf(change, gpus)).toEqual([]);
+});
