@@ -70,7 +70,10 @@ async function cleanUp(client: Client, compose: Compose): Promise<void> {
     );
     return;
   }
-  await compose.show(['down']);
+  // The run has ended as it has, whatever is left behind.
+  await compose
+    .show(['down'])
+    .catch((error: unknown) => screen.line(`  ${(error as Error).message}; try it once more`));
 }
 
 /** A client whose token the control plane takes, if it wants one. */

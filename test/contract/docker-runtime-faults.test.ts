@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
@@ -140,6 +140,32 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
       await expectOneStart(runtime, where);
       await expectCleared(runtime, where);
       if (n < requests.length - 1) await close();
+    }
+  });
+
+  it('what a removal has left whose n-th request was cut off after it was done is cleared by the next control plane', async () => {
+    for (let n = 0; ; n++) {
+      const first = await open();
+      await first.start(spec);
+      await first.signal(spec.identity, 'KILL');
+      await expect.poll(() => first.observe(), { interval: 5 }).toMatchObject([{ state: 'exited' }]);
+      expect(await first.fetchFile(spec.identity, 'token')).not.toBeNull();
+      fake.faults.push({ on: /./, fault: { kind: 'cut', when: 'after' }, skip: n, times: 1 });
+      const isCut = await first.remove(spec.identity).then(
+        () => false,
+        () => true,
+      );
+      await nextControlPlane();
+      const second = runtimes.reopen();
+      for (const { identity } of await second.observe()) await second.remove(identity);
+      for (const attempt of await second.listShared()) await second.removeShared(attempt);
+      const left = readdirSync(runtimes.work, { recursive: true, withFileTypes: true }).filter((entry) =>
+        entry.isFile(),
+      );
+      expect(left, `${n}`).toEqual([]);
+      expect(fake.volumes().filter((name) => name.includes('run-'))).toEqual([]);
+      if (!isCut) return;
+      await close();
     }
   });
 

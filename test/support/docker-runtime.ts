@@ -12,6 +12,8 @@ import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 
 /** Docker runtimes over one daemon, as control planes that follow each other have them. */
 export interface DockerRuntimes extends RuntimeUnderTest {
+  /** Where they put copies of files of workspaces. */
+  work: string;
   /** Ends the runtimes, as the death of their control plane does; the containers stay. */
   abandon(): Promise<void>;
 }
@@ -57,6 +59,7 @@ export function openDockerRuntimes({
     for (const runtime of opened.splice(0)) await runtime.close();
   };
   return {
+    work: join(root, 'work'),
     runtime: open(),
     reopen: open,
     shell: (script) => ['/bin/sh', '-c', script],

@@ -147,6 +147,7 @@ function tendInference(active: ActiveRun, now: number, since: number, limits: Li
 /** In words: with which code, or that nobody knows. */
 export function describeEnd(role: ObservedRole): string {
   if (role.rebooted) return 'the machine was started anew';
+  if (role.exitCode === null && role.pid === null) return 'it had not been started yet';
   if (role.exitCode === null) return 'it vanished without an exit code';
   if (role.outOfMemory) return 'the kernel killed it for want of memory';
   return role.exitCode > 128 ? `it was ended by signal ${role.exitCode - 128}` : `with exit code ${role.exitCode}`;

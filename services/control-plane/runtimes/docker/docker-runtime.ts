@@ -163,9 +163,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
         throw new Error(`${roleName(identity)} still runs; it is stopped before its container is removed`);
       }
       if (detail !== null) await collector.finish(names.role(identity), keptOutput(identity));
+      // Before the container: without one nobody comes again for what a control plane that dies here leaves.
+      await rm(fetched(identity), { recursive: true, force: true });
       await engine.removeContainer(names.role(identity));
       await engine.removeVolume(names.role(identity));
-      await rm(fetched(identity), { recursive: true, force: true });
       exits.forget(names.role(identity));
     },
 

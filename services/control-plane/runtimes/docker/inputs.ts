@@ -9,6 +9,8 @@ import { label, type Names } from './naming.ts';
 import { hash, roleUser } from './places.ts';
 
 const MOUNT = '/tandem/input';
+/** The largest models take an hour on a slow disk; the profile's `deadlines.ready` ends it earlier. */
+const COPY_MS = 12 * 3_600_000;
 /** What no run has used for so long after it was filled is removed when an attempt is cleared away. */
 const KEPT_MS = 24 * 3_600_000;
 
@@ -89,7 +91,7 @@ async function fill(filling: Filling, starting: Starting, options: InputsOptions
   await engine.removeVolume(volume, { signal });
   await engine.createContainer(volume, checkerBody(volume, names.labels.input(key), options), { signal });
   const tar = packInput(basename(path), files, roleUser, { tell, now: options.now });
-  await engine.putArchive(volume, MOUNT, tar, { signal });
+  await engine.putArchive(volume, MOUNT, tar, { signal, limitMs: COPY_MS });
   const { exited } = await engine.waitForExit({ container: volume, condition: 'next-exit', signal });
   await engine.startContainer(volume, { signal });
   await exited;

@@ -121,11 +121,11 @@ export function createContainerCalls(client: Client, call: Caller): ContainerCal
 
     removeContainer: remove,
 
-    putArchive: async (container, path, tar, { signal } = {}) => {
+    putArchive: async (container, path, tar, { signal, limitMs = COPY_MS } = {}) => {
       try {
         await call({
           what: `copy into container ${container} at ${path}`,
-          limitMs: COPY_MS,
+          limitMs,
           once: true,
           signal,
           send: async (abortSignal) => void (await of(container).putArchive(tar, { path, abortSignal })),

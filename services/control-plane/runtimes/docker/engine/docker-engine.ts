@@ -45,8 +45,13 @@ export interface EngineCalls {
   killContainer(container: string, signal: string, options?: CallOptions): Promise<void>;
   /** Also its anonymous volumes; does nothing to one that is not there. @throws DockerError `conflict` when it runs and `force` is not set */
   removeContainer(container: string, options?: CallOptions & { force?: boolean }): Promise<void>;
-  /** Unpacks a tar stream in a directory of the container, which need not run. Owners and modes are those of the archive. */
-  putArchive(container: string, path: string, tar: Readable, options?: CallOptions): Promise<void>;
+  /** Unpacks a tar stream in a directory of the container, which need not run. Owners and modes are those of the archive. `limitMs`: ten minutes by default. */
+  putArchive(
+    container: string,
+    path: string,
+    tar: Readable,
+    options?: CallOptions & { limitMs?: number },
+  ): Promise<void>;
   /** A file or directory as a tar stream; null when it or the container is not there. Read it to its end or destroy it. */
   getArchive(container: string, path: string, options?: CallOptions): Promise<Readable | null>;
 
