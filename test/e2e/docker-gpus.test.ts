@@ -49,9 +49,7 @@ describe.skipIf(noFakeContainers)(
     const startOf = async (id: string) => Date.parse((await tandem.run(id)).attempts[0]?.started_at ?? '');
 
     it('three runs compete, one preempts, one backfills, all finish, and each container has the GPUs that were leased to it', async () => {
-      const inference = { backend: 'embedded' };
-      const submit = async (spec: object) =>
-        (await tandem.post<Run>('/runs', { ...spec, inference, gpu_profile: 'split-2' })).id;
+      const submit = async (spec: object) => (await tandem.post<Run>('/runs', { ...spec, gpu_profile: 'split-2' })).id;
       const humble = await submit({ ...small.grpo({ max_steps: 60, eval_steps: 60, save_steps: 60 }), priority: 10 });
       await tandem.until(humble, (run) => (run.progress?.step ?? 0) >= 2);
       const urgent = await submit({ ...small.grpo({ max_steps: 4 }), priority: 90 });
