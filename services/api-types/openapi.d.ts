@@ -3027,8 +3027,8 @@ export interface components {
              */
             memory_mib: number | null;
             /**
-             * @description Id of the container it is in; null where it is in none, or where that cannot be seen.
-             * @example 3f1c9d7e0b0a4c639f640d3b8f6a2e113f1c9d7e0b0a4c639f640d3b8f6a2e11
+             * @description Name of the container it is in, its id where no Docker daemon tells the name; null where it is in none, or where that cannot be seen.
+             * @example jupyter-of-anna
              */
             container: string | null;
         };

@@ -59,8 +59,8 @@ export const gpuProcessSchema = z
     ),
     container: field(
       z.string().nullable(),
-      'Id of the container it is in; null where it is in none, or where that cannot be seen.',
-      '3f1c9d7e0b0a4c639f640d3b8f6a2e113f1c9d7e0b0a4c639f640d3b8f6a2e11',
+      'Name of the container it is in, its id where no Docker daemon tells the name; null where it is in none, or where that cannot be seen.',
+      'jupyter-of-anna',
     ),
   })
   .meta({ id: 'GpuProcess' });

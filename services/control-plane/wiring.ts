@@ -68,6 +68,8 @@ const RESYNC_MS = 1000;
 const SWEEP_MS = 60_000;
 /** How often the GPUs of the host are read. */
 const GPUS_MS = 60_000;
+/** How long an answer waits for the name of a container. */
+const NAME_MS = 1000;
 /** How long what cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -129,6 +131,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const clock = watchClock({ db, wall: now, steady, log });
   let since = now();
   let adopted: number | null = null;
+  let isBlind = false;
 
   const events = createEventStore({ db, now });
   const attempts = createAttemptStore({ db });
@@ -190,9 +193,14 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
   const reconciler = createReconciler({
-    observe: () => {
+    observe: async () => {
       since += clock.follow();
-      return observe({ ...shared, vigil, since, queue });
+      // While nothing can be seen nobody has had a chance to be ready: deadlines count from when it can.
+      if (isBlind) since = now();
+      isBlind = true;
+      const seen = await observe({ ...shared, vigil, since, queue });
+      isBlind = false;
+      return seen;
     },
     execute: (step, signal) => executeStep(executors, step, signal),
     limits,
@@ -229,6 +237,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     return { may: uuids(may), can: uuids(can) };
   };
 
+  const engine = createDockerEngine({ socketPath: dockerSocket(options.environment) });
+  // No daemon is as good an answer as none that knows it.
+  const containerName = async (id: string): Promise<string | null> => {
+    const found = await engine.inspectContainer(id, { signal: AbortSignal.timeout(NAME_MS) }).catch(() => null);
+    return found?.name ?? null;
+  };
+
   const publicApp = createPublicApp({
     handlers: {
       ...createRunHandlers(service),
@@ -241,12 +256,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable }),
+      ...createGpuHandlers({ gpus, leases, leasable, containerName }),
       ...createQueueHandlers({ desk, gpus, slots }),
       ...createPreflightHandlers({
         runtime: kind,
         environment: options.environment,
-        engine: createDockerEngine({ socketPath: dockerSocket(options.environment) }),
+        engine,
         image: settings.docker?.image ?? `tandem:${version}`,
         inventory: () => gpus.inventory({ refresh: false }),
         paths: [home, outputs],

@@ -36,6 +36,8 @@ export const runRestartDockerBench: Bench = async (print) => {
     environment: {
       ...s3Settings(server, outside.origin),
       ...{ TANDEM_RUNTIME: 'docker', DOCKER_HOST: fake.host, TANDEM_IMAGE: 'tandem' },
+      // Its trainers are scripted, and call nobody.
+      ...{ TANDEM_AGENT_ADDR: '127.0.0.1:0', TANDEM_AGENT_URL: 'http://127.0.0.1:1' },
       ...{ TANDEM_SLOTS: `${CONTAINERS}`, TANDEM_START_TIMEOUT: '3600' },
     },
   });

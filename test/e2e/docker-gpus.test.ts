@@ -46,13 +46,17 @@ describe.skipIf(noFakeContainers)(
       rmSync(directory, { recursive: true });
     });
 
+    const embedded = { inference: { backend: 'embedded' } };
     const startOf = async (id: string) => Date.parse((await tandem.run(id)).attempts[0]?.started_at ?? '');
 
     it('three runs compete, one preempts, one backfills, all finish, and each container has the GPUs that were leased to it', async () => {
       const submit = async (spec: object) => (await tandem.post<Run>('/runs', { ...spec, gpu_profile: 'split-2' })).id;
-      const humble = await submit({ ...small.grpo({ max_steps: 60, eval_steps: 60, save_steps: 60 }), priority: 10 });
+      const humble = await submit({
+        ...small.grpo({ max_steps: 300, eval_steps: 300, save_steps: 300 }, embedded),
+        priority: 10,
+      });
       await tandem.until(humble, (run) => (run.progress?.step ?? 0) >= 2);
-      const urgent = await submit({ ...small.grpo({ max_steps: 4 }), priority: 90 });
+      const urgent = await submit({ ...small.grpo({ max_steps: 4 }, embedded), priority: 90 });
       const filling = await submit({ ...small.sft({ max_steps: 5 }), priority: 10, expected_minutes: 1 });
       await tandem.until(filling, (run) => run.attempts.length > 0);
       const { waiting } = await tandem.get<QueueView>('/queue');

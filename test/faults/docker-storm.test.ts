@@ -60,7 +60,7 @@ describe.skipIf(noFakeContainers)(`a storm over containers (${noFakeContainers ?
       const { fake } = stage;
       const random = seededRandom(seed);
       const sft = small.sft({ max_steps: 40, save_steps: 4, eval_steps: 10 });
-      const grpo = small.grpo({ max_steps: 8, save_steps: 2 });
+      const grpo = small.grpo({ max_steps: 8, save_steps: 2 }, { inference: { backend: 'embedded' } });
       const specs = [
         { ...sft, ...endlessRecovery, gpu_profile: 'shared-1', priority: 10 },
         { ...grpo, ...endlessRecovery, gpu_profile: 'split-2', priority: 50 },

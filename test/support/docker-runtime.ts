@@ -44,6 +44,7 @@ export function openDockerRuntimes({
       verify: ['true'],
       pool: parseSubnet('10.213.0.0/16')!,
       agentNetwork,
+      ensureAgentNetwork: async () => {},
       gpuDriver,
       work: join(root, 'work'),
       kept: join(root, 'output'),

@@ -3,12 +3,14 @@ import type { Operations } from '../../contracts/operations.ts';
 import type { Handlers } from '../api/handlers.ts';
 import type { LeaseRow, LeaseStore } from '../leases/lease.store.ts';
 import type { GpuService } from './gpu.service.ts';
+import { type ContainerName, nameContainers } from './name-containers.ts';
 
 export interface GpuHandlerOptions {
   gpus: Pick<GpuService, 'inventory' | 'newest'>;
   leases: Pick<LeaseStore, 'all'>;
   /** UUIDs of those that runs may have, and of those that they can have now, with what they hold. */
   leasable: () => { may: ReadonlySet<string>; can: ReadonlySet<string> };
+  containerName: ContainerName;
 }
 
 /** The GPUs of the host, and whose they are. */
@@ -16,11 +18,16 @@ export function createGpuHandlers({
   gpus,
   leases,
   leasable,
+  containerName,
 }: GpuHandlerOptions): Pick<Handlers<Operations>, 'listGpus'> {
   return {
     listGpus: async ({ query }) => {
       const inventory = await gpus.inventory(query);
       const { may, can } = leasable();
+      const named = await nameContainers(
+        inventory.gpus.flatMap((gpu) => gpu.foreign_processes),
+        containerName,
+      );
       const rows = new Map(leases.all().map((lease) => [lease.gpu, lease]));
       const body: GpuInventory = {
         ...inventory,
@@ -28,7 +35,7 @@ export function createGpuHandlers({
         gpus: inventory.gpus.map((gpu) => {
           const row = rows.get(gpu.uuid);
           rows.delete(gpu.uuid);
-          const { foreign_processes: processes } = gpu;
+          const processes = gpu.foreign_processes.map(named);
           const lease = row === undefined ? null : viewLease(row, processes);
           return { ...gpu, foreign_processes: lease === null ? processes : [], lease, usable: can.has(gpu.uuid) };
         }),

@@ -40,6 +40,8 @@ async function crashAt(at: number, method: 'sft' | 'grpo', profile: string | nul
   await second.recover();
   await second.adopt();
   await reconcileUntil(second, () => isSettled(second));
+  // What is removed in the background is removed to its end.
+  await second.reconciler.close();
   const run = second.service.get(id);
   const left = readdirSync(join(bench.root, '.tandem/work'));
   const leased = second.db.all<{ name: string; data: string }>(

@@ -88,11 +88,19 @@ async function startRole(
   try {
     await runtime.start(spec, { signal, tell });
   } catch (error) {
-    if (!(error instanceof RoleRefusedError)) throw error;
+    if (!(error instanceof RoleRefusedError)) {
+      // What is tried again may never work; then this is the last that is known of why.
+      if (!signal.aborted) tell(`The ${roleTitles[identity.role]} could not be started yet: ${messageOf(error)}`);
+      throw error;
+    }
     const { reason, message } = error;
     const gone = { run: run.id, attempt: attempt.number, reason, message, deadline: now(), speaker: null };
     await giveUp(options, gone);
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What a role gets of the machine, by its run's profile and lease. */

@@ -111,7 +111,12 @@ function tendInference(active: ActiveRun, now: number, since: number, limits: Li
   if (newest === undefined) return [{ step: 'startRole', identity: identity(1) }];
 
   const start = newest.row?.start ?? newest.observed?.identity.start ?? 1;
-  if (!wasSeen(newest)) return [{ step: 'startRole', identity: identity(start) }];
+  if (!wasSeen(newest)) {
+    const waitedMs = now - Math.max(since, newest.row?.started_at ?? now);
+    if (waitedMs <= active.readyMs) return [{ step: 'startRole', identity: identity(start) }];
+    const message = `The inference server could not be started for ${seconds(active.readyMs)}: ${run.message} ${remedies.ready_timeout}`;
+    return [giveUp(active, 'ready_timeout', message, now + limits.stopDeadlineMs)];
+  }
   const observed = newest.observed ?? vanished(active, newest);
   if (!hasEnded(observed)) {
     if (active.servingAt !== null) return [{ step: 'noteServing', identity: identity(start), url: active.servingAt }];
@@ -202,7 +207,8 @@ export function isServing({ inference, attempt }: Pick<ActiveRun, 'inference' | 
 
 /** Whether it was ever seen to be started, so that its absence means something. */
 function wasSeen({ observed, row }: RoleView): boolean {
-  return (observed !== null && observed.state !== 'created') || (row !== null && row.pid !== null);
+  const noted = row !== null && (row.pid !== null || row.state === 'exited' || row.state === 'lost');
+  return noted || (observed !== null && observed.state !== 'created');
 }
 
 /** It was seen once and its workspace is gone: somebody removed it. */

@@ -56,7 +56,7 @@ export function createReconciler({
   let loop: Promise<void> = Promise.resolve();
 
   const take = async (step: Step): Promise<boolean> => {
-    const failed = failures.get(laneOf(step));
+    const failed = failures.get(keyOf(step));
     if ((failed !== undefined && now() < failed.retryAt) || !background.hasRoom(step)) return false;
     if (!isBackground(step)) return await attempt(step, closing.signal);
     background.begin(step, async (signal) => {
@@ -67,16 +67,16 @@ export function createReconciler({
 
   const attempt = async (step: Step, signal: AbortSignal): Promise<boolean> => {
     const run = runOf(step);
-    const lane = laneOf(step);
+    const key = keyOf(step);
     try {
       await execute(step, signal);
-      failures.delete(lane);
+      failures.delete(key);
       return true;
     } catch (error) {
       if (isBackground(step) && signal.aborted) return false;
-      const count = (failures.get(lane)?.count ?? 0) + 1;
+      const count = (failures.get(key)?.count ?? 0) + 1;
       const waitMs = backoffMs({ failures: count, baseMs: resyncMs, maxMs: MAX_BACKOFF_MS });
-      failures.set(lane, { count, retryAt: now() + waitMs });
+      failures.set(key, { count, retryAt: now() + waitMs });
       log.error(`Step ${step.step} of ${run} failed; it is tried again in ${waitMs / 1000} s.`, { run, error });
       if (count === STUCK_AFTER) tellStuck(run, step, error);
       return false;
@@ -97,9 +97,13 @@ export function createReconciler({
     const steps = plan(observation, limits);
     background.abortAllBut(steps);
     let taken = false;
+    const stopped = new Set<string>();
     for (const step of steps) {
       if (closing.signal.aborted) break;
-      taken = (await take(step)) || taken;
+      if (stopped.has(laneOf(step))) continue;
+      // What was planned after a step that was not taken may have counted on it.
+      if (await take(step)) taken = true;
+      else stopped.add(laneOf(step));
     }
     return { taken, restMs: taken ? 0 : restMs(observation, resyncMs) };
   };
@@ -149,4 +153,9 @@ export function createReconciler({
 
 function seconds(ms: number): number {
   return Math.round(ms / 1000);
+}
+
+/** A step that fails again and again must not delay another one that is wanted in its place. */
+function keyOf(step: Step): string {
+  return `${step.step} ${laneOf(step)}`;
 }

@@ -52,8 +52,16 @@ export function runOf(step: Step): string {
  * are to be ended and removed however long its files take.
  */
 export function laneOf(step: Step): string {
-  return step.step === 'finishFiles' ? `${step.run} tree` : runOf(step);
+  return `${runOf(step)}${sideLanes[step.step] ?? ''}`;
 }
+
+/** Steps on leases are one transaction each and guarded by epochs: they need not wait for an image that is pulled. */
+const sideLanes: Partial<Record<StepName, string>> = {
+  finishFiles: ' tree',
+  releaseGpus: ' gpus',
+  markGpu: ' gpus',
+  preempt: ' gpus',
+};
 
 export type Executors = { [N in StepName]: (step: StepArguments[N], signal: AbortSignal) => Promise<void> };
 

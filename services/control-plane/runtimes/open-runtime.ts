@@ -74,7 +74,7 @@ async function openDocker(
   }
   requireReachable(settings.s3.endpoint);
   const { installation } = homeFile;
-  const { engine, daemon, gpuDriver, agentNetwork, gateway, stopWatching } = await connectDocker({
+  const { engine, daemon, gpuDriver, agentNetwork, gateway, ensureAgentNetwork, stopWatching } = await connectDocker({
     docker,
     installation,
     debug: environment['DEBUG'],
@@ -102,6 +102,7 @@ async function openDocker(
     verify: ['node', `${IN_IMAGE}/control-plane/runtimes/docker/verify-input.js`],
     pool: docker.pool,
     agentNetwork,
+    ensureAgentNetwork,
     gpuDriver,
     work,
     kept,

@@ -1,9 +1,11 @@
 import type { Logger } from '../../../platform/logger.ts';
 import { StartError } from '../../start-error.ts';
+import { RoleRefusedError } from '../runtime.ts';
 import type { DockerSettings } from './docker-settings.ts';
 import { createDockerEngine } from './engine/create-docker-engine.ts';
 import type { DockerEngine } from './engine/docker-engine.ts';
 import { DockerError } from './engine/docker-error.ts';
+import type { NetworkBody } from './engine/engine-types.ts';
 import { refuseDebug } from './engine/refuse-debug.ts';
 import { type GpuDriver, gpuDriverOf } from './gpu-request.ts';
 import { createNames, label } from './naming.ts';
@@ -20,6 +22,8 @@ export interface ConnectedDocker {
   agentNetwork: string;
   /** This host's address in it. */
   gateway: string;
+  /** Makes that network again, with the same addresses, where somebody has removed it. */
+  ensureAgentNetwork: () => Promise<void>;
   stopWatching: () => void;
 }
 
@@ -47,17 +51,33 @@ export async function connectDocker({
     requireApi(version, apiVersion);
     const info = await engine.info();
     const agentNetwork = docker.agentNetwork ?? names.agents;
-    const gateway = await ensureAgents(engine, agentNetwork, docker.agentNetwork === null, names.labels.installation);
+    const isOurs = docker.agentNetwork === null;
+    const body = { Name: agentNetwork, Driver: 'bridge', Labels: names.labels.installation };
+    const { gateway, subnet } = await ensureAgents(engine, body, isOurs);
+    const ensureAgentNetwork = async () => {
+      if ((await engine.inspectNetwork(agentNetwork)) !== null) return;
+      if (!isOurs) throw new RoleRefusedError('user_error', noNetwork(agentNetwork));
+      log.warn(`The Docker network ${agentNetwork} is gone; it is made again.`);
+      await createOnce(engine, { ...body, IPAM: { Config: [{ Subnet: subnet, Gateway: gateway }] } });
+    };
     const watching = new AbortController();
     void engine.watchEvents({
-      filters: { type: ['container'], label: [`${label.installation}=${installation}`] },
+      // Health checks are events too, several each second.
+      filters: {
+        type: ['container'],
+        label: [`${label.installation}=${installation}`],
+        event: ['create', 'start', 'die', 'oom', 'destroy', 'health_status'],
+      },
       onEvent: changed,
       onResync: changed,
       signal: watching.signal,
     });
     const gpuDriver = gpuDriverOf(info);
     log.info(`Docker ${version} (API ${apiVersion}) at ${docker.socketPath}; GPUs: ${gpuDriver ?? 'none'}`);
-    return { engine, daemon: info.id, gpuDriver, agentNetwork, gateway, stopWatching: () => watching.abort() };
+    return {
+      ...{ engine, daemon: info.id, gpuDriver, agentNetwork, gateway, ensureAgentNetwork },
+      stopWatching: () => watching.abort(),
+    };
   } catch (error) {
     if (error instanceof DockerError) throw new StartError(`TANDEM_RUNTIME=docker: ${error.message}`, { cause: error });
     throw error;
@@ -74,27 +94,31 @@ function requireApi(version: string, apiVersion: string): void {
 
 async function ensureAgents(
   engine: DockerEngine,
-  name: string,
+  body: NetworkBody,
   isOurs: boolean,
-  labels: Record<string, string>,
-): Promise<string> {
+): Promise<{ gateway: string; subnet: string }> {
+  const name = body.Name;
   let network = await engine.inspectNetwork(name);
   if (network === null && isOurs) {
-    await engine.createNetwork({ Name: name, Driver: 'bridge', Labels: labels }).catch((error: unknown) => {
-      if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
-    });
+    await createOnce(engine, body);
     network = await engine.inspectNetwork(name);
   }
-  const gateway = network?.subnets.find((each) => each.gateway !== null)?.gateway;
-  if (network === null) {
-    throw new StartError(
-      `TANDEM_AGENT_NETWORK: there is no Docker network ${name}; make it (docker network create ${name}), or leave the setting out`,
-    );
-  }
-  if (gateway == null) {
+  if (network === null) throw new StartError(`TANDEM_AGENT_NETWORK: ${noNetwork(name)}`);
+  const found = network.subnets.find((each) => each.gateway !== null);
+  if (found?.gateway == null) {
     throw new StartError(
       `TANDEM_AGENT_NETWORK: the Docker network ${name} has no gateway; give one of the driver bridge, or leave the setting out`,
     );
   }
-  return gateway;
+  return { gateway: found.gateway, subnet: found.subnet };
+}
+
+async function createOnce(engine: DockerEngine, body: NetworkBody): Promise<void> {
+  await engine.createNetwork(body).catch((error: unknown) => {
+    if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
+  });
+}
+
+function noNetwork(name: string): string {
+  return `there is no Docker network ${name}; make it (docker network create ${name}), or leave TANDEM_AGENT_NETWORK out`;
 }

@@ -25,6 +25,7 @@ import { createNetworks } from './networks.ts';
 import { inferenceAddress, places, roleUser, seenAt } from './places.ts';
 import { readContainer } from './read-container.ts';
 import type { Subnet } from './subnets.ts';
+import { unlessAborted } from './unless-aborted.ts';
 import { packPlace, readArchivedText, saveArchivedFile } from './workspace-files.ts';
 
 export interface DockerRuntimeOptions {
@@ -41,6 +42,8 @@ export interface DockerRuntimeOptions {
   pool: Subnet;
   /** The network by which trainers reach the agent API and the object store. */
   agentNetwork: string;
+  /** Makes that network again where somebody has removed it. */
+  ensureAgentNetwork: () => Promise<void>;
   gpuDriver: GpuDriver | null;
   /** Where copies of files of workspaces are put. */
   work: string;
@@ -75,6 +78,25 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     collector.follow(names.role(identity), keptOutput(identity));
   };
 
+  const create = async (spec: RoleSpec, starting: Starting): Promise<void> => {
+    const { identity } = spec;
+    const { signal } = starting;
+    const used = spec.image ?? image;
+    await ensureImage(used, starting, options);
+    // What checks the copies is a program of ours, whatever the role's image is.
+    if (spec.inputs.length > 0 && used !== image) await ensureImage(image, starting, options);
+    await networks.ensurePair(identity, { signal });
+    const held = await inputs.ensure(spec.inputs, starting);
+    try {
+      const choice = { names, image: used, gpuDriver: options.gpuDriver, inputVolumes: held.volumes };
+      await engine.createContainer(names.role(identity), containerBody(spec, choice), { signal });
+    } catch (error) {
+      if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
+    } finally {
+      held.release();
+    }
+  };
+
   const start = async (spec: RoleSpec, starting: Starting): Promise<void> => {
     const { identity } = spec;
     const name = names.role(identity);
@@ -86,21 +108,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
         'The Docker daemon has no way to give GPUs to containers: neither the NVIDIA runtime nor CDI is set up.';
       throw new RoleRefusedError('gpu_unavailable', message);
     }
-    await ensureImage(spec.image ?? image, starting, options);
-    const inputVolumes = await inputs.ensure(spec.inputs, starting);
-    await networks.ensurePair(identity, { signal });
-    if (existing === null) {
-      const body = containerBody(spec, {
-        names,
-        image: spec.image ?? image,
-        gpuDriver: options.gpuDriver,
-        inputVolumes,
-      });
-      await engine.createContainer(name, body, { signal }).catch((error: unknown) => {
-        if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
-      });
+    if (existing === null) await create(spec, starting);
+    if (identity.role === 'trainer') {
+      await options.ensureAgentNetwork();
+      await engine.connectNetwork(agentNetwork, name, {}, { signal });
     }
-    if (identity.role === 'trainer') await engine.connectNetwork(agentNetwork, name, {}, { signal });
     const own = { directories: ['work', 'home'], files: prefixed('work', spec.files) };
     await engine.putArchive(name, places.own, packPlace(own, roleUser), { signal });
     if (identity.role === 'trainer') {
@@ -111,10 +123,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
       const caches = packPlace({ directories: spec.caches, files: {} }, roleUser);
       await engine.putArchive(name, places.compileCache, caches, { signal });
     }
-    await exits.watch(name);
-    await engine.startContainer(name, { signal }).catch((error: unknown) => {
-      throw refusal(error) ?? error;
-    });
+    await unlessAborted(exits.watch(name), signal);
+    await engine.startContainer(name, { signal });
     await follow(identity);
   };
 
@@ -153,7 +163,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
         throw error;
       }),
 
-    start: (spec, starting = unwatched()) => serial(names.role(spec.identity), () => start(spec, starting)),
+    start: (spec, starting = unwatched()) =>
+      serial(names.role(spec.identity), () =>
+        start(spec, starting).catch((error: unknown) => {
+          throw refusal(error) ?? error;
+        }),
+      ),
 
     signal: (identity, signal) => engine.killContainer(names.role(identity), signal),
 
@@ -199,9 +214,15 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     },
 
     fetchFile: async (identity, path) => {
-      const tar = await engine.getArchive(names.role(identity), `${places.workspace}/${path}`);
       const copy = join(fetched(identity), path);
-      return tar !== null && (await saveArchivedFile(tar, copy)) ? copy : null;
+      try {
+        const tar = await engine.getArchive(names.role(identity), `${places.workspace}/${path}`);
+        return tar !== null && (await saveArchivedFile(tar, copy)) ? copy : null;
+      } catch (error) {
+        if (!isHopeless(error)) throw error;
+        log.warn(`${path} of ${roleName(identity)} is lost: the daemon cannot give it out.`, { error });
+        return null;
+      }
     },
 
     readFile: async (identity, path) => {
@@ -224,6 +245,11 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
   };
 }
 
+/** The daemon has answered that it cannot, and would answer so again: the container's log or disk is broken. */
+function isHopeless(error: unknown): boolean {
+  return error instanceof DockerError && (error.kind === 'failed' || error.kind === 'conflict');
+}
+
 function unwatched(): Starting {
   return { signal: new AbortController().signal, tell: () => {} };
 }
@@ -231,6 +257,11 @@ function unwatched(): Starting {
 /** A start that fails in the same way as often as it is tried; null for one that may work the next time. */
 function refusal(error: unknown): RoleRefusedError | null {
   if (!(error instanceof DockerError) || !['failed', 'invalid', 'not_found'].includes(error.kind)) return null;
+  if (/no space left on device|disk quota exceeded/i.test(error.message)) {
+    return new RoleRefusedError('disk_full', `${error.message}. Free space on the disk of the Docker host.`, {
+      cause: error,
+    });
+  }
   if (/nvidia|could not select device driver|CDI device|cdi\./i.test(error.message)) {
     return new RoleRefusedError('gpu_unavailable', `${error.message}.`, { cause: error });
   }

@@ -23,16 +23,22 @@ export interface PackOptions {
   now: () => number;
 }
 
-/** A tar stream of an input, with the hashes of what was read as its last file. Memory does not grow with its size. */
+/** A tar stream of an input, with the hashes of what was read as its last file; `error`: what kept it from being read. Memory does not grow with its size. */
 export function packInput(
   name: string,
   files: readonly InputFile[],
   owner: { uid: number; gid: number },
   options: PackOptions,
-): Readable {
+): { tar: Readable; error: () => Error | null } {
   const tar = pack();
-  void write().catch((error: unknown) => tar.destroy(error as Error));
-  return Readable.from(tar, { objectMode: false });
+  let failed: Error | null = null;
+  void write().catch((error: unknown) => {
+    failed = new Error(
+      `${name} could not be read to its end: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    tar.destroy(failed);
+  });
+  return { tar: Readable.from(tar, { objectMode: false }), error: () => failed };
 
   async function write(): Promise<void> {
     const progress = createProgress(name, files, options);

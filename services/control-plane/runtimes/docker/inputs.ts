@@ -1,12 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { serialByKey } from '../../../platform/serial-by-key.ts';
-import type { Starting } from '../runtime.ts';
+import { RoleRefusedError, type Starting } from '../runtime.ts';
 import type { DockerEngine } from './engine/docker-engine.ts';
-import type { ContainerBody } from './engine/engine-types.ts';
+import type { ContainerBody, ContainerDetail } from './engine/engine-types.ts';
 import { type InputFile, packInput } from './input-archive.ts';
 import { label, type Names } from './naming.ts';
 import { hash, roleUser } from './places.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 const MOUNT = '/tandem/input';
 /** The largest models take an hour on a slow disk; the profile's `deadlines.ready` ends it earlier. */
@@ -23,11 +24,17 @@ export interface InputsOptions {
   now: () => number;
 }
 
+/** Volumes by the path of what they hold. They stay until `release`, or as long as a container has them. */
+export interface HeldInputs {
+  volumes: ReadonlyMap<string, string>;
+  release(): void;
+}
+
 /** Models and data sets, each copied once into a volume of its own. */
 export interface Inputs {
-  /** The volume that holds each path, by path; copies what is not there yet. */
-  ensure(paths: readonly string[], starting: Starting): Promise<Map<string, string>>;
-  /** Removes those that are in no container and were filled long ago. */
+  /** Copies what is not there yet. @throws RoleRefusedError for a path that cannot be read */
+  ensure(paths: readonly string[], starting: Starting): Promise<HeldInputs>;
+  /** Removes those that nobody holds and no container has: what was filled long ago, and what a control plane that died has left half filled. */
   sweep(): Promise<void>;
 }
 
@@ -38,36 +45,65 @@ export interface Inputs {
 export function createInputs(options: InputsOptions): Inputs {
   const { engine, names, now } = options;
   const serial = serialByKey();
+  const holders = new Map<string, number>();
+  const hold = (volume: string, by: 1 | -1) => {
+    const count = (holders.get(volume) ?? 0) + by;
+    if (count === 0) holders.delete(volume);
+    else holders.set(volume, count);
+  };
 
-  const ensureOne = async (path: string, starting: Starting): Promise<string> => {
+  const ensureOne = async (path: string, starting: Starting, held: (volume: string) => void): Promise<string> => {
     const files = await listInput(path);
     const key = hash(JSON.stringify([path, files.map(({ name, size, modified }) => [name, size, modified])]));
     const volume = names.input(key);
-    await serial(key, () => fill({ path, files, key, volume }, starting, options));
+    held(volume);
+    const work = serial(key, async () => {
+      starting.signal.throwIfAborted();
+      await fill({ path, files, key, volume }, starting, options);
+    });
+    await unlessAborted(work, starting.signal);
     return volume;
+  };
+
+  const sweepOne = async ({ name, state }: ContainerDetail): Promise<void> => {
+    const isFilled = state.status === 'exited' && state.exitCode === 0 && state.finishedAt !== null;
+    const isYoung = isFilled && now() - Date.parse(state.finishedAt ?? '') <= KEPT_MS;
+    if (isYoung || holders.has(name)) return;
+    await engine.removeContainer(name, { force: true });
+    await engine.removeVolume(name);
   };
 
   return {
     ensure: async (paths, starting) => {
-      const volumes = new Map<string, string>();
-      for (const path of new Set(paths)) volumes.set(path, await ensureOne(path, starting));
-      return volumes;
+      const mine: string[] = [];
+      const release = () => {
+        for (const volume of mine.splice(0)) hold(volume, -1);
+      };
+      const note = (volume: string) => {
+        mine.push(volume);
+        hold(volume, 1);
+      };
+      try {
+        const volumes = new Map<string, string>();
+        for (const path of new Set(paths)) volumes.set(path, await ensureOne(path, starting, note));
+        return { volumes, release };
+      } catch (error) {
+        release();
+        throw error;
+      }
     },
     sweep: async () => {
       const ours = await engine.listContainers(names.labels.installation);
       const details = (await Promise.all(ours.map(({ id }) => engine.inspectContainer(id)))).filter(
         (each) => each !== null,
       );
+      const isInput = ({ labels }: ContainerDetail) => labels[label.input] !== undefined;
       const used = new Set(
-        details
-          .filter(({ labels }) => labels[label.input] === undefined)
-          .flatMap(({ mounts }) => mounts.map(({ name }) => name)),
+        details.filter((each) => !isInput(each)).flatMap(({ mounts }) => mounts.map(({ name }) => name)),
       );
-      for (const { name, labels, state } of details) {
-        const old = state.finishedAt !== null && now() - Date.parse(state.finishedAt) > KEPT_MS;
-        if (labels[label.input] === undefined || !old || used.has(name)) continue;
-        await engine.removeContainer(name);
-        await engine.removeVolume(name);
+      for (const detail of details.filter(isInput)) {
+        const key = detail.labels[label.input] ?? '';
+        if (!used.has(detail.name)) await serial(key, () => sweepOne(detail));
       }
     },
   };
@@ -86,19 +122,39 @@ async function fill(filling: Filling, starting: Starting, options: InputsOptions
   const { signal, tell } = starting;
   const existing = await engine.inspectContainer(volume, { signal });
   if (existing?.state.status === 'exited' && existing.state.exitCode === 0) return;
+  const labels = names.labels.input(key);
+  // Somebody may have tidied up the containers that have ended; what the volume holds is checked anew.
+  if (existing === null && (await engine.listVolumes(labels, { signal })).length > 0) {
+    await engine.createContainer(volume, checkerBody(volume, labels, options), { signal });
+    if (await passes(volume, signal, engine)) return;
+  }
   // Cut off in its middle, or found damaged: begun anew.
   await engine.removeContainer(volume, { signal, force: true });
   await engine.removeVolume(volume, { signal });
-  await engine.createContainer(volume, checkerBody(volume, names.labels.input(key), options), { signal });
-  const tar = packInput(basename(path), files, roleUser, { tell, now: options.now });
-  await engine.putArchive(volume, MOUNT, tar, { signal, limitMs: COPY_MS });
+  try {
+    await engine.createContainer(volume, checkerBody(volume, labels, options), { signal });
+    const packed = packInput(basename(path), files, roleUser, { tell, now: options.now });
+    await engine.putArchive(volume, MOUNT, packed.tar, { signal, limitMs: COPY_MS }).catch((error: unknown) => {
+      throw packed.error() ?? error;
+    });
+    if (await passes(volume, signal, engine)) return;
+    throw new Error(
+      `What was copied of ${path} into the volume ${volume} is damaged; it is copied anew. Look at the disk of the Docker host.`,
+    );
+  } catch (error) {
+    // Half a model is of use to nobody; where this fails too the next sweep finds it.
+    await engine.removeContainer(volume, { force: true }).catch(() => undefined);
+    await engine.removeVolume(volume).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Runs the container that checks a volume, to its end. */
+async function passes(volume: string, signal: AbortSignal, engine: DockerEngine): Promise<boolean> {
   const { exited } = await engine.waitForExit({ container: volume, condition: 'next-exit', signal });
   await engine.startContainer(volume, { signal });
   await exited;
-  if ((await engine.inspectContainer(volume, { signal }))?.state.exitCode === 0) return;
-  throw new Error(
-    `What was copied of ${path} into the volume ${volume} is damaged; it is copied anew. Look at the disk of the Docker host.`,
-  );
+  return (await engine.inspectContainer(volume, { signal }))?.state.exitCode === 0;
 }
 
 function checkerBody(volume: string, labels: Record<string, string>, { image, verify }: InputsOptions): ContainerBody {
@@ -127,12 +183,19 @@ function checkerBody(volume: string, labels: Record<string, string>, { image, ve
 
 /** The files of a model or data set, by name below it; a file alone has its own name. Links are followed: a model hub's cache is made of them. */
 async function listInput(path: string): Promise<InputFile[]> {
-  const found = await stat(path);
-  if (!found.isDirectory()) return [{ name: '', path, size: found.size, modified: found.mtimeMs }];
-  const files: InputFile[] = [];
-  for (const entry of (await readdir(path, { recursive: true })).sort()) {
-    const file = await stat(join(path, entry));
-    if (file.isFile()) files.push({ name: entry, path: join(path, entry), size: file.size, modified: file.mtimeMs });
+  try {
+    const found = await stat(path);
+    if (!found.isDirectory()) return [{ name: '', path, size: found.size, modified: found.mtimeMs }];
+    const files: InputFile[] = [];
+    for (const entry of (await readdir(path, { recursive: true })).sort()) {
+      const file = await stat(join(path, entry));
+      if (file.isFile()) files.push({ name: entry, path: join(path, entry), size: file.size, modified: file.mtimeMs });
+    }
+    return files;
+  } catch (error) {
+    const { code, path: at } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
+    const message = `${at ?? path}, which the run reads, cannot be read (${code}). Put it back, or name another one, then resume.`;
+    throw new RoleRefusedError('user_error', message, { cause: error });
   }
-  return files;
 }

@@ -75,7 +75,9 @@ export function createOutputCollector({
       try {
         await copy(container, path, false, closing.signal);
       } catch (error) {
-        if (!(error instanceof DockerError && error.kind === 'not_found')) throw error;
+        if (!(error instanceof DockerError) || !['not_found', 'failed', 'conflict'].includes(error.kind)) throw error;
+        // A log that the daemon cannot read now it cannot read later: what is here has to do.
+        if (error.kind !== 'not_found') tell(container, error);
       }
       // Without a cursor a file that is half cut is read anew.
       await rm(cursorPath(path), { force: true });
