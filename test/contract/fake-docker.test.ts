@@ -313,6 +313,17 @@ describe('The fake daemon, beyond what a real one does on demand', () => {
       });
     });
 
+    it('by a digest leave an image that is found with any tag beside the digest', async () => {
+      await open();
+      const digest = `sha256:${'a'.repeat(64)}`;
+      fake.registry.set(`vllm/vllm-openai:v1@${digest}`, { layers });
+      await docker.call('POST', `/images/create?fromImage=vllm/vllm-openai&tag=${digest}`);
+      for (const reference of [`vllm/vllm-openai@${digest}`, `vllm/vllm-openai:v1@${digest}`]) {
+        expect(await docker.call('GET', `/images/${reference}/json`)).toMatchObject({ status: 200 });
+      }
+      expect(await docker.call('GET', '/images/vllm/vllm-openai:v1/json')).toMatchObject({ status: 404 });
+    });
+
     it('tell an error within status 200, and leave no image', async () => {
       await open();
       fake.registry.set('broken:1', { layers, error: 'unexpected EOF' });

@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { preparePolicy } from '../support/fake-vllm/published-policy.ts';
 import { startTinyFake } from '../support/fake-vllm/tiny-fake.ts';
@@ -190,6 +191,25 @@ describe('GPUs that both roles share', () => {
     await expect(publisher.serve(1, never)).rejects.toMatchObject({
       ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
     });
+  });
+
+  it('come back from a server that died in its sleep, though starting it anew takes longer than a step may', async () => {
+    const first = await startFake({ profile: 'shared-1' });
+    let origin = first.origin;
+    const handOff = { mode: 'sleep', deadline: 1 } as const;
+    const trainer = await preparePolicy({ model: first.model, origin: () => origin, handOff });
+    clean.push(trainer.dispose);
+    const publisher = trainer.publisherOf('run-x-a1');
+    await publisher.serve(0, never);
+    await trainer.handOff.toTrainer(never);
+    trainer.move(0.3);
+    origin = 'http://127.0.0.1:9';
+    const served = publisher.serve(1, never);
+    await sleep(1500);
+    ({ origin } = await startFake({ profile: 'shared-1', model: first.model }));
+    await served;
+    expect(await adaptersOf(origin)).toContain('run-x-a1-v1-w1');
+    expect(trainer.lines.at(-1)).toBe('Hand-off 5/5: adapter checked | time=…');
   });
 
   it('cannot be handed over by a server that was not started for it', async () => {

@@ -291,6 +291,7 @@ describe.skipIf(missing !== null)(`a real Docker daemon ${missing ?? ''}`, { tim
       );
       const digest = pulled.digests[0]?.split('@')[1];
       expect((await pull(`tiny@${digest}`)).id).toBe(pulled.id);
+      expect((await engine.inspectImage(`${host}/tiny:any@${digest}`))?.id).toBe(pulled.id);
       await dockerCaller(socketPath).call('DELETE', `/images/${pulled.id}?force=1`);
     } finally {
       registry.kill();

@@ -24,13 +24,16 @@ export interface TandemOnFakeDocker {
 
 export async function startTandemOnFakeDocker({
   docker = {},
+  programs = {},
   env = {},
 }: {
   docker?: FakeDockerOptions;
+  /** See `ProcessOptions`. */
+  programs?: Readonly<Record<string, readonly string[]>>;
   /** For the control plane. */
   env?: Record<string, string>;
 } = {}): Promise<TandemOnFakeDocker> {
-  const processes = { namespaces: true, paths: { '/opt/tandem': root } };
+  const processes = { namespaces: true, paths: { '/opt/tandem': root }, programs };
   const fake = await startFakeDocker({ processes, ...docker });
   const server = await startMinio();
   // A store on loopback is refused: in real containers that would be the container itself.

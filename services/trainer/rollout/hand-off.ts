@@ -36,7 +36,7 @@ const ASK_EVERY_MS = 100;
 
 /**
  * @param mode `none`: the roles share no GPU
- * @param deadlineSeconds for each step but the training
+ * @param deadlineSeconds for each step but the training; a server that is started again takes minutes, which have a deadline of their own and do not count
  * @param now milliseconds that only count on
  */
 export function createHandOff(params: {
@@ -61,7 +61,7 @@ export function createHandOff(params: {
     if (!handingOff) return work(signal);
     const startedAt = now();
     try {
-      const result = await withDeadline(deadlineSeconds * 1000, signal, work);
+      const result = await withDeadline(deadlineSeconds * 1000, signal, work, server.lostMs);
       report(step, startedAt);
       return result;
     } catch (error) {

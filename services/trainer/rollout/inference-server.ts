@@ -19,6 +19,8 @@ export interface InferenceServer {
   route(policy: PublishedPolicy, verify: Verify | null): void;
   /** Waits until no completion of this policy is under way. */
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
+  /** Milliseconds, in all, for which it was gone and was waited for. */
+  lostMs(): number;
 }
 
 /** Throws unless the server computes the policy that is routed to. */
@@ -44,6 +46,8 @@ export function createInferenceServer(params: {
   /** Completions under way, by policy. */
   const underWay = new Map<string, number>();
   let recovering: Promise<void> | null = null;
+  let lostMs = 0;
+  let lostSince: number | null = null;
 
   async function call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     for (let failures = 1; ; failures++) {
@@ -68,14 +72,23 @@ export function createInferenceServer(params: {
 
   async function comeBack(error: InferenceError, signal: AbortSignal): Promise<void> {
     onRecovery(`The inference server has to be found again: ${error.message}`);
-    const until = performance.now() + patienceSeconds * 1000;
+    lostSince = performance.now();
+    try {
+      await untilHealthy(error, lostSince + patienceSeconds * 1000, signal);
+    } finally {
+      lostMs += performance.now() - lostSince;
+      lostSince = null;
+    }
+    if (routed) await loadAgain(routed, signal);
+  }
+
+  async function untilHealthy(error: InferenceError, until: number, signal: AbortSignal): Promise<void> {
     // A server that was only out of reach for a moment is where it was, even while the control plane is away.
     while (!(await client.healthy(signal))) {
       if (performance.now() > until) throw failed(error);
       await relocate(signal);
       await sleep(HEALTH_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
     }
-    if (routed) await loadAgain(routed, signal);
   }
 
   /** A server that was not restarted still has the policy, and says so. */
@@ -109,6 +122,7 @@ export function createInferenceServer(params: {
       routed = policy;
       verifyRouted = verify;
     },
+    lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
     async drained({ name }, signal) {
       while (underWay.has(name)) await sleep(DRAIN_EVERY_MS, undefined, { signal });
     },

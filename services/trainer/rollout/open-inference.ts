@@ -1,3 +1,4 @@
+import type { RunSpec } from '../../contracts/run-spec.ts';
 import { AgentError } from '../agent/agent-client.ts';
 import { TrainerError } from '../failure.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -8,8 +9,15 @@ import { createInferenceServer, type InferenceServer } from './inference-server.
 import { createPolicyPublisher, type PolicyPublisher } from './policy-publisher.ts';
 import { createVllmClient } from './vllm-client.ts';
 
-/** How long a restarted server may take until it answers. */
-const PATIENCE_SECONDS = 600;
+/** How long a server takes to start where the spec does not say it: as `TANDEM_START_TIMEOUT` is by default. */
+const START_SECONDS = 600;
+/** Until its end is noticed and the next start begins; and the control plane, which knows more, shall be the first to give up. */
+const NOTICE_SECONDS = 600;
+
+/** How long a server that is gone is waited for. */
+export function patienceSeconds({ recovery }: Pick<RunSpec, 'recovery'>): number {
+  return (recovery.deadlines.starting_inference ?? START_SECONDS) + NOTICE_SECONDS;
+}
 
 /**
  * The pair's inference server, and the way the policy gets there.
@@ -32,7 +40,7 @@ export function openInference(
   const client = createVllmClient({ url: () => url, timeoutSeconds: spec.inference.vllm.timeout });
   const server = createInferenceServer({
     client,
-    patienceSeconds: PATIENCE_SECONDS,
+    patienceSeconds: patienceSeconds(spec),
     onRecovery: (message) => logs.rollout.warning(message),
     relocate: async (signal) => {
       const fresh = await agent.spec(signal).catch((error: unknown) => {

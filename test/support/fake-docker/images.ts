@@ -52,7 +52,7 @@ export function pullImage(state: DaemonState, registry: Map<string, RegistryImag
   const name = query.get('fromImage') ?? '';
   const tag = query.get('tag') ?? '';
   const reference = tag === '' ? name : `${name}${tag.startsWith('sha256:') ? '@' : ':'}${tag}`;
-  const image = registry.get(reference) ?? registry.get(withTag(reference));
+  const image = [...registry].find(([known]) => withTag(known) === withTag(reference))?.[1];
   if (image === undefined) {
     const advice =
       "repository does not exist or may require 'docker login': denied: requested access to the resource is denied";
@@ -92,6 +92,9 @@ function* progress(reference: string, { layers, error }: RegistryImage): Generat
   if (error === undefined) yield { status: `Digest: sha256:${createHash('sha256').update(reference).digest('hex')}` };
 }
 
+/** Where a digest is given, a tag beside it counts for nothing. */
 function withTag(reference: string): string {
-  return /[:@][^/]*$/.test(reference) ? reference : `${reference}:latest`;
+  const [name = '', digest] = reference.split('@');
+  if (digest !== undefined) return `${name.replace(/:[^/]*$/, '')}@${digest}`;
+  return /:[^/]*$/.test(reference) ? reference : `${reference}:latest`;
 }

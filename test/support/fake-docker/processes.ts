@@ -9,6 +9,8 @@ import type { DaemonState, FakeContainer, Launch } from './state.ts';
 export interface ProcessOptions {
   /** Paths of a container's image, and where they lie on this machine. */
   paths?: Readonly<Record<string, string>>;
+  /** Programs of images that this machine does not have, by name, and the words that stand for them; looked up at each start. */
+  programs?: Readonly<Record<string, readonly string[]>>;
   /**
    * Each program has a mount namespace, so that it finds everything under a container's paths; needs root and Linux. Without, its arguments and variables are
    * changed to name this machine's paths, and what it learns from elsewhere it does not find.
@@ -20,7 +22,10 @@ export interface ProcessOptions {
  * Runs a container's command as a process of this machine. All of them share its network, so each has a loopback address of its own: it stands for 0.0.0.0 in its
  * arguments, and for its names and aliases in other containers of its networks.
  */
-export function launchProcesses(state: DaemonState, { paths = {}, namespaces = false }: ProcessOptions): Launch {
+export function launchProcesses(
+  state: DaemonState,
+  { paths = {}, programs = {}, namespaces = false }: ProcessOptions,
+): Launch {
   const hostsOf = ({ id }: FakeContainer) => join(state.directory, 'containers', `${id}.hosts`);
 
   function tellNames(): void {
@@ -32,7 +37,8 @@ export function launchProcesses(state: DaemonState, { paths = {}, namespaces = f
   return (container, { print, exit }) => {
     const here = (text: string) =>
       (namespaces ? text : withPaths(state, container, paths, text)).replaceAll('0.0.0.0', () => loopback(container));
-    const command = [...(container.body.Entrypoint ?? []), ...(container.body.Cmd ?? [])].map(here);
+    const [program = '', ...rest] = [...(container.body.Entrypoint ?? []), ...(container.body.Cmd ?? [])];
+    const command = [...(programs[program] ?? [program]), ...rest].map(here);
     const env = { ...readEnv(container, here), PATH: process.env['PATH'] ?? '' };
     const cwd = namespaces ? '/' : locate(state, container, container.body.WorkingDir || '/').path;
     if (!namespaces) mkdirSync(cwd, { recursive: true });

@@ -19,6 +19,7 @@ const fake = await startFakeVllm({
   command: process.argv.slice(2),
   env: process.env,
   faults: JSON.parse(environment.FAKE_VLLM_FAULTS) as object,
+  tell: (line) => void process.stdout.write(`(APIServer pid=1) INFO ${line}\n`),
 });
 process.stdout.write(`INFO:     Uvicorn running on ${fake.origin} (Press CTRL+C to quit)\n`);
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -36,6 +36,8 @@ export async function startFakeVllm(params: {
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly faults?: Partial<Faults>;
+  /** Told what vLLM prints of the adapters that come and go. */
+  readonly tell?: (line: string) => void;
 }): Promise<FakeVllm> {
   const settings = parseCommand(params.command, params.env ?? {});
   const faults: Faults = { ...noFaults, ...params.faults };
@@ -50,7 +52,7 @@ export async function startFakeVllm(params: {
   const routes: Route[] = [
     ...embedded.filter(({ path }) => !gone(path)).map(completing),
     { method: 'GET', path: '/version', handle: () => json({ version: '0.30.0' }) },
-    ...(settings.runtimeLora ? adapters.routes(embedded) : []),
+    ...(settings.runtimeLora ? adapters.routes(embedded).map(telling) : []),
     ...(settings.devMode ? control.routes(adapters.wake) : []),
   ];
 
@@ -64,6 +66,19 @@ export async function startFakeVllm(params: {
         const reply = await route.handle(request);
         const raw = settings.rawLogprobs && route.path === '/v1/completions';
         return raw ? withRawLogprobs(route, request, reply) : reply;
+      },
+    };
+  }
+
+  function telling(route: Route): Route {
+    return {
+      ...route,
+      async handle(request) {
+        const reply = await route.handle(request);
+        const { lora_name: name, lora_path: path } = request.body as Record<string, unknown>;
+        const loaded = `Loaded new LoRA adapter: name '${String(name)}', path '${String(path)}'`;
+        params.tell?.(route.path.includes('/unload') ? `Removed LoRA adapter: name '${String(name)}'` : loaded);
+        return reply;
       },
     };
   }
