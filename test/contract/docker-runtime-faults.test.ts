@@ -14,7 +14,9 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
   let folder: string;
   let fake: FakeDocker;
   let runtimes: DockerRuntimes;
+  /** The trainer's unless a test takes another one. */
   let spec: RoleSpec;
+  let role: RoleSpec['identity']['role'];
   let runsOn: boolean;
 
   beforeAll(() => {
@@ -25,8 +27,30 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
 
   beforeEach(() => {
     runsOn = true;
+    role = 'trainer';
   });
   afterEach(close);
+
+  const specOf: Record<RoleSpec['identity']['role'], () => RoleSpec> = {
+    trainer: () => ({
+      ...plainRole,
+      identity: { run: 'run-00000001', attempt: 1, role: 'trainer', start: 1 },
+      command: ['node', 'trainer'],
+      files: { token: 'secret' },
+      inputs: [folder],
+      gpus: fake.gpus.slice(2, 4),
+    }),
+    // What it reads is copied as the trainer's is.
+    inference: () => ({
+      ...plainRole,
+      identity: { run: 'run-00000001', attempt: 1, role: 'inference', start: 1 },
+      command: ['vllm', 'serve'],
+      files: { key: 'secret' },
+      caches: ['VLLM_CACHE_ROOT'],
+      health: ['true'],
+      gpus: fake.gpus.slice(4, 6),
+    }),
+  };
 
   async function open(): Promise<Runtime> {
     fake = await startFakeDocker({
@@ -35,17 +59,12 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
       behaviours: ({ HostConfig }) =>
         HostConfig?.NetworkMode === 'none' || !runsOn ? { exitCode: runsOn ? 0 : 7 } : null,
     });
-    await dockerCaller(fake.socketPath).call('POST', '/networks/create', { Name: 'agents' });
     const { socketPath } = fake;
-    runtimes = openDockerRuntimes({ socketPath, image: 'tandem', agentNetwork: 'agents', gpuDriver: 'nvidia' });
-    spec = {
-      ...plainRole,
-      identity: { run: 'run-00000001', attempt: 1, role: 'trainer', start: 1 },
-      command: ['node', 'trainer'],
-      files: { token: 'secret' },
-      inputs: [folder],
-      gpus: fake.gpus.slice(2, 4),
-    };
+    const { call } = dockerCaller(socketPath);
+    await call('POST', '/networks/create', { Name: 'agents' });
+    const daemon = (await call('GET', '/info')).json.ID as string;
+    runtimes = openDockerRuntimes({ socketPath, image: 'tandem', agentNetwork: 'agents', gpuDriver: 'nvidia', daemon });
+    spec = specOf[role]();
     return runtimes.runtime;
   }
 
@@ -82,7 +101,7 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
     return requests;
   }
 
-  const isOurs = ({ name }: { name: string }) => name.endsWith('.trainer');
+  const isOurs = ({ name }: { name: string }) => name.includes('run-00000001.a1.');
 
   async function expectOneStart(runtime: Runtime, where: string): Promise<void> {
     expect(await runtime.observe(), where).toMatchObject([{ identity: spec.identity, state: 'running' }]);
@@ -118,6 +137,8 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
     'cut off before the daemon does it': () => ({ kind: 'cut', when: 'before' }),
     'cut off after the daemon has done it': () => ({ kind: 'cut', when: 'after' }),
     'answered with 500': () => ({ kind: 'answer', status: 500 }),
+    'answered with 404': () => ({ kind: 'answer', status: 404 }),
+    'answered with 409': () => ({ kind: 'answer', status: 409 }),
     'never answered': () => ({ kind: 'hang' }),
     'made of a daemon that is killed before it answers, with live-restore': () => ({
       kind: 'act',
@@ -129,18 +150,42 @@ describe('The Docker runtime, disturbed at each request of a start', () => {
     }),
   };
 
+  const cases = (['trainer', 'inference'] as const).flatMap((role) =>
+    Object.entries(faults).map(([name, fault]) => ({ role, name, fault })),
+  );
   it.each(
-    Object.entries(faults),
-  )('a start whose n-th request is %s is finished by the next control plane: one container, started once, with its GPUs, and all of it is cleared', async (_name, fault) => {
+    cases,
+  )('a start whose n-th request is $name ($role) is finished by the next control plane: one container, started once, with its GPUs, and all of it is cleared', async (each) => {
+    role = each.role;
     const requests = await requestsOfAStart();
     expect(requests.length).toBeGreaterThan(8);
     for (const [n, request] of requests.entries()) {
       const where = `${n}: ${request}`;
-      const runtime = await disturbed(n, fault());
+      const runtime = await disturbed(n, each.fault());
       await expectOneStart(runtime, where);
       await expectCleared(runtime, where);
       if (n < requests.length - 1) await close();
     }
+  });
+
+  it.each([
+    'trainer',
+    'inference',
+  ] as const)('a container that is lost while it runs (%s) is told to be gone, never to have ended', async (lost) => {
+    role = lost;
+    const runtime = await open();
+    await runtime.start(spec);
+    expect(await runtime.observe()).toMatchObject([{ identity: spec.identity, state: 'running' }]);
+    fake.lose(fake.containers().find(isOurs)!.id);
+    for (let i = 0; i < 3; i++) expect(await runtime.observe()).toEqual([]);
+    // Neither by one who finds the daemon started anew, nor by the next control plane.
+    await fake.kill();
+    await fake.start({ liveRestore: true });
+    await expect.poll(() => runtime.observe().catch(() => null), { interval: 5 }).toEqual([]);
+    expect(await runtimes.reopen().observe()).toEqual([]);
+    await runtime.remove(spec.identity);
+    await runtime.removeShared(spec.identity);
+    expect(fake.volumes().filter((name) => name.includes('run-'))).toEqual([]);
   });
 
   it('what a removal has left whose n-th request was cut off after it was done is cleared by the next control plane', async () => {

@@ -28,6 +28,20 @@ describe.skipIf(noFakeContainers)(`runs on the fake Docker daemon (${noFakeConta
     await expectNothingLeft();
   });
 
+  it('a run whose trainer is lost with its container, of which the daemon knows nothing any more, is told so and resumed', async () => {
+    const { fake } = stage;
+    const spec = { ...small.grpo(), recovery: { max_restarts: 1, backoff_seconds: 0 } };
+    const { id } = await tandem.post<Run>('/runs', spec);
+    await expect.poll(() => tandem.checkpoints(id), { timeout: 60_000 }).not.toEqual([]);
+    fake.lose(fake.containers().find(({ name }) => name.endsWith(`${id}.a1.trainer`))!.id);
+    const { attempts } = await tandem.untilSucceeded(id);
+    expect(attempts.map(({ reason }) => reason)).toEqual(['trainer_lost', 'completed']);
+    const trainer = attempts[0]!.roles.find(({ role }) => role === 'trainer');
+    expect(trainer).toMatchObject({ state: 'lost', exit_code: null });
+    expect(attempts[1]?.resumed_step).toBeGreaterThan(0);
+    await expectNothingLeft();
+  });
+
   it('a run of which no event is told, and whose daemon is killed under it and every answer is cut now and then, ends in one attempt', async () => {
     const { fake } = stage;
     fake.faultEvents({ drop: 1 });

@@ -1,3 +1,5 @@
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
@@ -31,6 +33,10 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
   const container = (id: string, role: 'trainer' | 'inference', attempt = 1) =>
     docker('ps', '-a', '--filter', `label=dev.tandem.role=${id}.a${attempt}.${role}`, '--format', '{{.Names}}');
 
+  /** Pid and restarts of the container that is not ours; as they were at its start. */
+  const stateOfForeign = () => docker('inspect', '-f', '{{.State.Pid}} {{.RestartCount}}', 'of-somebody-else');
+  let foreign: string;
+
   beforeAll(async () => {
     stage = await startTandemInDocker();
     tandem = stage.tandem;
@@ -46,6 +52,8 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
       '-e',
       'setInterval(()=>{},1e3)',
     );
+    foreign = stateOfForeign();
+    expect(foreign).toMatch(/^[1-9]\d* 0$/);
   }, 240_000);
   afterAll(() => stage?.dispose());
 
@@ -61,6 +69,7 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
       trainer.replace(/\.trainer$/, ''),
     );
     expect(docker('inspect', trainer)).not.toContain(stage.server.secretKey);
+    await expectTreeOfLiveRun(id);
     await tandem.untilSucceeded(id, 120);
     await tandem.until(id, atRest);
     wanted = await finalState(tandem, id);
@@ -68,6 +77,20 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
     await vanished(() => docker('volume', 'ls', '-q', '--filter', OURS));
     await vanished(() => docker('network', 'ls', '-q', '--filter', OURS));
   }, 180_000);
+
+  /** What a person sees on the host while the run goes. */
+  async function expectTreeOfLiveRun(id: string): Promise<void> {
+    const tree = join(tandem.outputs, id);
+    const log = join(tree, 'logs/training.log');
+    const size = () => (existsSync(log) ? statSync(log).size : 0);
+    await expect.poll(size, { timeout: 10_000 }).toBeGreaterThan(0);
+    const before = size();
+    await atStep(id, 5);
+    await expect.poll(size, { timeout: 10_000 }).toBeGreaterThan(before);
+    const kept = () => (existsSync(join(tree, 'checkpoints')) ? readdirSync(join(tree, 'checkpoints')) : []);
+    await expect.poll(kept, { timeout: 10_000 }).toContainEqual(expect.stringMatching(/^checkpoint-\d+$/));
+    expect(ended(await tandem.get<Run>(`/runs/${id}`)), 'the run had ended before its tree was looked at').toBe(false);
+  }
 
   test('a run whose trainer was killed and that was resumed ends with the same bytes', async () => {
     const id = await submit();
@@ -110,6 +133,8 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
   }, 180_000);
 
   test('a daemon that is killed without live-restore costs a run what it has trained since its last checkpoint', async () => {
+    // From now on the daemon itself ends containers, also those that are not ours.
+    expect(stateOfForeign()).toBe(foreign);
     await stage.daemon.kill();
     await stage.daemon.start({ liveRestore: false });
     const id = await submit();

@@ -91,6 +91,7 @@ describe.skipIf(noFakeContainers)(`a storm over containers (${noFakeContainers ?
         disturb: killDaemon,
       });
 
+      expect(deaths, `seed ${seed}`).toBeGreaterThan(0);
       for (const [i, id] of result.ids.entries()) {
         const wasStarted = (role: string) => fake.starts.some((name) => name.endsWith(`-${role}`));
         const run = await expectAllKept(tandem, id, { wasStarted });

@@ -24,11 +24,14 @@ export function openDockerRuntimes({
   image,
   agentNetwork,
   gpuDriver = null,
+  daemon = '',
 }: {
   socketPath: string;
   image: string;
   agentNetwork: string;
   gpuDriver?: GpuDriver | null;
+  /** Its id, for a test in which the connection to it breaks. */
+  daemon?: string;
 }): DockerRuntimes {
   const root = mkdtempSync(join(tmpdir(), 'tandem-docker-runtime-'));
   const log = createLogger({ level: 'error', terminal: null });
@@ -38,7 +41,7 @@ export function openDockerRuntimes({
     const runtime = createDockerRuntime({
       engine,
       collector: createOutputCollector({ followLogs: engine.followLogs, tell: () => {} }),
-      daemon: '',
+      daemon,
       installation: root.slice(-6),
       image,
       handedOn: {},

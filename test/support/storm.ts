@@ -49,12 +49,13 @@ export async function storm({
   longestPauseMs: number;
   /** The programs of runs that live now. */
   programs?: () => RoleProcess[];
-  /** Something else that happens now and then, a seventh as often as kills. */
+  /** Something else that happens now and then, a seventh as often as kills, and at least once when half of them are done. */
   disturb?: (() => Promise<void>) | null;
 }): Promise<StormResult> {
   const kills: Kill[] = [];
   const ids: string[] = [];
   const watch = watchProcesses(programs);
+  let wasDisturbed = false;
 
   const killRole = (role: RoleProcess['role']): boolean => {
     const candidates = programs().filter((each) => each.role === role);
@@ -99,7 +100,10 @@ export async function storm({
       ids.push(first);
     }
     await sleep(random() * longestPauseMs);
-    if (disturb !== null && random() < 1 / 7) await disturb();
+    if (disturb !== null && (random() < 1 / 7 || (!wasDisturbed && kills.length >= Math.floor(wanted / 2)))) {
+      wasDisturbed = true;
+      await disturb();
+    }
     const pick = random();
     if (pick < 0.35) await killControlPlane();
     else killRole(pick < 0.7 ? 'trainer' : 'inference');

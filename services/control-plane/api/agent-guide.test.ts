@@ -132,6 +132,19 @@ describe.skipIf(!hasPython)('the trainer in plain Python', () => {
     expect(steps()).toEqual([4, 5]);
   });
 
+  test('saves at the step at which it is asked to, besides those that are due, and goes on', async () => {
+    want = (step) => (step === 3 ? 'save' : 'run');
+    expect(await exitOf(start())).toBe(0);
+    expect(steps()).toEqual([1, 2, 3, 4, 5]);
+    expect(commits.map(({ step, purposes }) => [step, purposes])).toEqual([
+      [2, ['step']],
+      [3, ['step']],
+      [4, ['step']],
+      [5, ['step', 'final']],
+    ]);
+    expect(stored.at(-1)).toMatchObject({ kind: 'event', name: 'finished', reason: 'completed' });
+  });
+
   test('sends its checkpoints to an object store, again what fails, and fetches the one it goes on from', async () => {
     const bucket = await startStoreServer();
     store = bucket;

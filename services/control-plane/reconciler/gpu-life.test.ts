@@ -275,6 +275,33 @@ it.each([
   expect(wiring.service.get(humble)).toMatchObject({ status, attempts: [{ number: 1 }] });
 });
 
+it('a run whose server never serves gives its GPUs back at the deadline of its profile, and waits to be tried again', async () => {
+  bench.script('inference', 'exec sleep 600');
+  const wiring = await open({ TANDEM_START_TIMEOUT: '86400' });
+  const recovery = { max_restarts: 1, backoff_seconds: 60 };
+  const id = await submit(wiring, 'deaf', { method: 'grpo', gpu_profile: 'split-2', recovery });
+  await reconcileUntil(wiring, () => wiring.service.get(id).attempts[0]?.roles[0]?.pid != null);
+  expect(leased(wiring)).toEqual([`GPU-0 ${id} inference held`, `GPU-1 ${id} trainer held`]);
+  ahead += 29 * MINUTE;
+  for (let i = 0; i < 5; i += 1) await round(wiring);
+  expect(wiring.service.get(id)).toMatchObject({ status: 'starting', reason: 'starting_inference' });
+  ahead += 2 * MINUTE;
+  await reconcileUntil(wiring, () => leased(wiring).length === 0);
+  expect(wiring.service.get(id)).toMatchObject({
+    status: 'queued',
+    reason: 'waiting_to_restart',
+    attempts: [{ reason: 'ready_timeout', roles: [{ role: 'inference' }] }],
+    restarts: { after_failures: 1 },
+  });
+  const { restart_at: restartAt } = wiring.db.get<{ restart_at: number }>('SELECT restart_at FROM runs')!;
+  expect(restartAt).toBeGreaterThan(Date.now() + ahead);
+  for (let i = 0; i < 5; i += 1) await round(wiring);
+  expect(wiring.service.get(id).attempts).toHaveLength(1);
+  ahead = restartAt - Date.now();
+  await reconcileUntil(wiring, () => wiring.service.get(id).attempts.length === 2);
+  expect(leased(wiring)).toEqual([`GPU-0 ${id} inference held`, `GPU-1 ${id} trainer held`]);
+});
+
 it('spares a run that is not preemptible, and one of the same priority', async () => {
   bench.script('trainer', 'sleep 60');
   describeGpus(2);

@@ -30,6 +30,8 @@ export function lose(state: DaemonState, key: string): void {
   const container = findContainer(state, key);
   const wasUp = state.isUp;
   state.isUp = false;
+  // Also those that wait for its end.
+  container.listeners.clear();
   if (container.status === 'running') endWith(state, container, 137);
   state.containers.delete(container.id);
   state.isUp = wasUp;

@@ -32,9 +32,10 @@ export function packInput(
 ): { tar: Readable; error: () => Error | null } {
   const tar = pack();
   let failed: Error | null = null;
+  let reading = name;
   void write().catch((error: unknown) => {
     failed = new Error(
-      `${name} could not be read to its end: ${error instanceof Error ? error.message : String(error)}`,
+      `${reading} could not be read to its end: ${error instanceof Error ? error.message : String(error)}`,
     );
     tar.destroy(failed);
   });
@@ -44,6 +45,7 @@ export function packInput(
     const progress = createProgress(name, files, options);
     const list: { path: string; size: number; sha256: string }[] = [];
     for (const file of files) {
+      reading = file.path;
       const path = posix.join(name, file.name);
       const digest = createHash('sha256');
       const entry = tar.entry({ name: path, size: file.size, mode: 0o644, ...owner });
