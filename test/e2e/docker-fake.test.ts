@@ -48,7 +48,7 @@ describe.skipIf(noFakeContainers)(`runs on the fake Docker daemon (${noFakeConta
     await fake.kill();
     await fake.start({ liveRestore: true });
     for (const when of ['before', 'after'] as const) {
-      for (let skip = 10; skip < 2000; skip += 40) {
+      for (let skip = 10; skip < 2000; skip += 60) {
         fake.faults.push({ on: /./, fault: { kind: 'cut', when }, skip: skip + (when === 'after' ? 7 : 0), times: 1 });
       }
     }
