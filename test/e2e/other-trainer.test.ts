@@ -39,7 +39,8 @@ describe.skipIf(noPython)(`a trainer in plain Python (${noPython ?? 'python3'}) 
     const tandem = await startTandem({}, MAIN);
     return { tandem, dispose: tandem.dispose };
   });
-  describe.skipIf(noMinio)(noMinio ?? 'and MinIO', () => {
+  // The container below uses MinIO as well.
+  describe.skipIf(noMinio ?? process.env['TANDEM_TEST_FULL'] !== '1')(noMinio ?? 'and MinIO (--full)', () => {
     describeTrainer('in an object store', () => startTandemOnS3({ main: MAIN }));
   });
   describe.skipIf(noContainers)(noContainers ?? 'as an image of its own', () => {

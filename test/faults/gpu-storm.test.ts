@@ -11,7 +11,7 @@ import { endlessRecovery, seededRandom, storm } from '../support/storm.ts';
 import { ended, startTandem, type Tandem } from '../support/tandem.ts';
 
 const full = process.env['TANDEM_TEST_FULL'] === '1';
-const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 10));
+const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 6));
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
 const SECONDS_PER_KILL = 15;
 

@@ -1,5 +1,5 @@
-import { startFakeDocker } from '../support/fake-docker/fake-docker.ts';
 import { dockerRestartContract } from '../contract/docker-restart.contract.ts';
+import { startFakeDocker } from '../support/fake-docker/fake-docker.ts';
 
 dockerRestartContract('The fake daemon', async ({ liveRestore }) => ({
   daemon: await startFakeDocker({ processes: true, liveRestore }),
