@@ -3,6 +3,7 @@ import { openDatabase } from '../platform/database.ts';
 import { createLogger } from '../platform/logger.ts';
 import { createListener } from './api/listener.ts';
 import { chooseGpuSource } from './gpus/choose-source.ts';
+import { withForeignContainers } from './gpus/foreign-containers.ts';
 import { connectS3 } from './home/connect-s3.ts';
 import { type HomeFile, openHomeFile, saveHomeFile } from './home/home-file.ts';
 import { lockHome } from './home/home-lock.ts';
@@ -115,7 +116,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     db,
     store: objects.store,
     runtime: opened.runtime,
-    gpuSource,
+    gpuSource: opened.listForeign === null ? gpuSource : withForeignContainers(gpuSource, opened.listForeign),
     agentUrl: () => agentUrl,
     now,
     steady: () => performance.now(),

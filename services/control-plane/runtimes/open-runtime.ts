@@ -1,6 +1,7 @@
 import { uptime } from 'node:os';
 import { join } from 'node:path';
 import type { Logger } from '../../platform/logger.ts';
+import type { ForeignContainer } from '../gpus/foreign-containers.ts';
 import type { HomeFile } from '../home/home-file.ts';
 import { hostInUrl } from '../listen.ts';
 import type { Settings } from '../settings.ts';
@@ -8,6 +9,7 @@ import { StartError } from '../start-error.ts';
 import { connectDocker } from './docker/connect-docker.ts';
 import { createDockerRuntime } from './docker/docker-runtime.ts';
 import { createOutputCollector } from './docker/engine/output-collector.ts';
+import { listForeign } from './docker/list-foreign.ts';
 import { createProcessRuntime } from './process/process-runtime.ts';
 import type { Programs } from './role-specs.ts';
 import type { Runtime } from './runtime.ts';
@@ -35,6 +37,8 @@ export interface OpenedRuntime {
   runtime: Runtime;
   /** Id of the Docker daemon, to be kept; null without one. */
   daemon: string | null;
+  /** The containers of others that were given GPUs; null where nobody knows. */
+  listForeign: ((signal: AbortSignal) => Promise<readonly ForeignContainer[]>) | null;
   /** The programs where roles find them. */
   programs: Programs;
   /** The address where the agent API listens. */
@@ -55,6 +59,7 @@ export async function openRuntime(options: OpenRuntimeOptions): Promise<OpenedRu
   return {
     runtime: createProcessRuntime({ work, kept, environment, isHealthy, now }),
     daemon: null,
+    listForeign: null,
     programs,
     agentHost,
     agentUrl: (port) => `http://${hostInUrl(agentHost)}:${port}`,
@@ -116,6 +121,7 @@ async function openDocker(
   return {
     runtime,
     daemon,
+    listForeign: (signal) => listForeign(engine, installation, signal),
     programs: {
       node: 'node',
       inference: `${IN_IMAGE}/inference/main.js`,

@@ -170,6 +170,10 @@ function detailOf(info: Docker.ContainerInspectInfo): ContainerDetail {
       health: healthOf(state.Health?.Status),
       healthLog: (state.Health?.Log ?? []).map(({ ExitCode, Output }) => ({ exitCode: ExitCode, output: Output })),
     },
+    deviceRequests: (HostConfig.DeviceRequests ?? []).map(({ DeviceIDs, Count }) => ({
+      ids: DeviceIDs ?? [],
+      count: Count ?? 0,
+    })),
     networks: Object.fromEntries(
       Object.entries(NetworkSettings.Networks ?? {}).map(([name, { NetworkID, IPAddress, Gateway }]) => [
         name,

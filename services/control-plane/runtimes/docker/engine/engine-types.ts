@@ -66,6 +66,8 @@ export interface ContainerDetail {
     healthLog: readonly { exitCode: number; output: string }[];
   };
   networks: Readonly<Record<string, { networkId: string; address: string; gateway: string }>>;
+  /** GPUs that it asked for. `ids`: UUIDs, indices, or CDI names; `count`: as many as there are from the first, -1 for all. */
+  deviceRequests: readonly { ids: readonly string[]; count: number }[];
   mounts: readonly { type: string; name: string | null; source: string; destination: string; writable: boolean }[];
   logDriver: string;
 }
