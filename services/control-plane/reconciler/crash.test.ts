@@ -73,7 +73,6 @@ function leasesIn({ db }: { db: Database }): { open: number; gpus: string[] } {
 describe('a control plane that is killed after any persisted step', () => {
   it.each([
     ['sft', null, [], ['attempt_started', 'role_started', 'attempt_ended']],
-    ['grpo', null, [], ['attempt_started', 'role_started', 'role_started', 'attempt_ended']],
     ['grpo', 'split-2', ['GPU-0', 'GPU-1'], ['attempt_started', 'role_started', 'role_started', 'attempt_ended']],
   ] as const)(
     'is taken over by the next one: the trainer of a %s run (profile %s) ran once, no exit code is lost, no GPU leaked',
