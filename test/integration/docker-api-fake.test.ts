@@ -1,7 +1,7 @@
 import { afterAll, describe } from 'vitest';
+import { dockerApiContract } from '../contract/docker-api.contract.ts';
 import { missingSandbox } from '../support/docker-daemon/sandbox.ts';
 import { type FakeDocker, startFakeDocker } from '../support/fake-docker/fake-docker.ts';
-import { dockerApiContract } from '../contract/docker-api.contract.ts';
 
 const opened: FakeDocker[] = [];
 afterAll(() => Promise.all(opened.map((fake) => fake.close())));
