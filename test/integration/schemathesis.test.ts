@@ -11,7 +11,7 @@ import { ended, startTandem, type Tandem } from '../support/tandem.ts';
 const installed = join(homedir(), '.cache/tandem-test/schemathesis/bin/schemathesis');
 const program = process.env['TANDEM_SCHEMATHESIS'] ?? (existsSync(installed) ? installed : null);
 const full = process.env['TANDEM_TEST_FULL'] === '1';
-const seconds = full ? 300 : 25;
+const seconds = full ? 300 : 15;
 /** Whether a valid spec is also one that this machine can run is not said by its schema, so nothing is concluded from a refusal. */
 const checks = ['--checks', 'all', '--exclude-checks', 'positive_data_acceptance'];
 
