@@ -14,7 +14,7 @@ export async function listForeign(
   );
   const details = await Promise.all(theirs.map(({ id }) => engine.inspectContainer(id, { signal })));
   return details
-    .filter((detail) => detail !== null && detail.deviceRequests.length > 0)
-    .map((detail) => detail as NonNullable<typeof detail>)
+    .filter((detail) => detail !== null)
+    .filter(({ deviceRequests }) => deviceRequests.length > 0)
     .map(({ id, state, deviceRequests }) => ({ id, pid: Math.max(1, state.pid), requests: deviceRequests }));
 }
