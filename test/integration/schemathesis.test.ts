@@ -36,9 +36,7 @@ describe.skipIf(program === null)('schemathesis (scripts/test.sh installs it)', 
   });
 
   test('finds nothing to object to in what is answered about runs that there are', async () => {
-    const known = structuredClone(document);
-    known.components.schemas['RunId'] = { type: 'string', enum: ids };
-    await expectClean(known, 'openapi-known-runs.json');
+    await expectClean(askingOnlyFor(ids, document), 'openapi-known-runs.json');
     expect(tandem.process().exitCode).toBeNull();
     expect(tandem.serverLog()).not.toMatch(/ - ERROR - /);
   });
@@ -64,6 +62,24 @@ describe.skipIf(program === null)('schemathesis (scripts/test.sh installs it)', 
   }
 });
 
+/** Paths name runs that there are; answers may name others, such as one that was forked off meanwhile. */
+function askingOnlyFor(ids: readonly string[], document: OpenApi): OpenApi {
+  const known = structuredClone(document);
+  const operationsOf = Object.values(known.paths).flatMap((path) => Object.values(path));
+  const ofRuns = operationsOf.flatMap(({ parameters = [] }) => parameters).filter(namesRun);
+  expect(ofRuns.length).toBeGreaterThan(10);
+  for (const parameter of ofRuns) parameter.schema = { type: 'string', enum: ids };
+  return known;
+}
+
+const namesRun = ({ in: where, schema }: Parameter) =>
+  where === 'path' && schema['$ref'] === '#/components/schemas/RunId';
+
 interface OpenApi {
-  components: { schemas: Record<string, unknown> };
+  paths: Record<string, Record<string, { parameters?: Parameter[] }>>;
+}
+
+interface Parameter {
+  in: string;
+  schema: Record<string, unknown>;
 }
