@@ -1,6 +1,7 @@
 import type { WaitingRunView } from '../../contracts/queue.ts';
 import type { Run, RunStatus, RunSummary } from '../../contracts/run.ts';
-import type { LogLevel, Method, RunSpec } from '../../contracts/run-spec.ts';
+import type { LogLevel } from '../../contracts/run-spec/logging.ts';
+import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { deleteRun } from './delete-run.ts';
