@@ -2,7 +2,7 @@ import type { Bookkeeping } from '../bookkeeping.ts';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { PromptExample } from '../data/tokenize.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits } from '../learner/micro-batches.ts';
+import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
@@ -65,7 +65,7 @@ export function createGrpoPhases(params: {
   const { spec, attempt, control, logs, now } = session;
   const { rollout } = spec;
   const { state } = books;
-  const limits = defaultLimits(policy.config.vocabSize);
+  const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
 
   function verbose(line: string, step: number): void {

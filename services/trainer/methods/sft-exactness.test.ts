@@ -3,16 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
-import {
-  fence,
-  finalBytes,
-  type Interruption,
-  type Life,
-  live,
-  measured,
-  stopAt,
-  terminateAt,
-} from '../test-support/lives.ts';
+import { fence, finalBytes, type Interruption, type Life, live, measured, terminateAt } from '../test-support/lives.ts';
 
 let root: string;
 let task: TestTask;
@@ -57,8 +48,8 @@ async function livesOf(
 
 test.each([
   { kind: 'full', ...full, training, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
-  { kind: 'lora', ...lora, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
-])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
+  { kind: 'lora', ...lora, training: epochs, interruptions: [fence(19)], exits: [70, 0] },
+])('an SFT run ($kind) that was torn on its way ends with the bytes of one that was not', async (given) => {
   const { kind, files, interruptions, exits } = given;
   const whole = await livesOf(`${kind}-whole`, given, []);
   const torn = await livesOf(`${kind}-torn`, given, interruptions);
@@ -70,5 +61,6 @@ test.each([
   expect(measured(torn)).toEqual(measured(whole));
   const evaluated = measured(whole).evaluations.map(({ step }) => step);
   expect(evaluated).toEqual(kind === 'lora' ? [-1, 9, 18, 22] : [-1, 6, 12, 18, 22]);
-  if (kind === 'lora') expect(torn[0]!.manifests.at(-1)?.step).toBe(9);
+  // The save of step 18 waits for that of step 9, so there is one of the two.
+  if (kind === 'lora') expect([9, 18]).toContain(torn[0]!.candidates[0]?.manifest?.step);
 });

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type CompletionExample, tokenizeCompletions } from '../data/tokenize.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
@@ -23,13 +23,13 @@ export async function trainSft(session: Session): Promise<Outcome> {
 
   const examples = tokenize(session, loaded.train, policy.tokenizer, model.max_seq_length);
   const validation = loaded.validation && tokenize(session, loaded.validation, policy.tokenizer, model.max_seq_length);
-  const limits = defaultLimits(policy.config.vocabSize, training.batch_size);
+  const limits = limitsOf(training, training.batch_size);
   const evaluator =
     validation &&
     createTeacherForcing({
       policy,
       examples: validation,
-      limits: defaultLimits(policy.config.vocabSize),
+      limits: limitsOf(training),
       alive: () => books.alive(),
     });
 
