@@ -7,10 +7,10 @@ import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';
 import { type DropoutState, dropoutMask } from './lora-dropout.ts';
 import { type PackedBatch, planRows, type RowPlan } from './packed-batch.ts';
-import { createParameterStore } from './parameter-store.ts';
+import { createParameterStore, loadParameterStore, type ParameterStore, type WeightStorage } from './parameter-store.ts';
 import { modulePath, type Projection } from './parameters.ts';
 import type { TrainableVariable } from './trainable.ts';
-import type { Weights } from './weights.ts';
+import type { Weights, WeightSource } from './weights.ts';
 
 export interface ForwardOptions {
   /** One per sequence: its earlier tokens are read from there and the new ones added. No gradients. */
@@ -50,8 +50,22 @@ export function createDecoder(params: {
   readonly kernels: Kernels;
   readonly trainable?: boolean;
 }): Decoder {
+  const { config, weights, kernels } = params;
+  return decoderOf(config, kernels, createParameterStore(config, weights, params.trainable ? 'trainable' : 'frozen'));
+}
+
+/** As `createDecoder`, from weights that are read one after the other. */
+export async function loadDecoder(params: {
+  readonly config: ModelConfig;
+  readonly source: WeightSource;
+  readonly kernels: Kernels;
+  readonly storage: WeightStorage;
+}): Promise<Decoder> {
   const { config, kernels } = params;
-  const store = createParameterStore(config, params.weights, params.trainable ?? false);
+  return decoderOf(config, kernels, await loadParameterStore(config, params.source, params.storage));
+}
+
+function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore): Decoder {
   const ropeTable = createRopeTable(config.rope, config.headDim);
 
   function hidden(batch: PackedBatch, options: ForwardOptions = {}): tf.Tensor2D {
@@ -129,7 +143,7 @@ export function createDecoder(params: {
     const width = x.shape[1];
     if (plan.groups.length === 1) {
       const term = loraTerm(plan.groups[0]!.adapter, path, plan, width, dropout);
-      return kernels.linear(x, weight, term, { constantInput: isFirst(layer, projection) && !weight.trainable });
+      return kernels.linear(x, weight, term, { constantInput: isFirst(layer, projection) && weight.trained.length === 0 });
     }
     const parts = plan.groups.map(({ start, count, adapter }) =>
       kernels.linear(tf.slice(x, [start, 0], [count, width]), weight, loraTerm(adapter, path, plan, width, undefined)),
