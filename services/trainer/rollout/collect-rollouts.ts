@@ -7,6 +7,8 @@ export interface Rollout {
   /** As the server reported them, per completion token. */
   readonly logprobs: readonly number[];
   readonly text: string;
+  /** Whether it was cut off at the longest length, instead of coming to its end. */
+  readonly truncated: boolean;
   readonly reward: number;
   readonly success: boolean;
   readonly turns: number;
