@@ -1,6 +1,7 @@
 import type { Bookkeeping } from '../bookkeeping.ts';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
-import type { PromptExample } from '../data/tokenize.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
 import { defaultLimits } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -63,7 +64,7 @@ export function createGrpoPhases(params: {
   readonly books: Bookkeeping;
   readonly order: DataOrder;
   readonly schedule: ScheduleOptions;
-  readonly tasks: readonly PromptExample[];
+  readonly tasks: ExampleSource<PromptExample>;
   readonly tasksPerStep: number;
   readonly environment: Environment;
   readonly publisher: PolicyPublisher;
@@ -95,7 +96,7 @@ export function createGrpoPhases(params: {
     await publisher.serve(state.policy_version, control.stopping);
     const groups = await collectRollouts({
       environment,
-      tasks: Array.from(indices, (index) => tasks[index]!),
+      tasks: await tasks.take(indices),
       rollouts: rollout.num_rollouts,
       concurrency: rollout.concurrency,
       seed: spec.seed,

@@ -1,14 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { PromptExample } from '../data/tokenize.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { collectRollouts, type Environment, taskSeed } from './collect-rollouts.ts';
 
 const tasks: PromptExample[] = Array.from({ length: 12 }, (_, i) => ({
   id: `t${i}`,
   prompt: [i],
   messages: 1,
+  source: '',
   answer: '',
+  columns: {},
 }));
 const never = new AbortController().signal;
 setMaxListeners(0, never);

@@ -27,7 +27,7 @@ export function createSingleTurn(params: {
       );
       return completions.map(({ tokens, logprobs, finishReason }) => {
         const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-        const score = reward.score(text, task.answer);
+        const score = reward.score(text, task.answer ?? '');
         return {
           completion: tokens,
           logprobs,
