@@ -29,7 +29,7 @@ const training = {
 /** Nine steps to the epoch, the last of them with 4 of 12 examples; 22 steps in all. What is saved unasked is saved at the boundary of an epoch. */
 const epochs = {
   ...{ ...training, max_steps: null, num_epochs: 2.4, save_strategy: 'epoch', lr_scheduler_type: 'linear' },
-  ...{ warmup_steps: null, warmup_ratio: 0.2, eval_steps: 9 },
+  ...{ warmup_steps: null, warmup_ratio: 0.2 },
 };
 
 beforeAll(async () => {
@@ -69,6 +69,7 @@ test.each([
   expect(await finalBytes(torn.at(-1)!, files)).toEqual(await finalBytes(whole[0]!, files));
   expect(measured(torn)).toEqual(measured(whole));
   const evaluated = measured(whole).evaluations.map(({ step }) => step);
-  expect(evaluated).toEqual(kind === 'lora' ? [-1, 9, 18, 22] : [-1, 6, 12, 18, 22]);
-  if (kind === 'lora') expect(torn[0]!.manifests.at(-1)?.step).toBe(9);
+  expect(evaluated).toEqual([-1, 6, 12, 18, 22]);
+  // Besides what was the best at an evaluation.
+  expect(whole[0]!.manifests.map(({ step }) => step)).toContain(kind === 'lora' ? 9 : 8);
 });
