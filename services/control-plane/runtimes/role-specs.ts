@@ -132,6 +132,7 @@ export function trainerRole(params: {
       (path) => path !== null,
     ),
     ...share,
+    sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
   };
 }
