@@ -258,7 +258,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable, containerName }),
+      ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),
       ...createQueueHandlers({ desk, gpus, slots }),
       ...createPreflightHandlers({
         runtime: kind,
