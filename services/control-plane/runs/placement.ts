@@ -69,9 +69,6 @@ function refuseTrainer(spec: RunSpec): SpecIssue[] {
     const message = `${spec.trainer} is a container image for GPUs, which this build does not start; leave trainer out to use tfjs`;
     refusals.push({ path: 'trainer', message });
   }
-  if (spec.method === 'dpo') {
-    refusals.push({ path: 'method', message: 'the tfjs trainer of this build has no dpo; it has sft and grpo' });
-  }
   if (spec.model.use_4bit) {
     const message =
       'the tfjs trainer keeps weights in float32, 4 bits need a trainer on GPUs; set model.use_4bit: false';
