@@ -351,6 +351,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gpus/{uuid}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a GPU out again that a program called broken
+         * @description A GPU on which a program ended with the words that a GPU is broken (an Xid, an uncorrectable memory error) is quarantined for ten minutes, and longer while it is read to be unusable. This ends it, once you know that the GPU works. What else keeps it back, as processes on it, still does.
+         */
+        post: operations["releaseGpu"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/queue": {
         parameters: {
             query?: never;
@@ -3171,13 +3191,13 @@ export interface components {
              */
             since: string;
             /**
-             * @description `held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean; it is given to nobody until it is.
+             * @description `held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean, or one of them called it broken; it is given to nobody until it is in order.
              * @example quarantined
              * @enum {string}
              */
             state: "held" | "quarantined";
             /**
-             * @description What is wrong: for a quarantined one the processes and the memory in use, for a held one its health.
+             * @description What is wrong: for a quarantined one the processes and the memory in use, or what was printed of it; for a held one its health.
              * @example process 41394 (/usr/bin/python3, 512 MiB) is still on it; 516 MiB in use
              */
             why: string | null;
@@ -3427,7 +3447,7 @@ export interface components {
              */
             free: number;
             /**
-             * @description Kept back until they are clean; GET /gpus says why.
+             * @description Kept back until they are in order; GET /gpus says why.
              * @example 1
              */
             quarantined: number;
@@ -7189,6 +7209,90 @@ export interface operations {
             };
             /** @description `not-acceptable`: None of the accepted media types can be produced. */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseGpu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID of the GPU. */
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It counts as any other from now on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

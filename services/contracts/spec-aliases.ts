@@ -35,6 +35,7 @@ export const specAliases: Readonly<Record<string, string>> = {
   logging_steps: 'training.logging_steps',
   output_dir: 'training.output_dir',
   warmup_steps: 'training.warmup_steps',
+  warmup_ratio: 'training.warmup_ratio',
   weight_decay: 'training.weight_decay',
   max_grad_norm: 'training.max_grad_norm',
   lr_scheduler_type: 'training.lr_scheduler_type',

@@ -6,7 +6,7 @@ import { grpoBatch } from './grpo-batch.ts';
 /** Rollouts of so many tokens, with their rewards; the longest length is 8. */
 function group(...rollouts: readonly (readonly [tokens: number, reward: number])[]): RolloutGroup {
   return {
-    task: { id: 'a', prompt: [1, 2, 3], messages: 1, answer: '', source: [], columns: {} },
+    task: { id: 'a', prompt: [1, 2, 3], source: 'a', messages: 1, answer: '', columns: {} },
     rollouts: rollouts.map(
       ([tokens, reward]): Rollout => ({
         ...{ completion: new Array(tokens).fill(7), logprobs: new Array(tokens).fill(-1), text: '', reward },
