@@ -798,7 +798,7 @@ export interface components {
         /** @description What it learns from. */
         DataSpec: {
             /**
-             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @description Training set: a JSONL, JSON, CSV or TSV file, or a directory of them, with `{prompt | messages, completion | answer}` in each row; for DPO `{prompt, chosen, rejected}`.
              * @default null
              * @example data/train.jsonl
              */
@@ -810,11 +810,71 @@ export interface components {
              */
             val_data: string | null;
             /**
+             * @description Where the columns of the data have other names: ours on the left, theirs on the right.
+             * @default {}
+             * @example {
+             *       "prompt": "question"
+             *     }
+             */
+            columns: components["schemas"]["DataColumns"];
+            /**
+             * @description Rows that cannot be used, such as broken lines and prompts that are too long: `stop` before training, or `skip` them, counted and named.
+             * @default stop
+             * @example skip
+             * @enum {string}
+             */
+            on_invalid: "stop" | "skip";
+            /**
              * @description Shuffle each epoch, by the seed.
              * @default true
              * @example true
              */
             shuffle: boolean;
+        };
+        /** @description Names of columns that differ from those Tandem knows. */
+        DataColumns: {
+            /**
+             * @description Column that holds the id of a row; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            id: string | null;
+            /**
+             * @description Column that holds the prompt; null: the one of that name.
+             * @default null
+             * @example question
+             */
+            prompt: string | null;
+            /**
+             * @description Column that holds the conversation; null: the one of that name.
+             * @default null
+             * @example conversations
+             */
+            messages: string | null;
+            /**
+             * @description Column that holds the completion; null: the one of that name.
+             * @default null
+             * @example response
+             */
+            completion: string | null;
+            /**
+             * @description Column that holds the answer; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            answer: string | null;
+            /**
+             * @description Column that holds the answer that was preferred (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            chosen: string | null;
+            /**
+             * @description Column that holds the answer that was not (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            rejected: string | null;
         };
         /** @description What the model acts in. */
         EnvironmentSpec: {
@@ -1011,41 +1071,85 @@ export interface components {
         /** @description GRPO. */
         GrpoSpec: {
             /**
+             * @description Variant: the mean over all tokens of a step (dapo), over completions (grpo), over accumulated batches (bnpo), over a constant and without the deviation (dr_grpo), the ratio of sequences (gspo), or capped weights (cispo).
+             * @default dapo
+             * @example dapo
+             * @enum {string}
+             */
+            loss_type: "grpo" | "dr_grpo" | "dapo" | "bnpo" | "gspo" | "cispo";
+            /**
              * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
              * @default 0
              * @example 0.05
              */
             kl_coef: number;
             /**
-             * @description Lower clip of the probability ratio.
-             * @default 0.2
+             * @description How far below 1 the probability ratio may fall; null: 0.2, gspo 3e-4. cispo has no lower bound.
+             * @default null
              * @example 0.2
              */
-            epsilon_low: number;
+            epsilon_low: number | null;
             /**
-             * @description Upper clip of the probability ratio (clip-higher, DAPO).
-             * @default 0.28
+             * @description How far above 1 the probability ratio may rise (clip-higher, DAPO); null: 0.28, gspo 4e-4. In cispo the largest weight itself, null: 5.
+             * @default null
              * @example 0.28
              */
-            epsilon_high: number;
+            epsilon_high: number | null;
             /**
-             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @description Bound the ratio around the policy before the step, and correct for what sampled by `mismatch_correction` (AReaL). False: the ratio is straight to what sampled, uncorrected.
+             * @default true
+             * @example true
+             */
+            use_decoupled_loss: boolean;
+            /**
+             * @description Against differences between trainer and server: truncated importance sampling per token, leaving out completions whose weight is above the cap, or off.
              * @default tis
              * @example tis
              * @enum {string}
              */
-            mismatch_correction: "tis" | "off";
+            mismatch_correction: "tis" | "sequence_mask" | "off";
             /**
              * @description Upper bound of that importance weight.
              * @default 2
              * @example 2
              */
             mismatch_cap: number;
+            /**
+             * @description Updates from the rollouts of a step; above 1 the ratio leaves 1 and is clipped.
+             * @default 1
+             * @example 1
+             */
+            num_iterations: number;
+            /**
+             * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
+             * @default false
+             * @example false
+             */
+            mask_truncated_completions: boolean;
+            /**
+             * @description Over the last so many tokens before `rollout.max_new_tokens` a completion loses reward (soft overlong punishment, DAPO); 0: never.
+             * @default 0
+             * @example 0
+             */
+            overlong_buffer_tokens: number;
+            /**
+             * @description What a completion of full length loses by that.
+             * @default 1
+             * @example 1
+             */
+            overlong_penalty: number;
         };
         /** @description DPO. */
         DpoSpec: {
             /**
-             * @description Strength of the implicit KL constraint.
+             * @description Loss of a preference pair: sigmoid (DPO), ipo (of logprobs per token), hinge (SLiC).
+             * @default sigmoid
+             * @example sigmoid
+             * @enum {string}
+             */
+            loss_type: "sigmoid" | "ipo" | "hinge";
+            /**
+             * @description Strength of the implicit KL constraint; tau of ipo.
              * @default 0.1
              * @example 0.1
              */
@@ -1695,10 +1799,15 @@ export interface components {
              */
             avg_search_attempts?: number;
             /**
-             * @description Mean loss per target token on the validation set (SFT, DPO).
+             * @description Mean loss on the validation set: per target token (SFT), per preference pair (DPO).
              * @example 0.42
              */
             eval_loss?: number;
+            /**
+             * @description Mean margin of the implicit rewards, chosen less rejected (DPO); its rewards are the margins.
+             * @example 0.8
+             */
+            reward_margin?: number;
             /**
              * @description Seconds the evaluation took.
              * @example 3.2
@@ -3982,7 +4091,7 @@ export interface components {
         /** @description What it learns from. */
         DataSpecOutput: {
             /**
-             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @description Training set: a JSONL, JSON, CSV or TSV file, or a directory of them, with `{prompt | messages, completion | answer}` in each row; for DPO `{prompt, chosen, rejected}`.
              * @default null
              * @example data/train.jsonl
              */
@@ -3994,11 +4103,70 @@ export interface components {
              */
             val_data: string | null;
             /**
+             * @description Where the columns of the data have other names: ours on the left, theirs on the right.
+             * @example {
+             *       "prompt": "question"
+             *     }
+             */
+            columns: components["schemas"]["DataColumnsOutput"];
+            /**
+             * @description Rows that cannot be used, such as broken lines and prompts that are too long: `stop` before training, or `skip` them, counted and named.
+             * @default stop
+             * @example skip
+             * @enum {string}
+             */
+            on_invalid: "stop" | "skip";
+            /**
              * @description Shuffle each epoch, by the seed.
              * @default true
              * @example true
              */
             shuffle: boolean;
+        };
+        /** @description Names of columns that differ from those Tandem knows. */
+        DataColumnsOutput: {
+            /**
+             * @description Column that holds the id of a row; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            id: string | null;
+            /**
+             * @description Column that holds the prompt; null: the one of that name.
+             * @default null
+             * @example question
+             */
+            prompt: string | null;
+            /**
+             * @description Column that holds the conversation; null: the one of that name.
+             * @default null
+             * @example conversations
+             */
+            messages: string | null;
+            /**
+             * @description Column that holds the completion; null: the one of that name.
+             * @default null
+             * @example response
+             */
+            completion: string | null;
+            /**
+             * @description Column that holds the answer; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            answer: string | null;
+            /**
+             * @description Column that holds the answer that was preferred (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            chosen: string | null;
+            /**
+             * @description Column that holds the answer that was not (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            rejected: string | null;
         };
         /** @description What the model acts in. */
         EnvironmentSpecOutput: {
@@ -4195,41 +4363,85 @@ export interface components {
         /** @description GRPO. */
         GrpoSpecOutput: {
             /**
+             * @description Variant: the mean over all tokens of a step (dapo), over completions (grpo), over accumulated batches (bnpo), over a constant and without the deviation (dr_grpo), the ratio of sequences (gspo), or capped weights (cispo).
+             * @default dapo
+             * @example dapo
+             * @enum {string}
+             */
+            loss_type: "grpo" | "dr_grpo" | "dapo" | "bnpo" | "gspo" | "cispo";
+            /**
              * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
              * @default 0
              * @example 0.05
              */
             kl_coef: number;
             /**
-             * @description Lower clip of the probability ratio.
-             * @default 0.2
+             * @description How far below 1 the probability ratio may fall; null: 0.2, gspo 3e-4. cispo has no lower bound.
+             * @default null
              * @example 0.2
              */
-            epsilon_low: number;
+            epsilon_low: number | null;
             /**
-             * @description Upper clip of the probability ratio (clip-higher, DAPO).
-             * @default 0.28
+             * @description How far above 1 the probability ratio may rise (clip-higher, DAPO); null: 0.28, gspo 4e-4. In cispo the largest weight itself, null: 5.
+             * @default null
              * @example 0.28
              */
-            epsilon_high: number;
+            epsilon_high: number | null;
             /**
-             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @description Bound the ratio around the policy before the step, and correct for what sampled by `mismatch_correction` (AReaL). False: the ratio is straight to what sampled, uncorrected.
+             * @default true
+             * @example true
+             */
+            use_decoupled_loss: boolean;
+            /**
+             * @description Against differences between trainer and server: truncated importance sampling per token, leaving out completions whose weight is above the cap, or off.
              * @default tis
              * @example tis
              * @enum {string}
              */
-            mismatch_correction: "tis" | "off";
+            mismatch_correction: "tis" | "sequence_mask" | "off";
             /**
              * @description Upper bound of that importance weight.
              * @default 2
              * @example 2
              */
             mismatch_cap: number;
+            /**
+             * @description Updates from the rollouts of a step; above 1 the ratio leaves 1 and is clipped.
+             * @default 1
+             * @example 1
+             */
+            num_iterations: number;
+            /**
+             * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
+             * @default false
+             * @example false
+             */
+            mask_truncated_completions: boolean;
+            /**
+             * @description Over the last so many tokens before `rollout.max_new_tokens` a completion loses reward (soft overlong punishment, DAPO); 0: never.
+             * @default 0
+             * @example 0
+             */
+            overlong_buffer_tokens: number;
+            /**
+             * @description What a completion of full length loses by that.
+             * @default 1
+             * @example 1
+             */
+            overlong_penalty: number;
         };
         /** @description DPO. */
         DpoSpecOutput: {
             /**
-             * @description Strength of the implicit KL constraint.
+             * @description Loss of a preference pair: sigmoid (DPO), ipo (of logprobs per token), hinge (SLiC).
+             * @default sigmoid
+             * @example sigmoid
+             * @enum {string}
+             */
+            loss_type: "sigmoid" | "ipo" | "hinge";
+            /**
+             * @description Strength of the implicit KL constraint; tau of ipo.
              * @default 0.1
              * @example 0.1
              */
