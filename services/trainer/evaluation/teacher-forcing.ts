@@ -1,6 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { rowStatistics } from '../../model/kernels/token-logprobs.ts';
-import type { CompletionExample } from '../data/tokenize.ts';
+import { type ExampleSource, inParts } from '../data/example-source.ts';
+import type { CompletionExample } from '../data/readers/completion-reader.ts';
 import { completionRows } from '../learner/completion-rows.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -15,7 +16,7 @@ import type { EvaluationResult, Evaluator } from './evaluation-books.ts';
  */
 export function createTeacherForcing(params: {
   readonly policy: Policy;
-  readonly examples: readonly CompletionExample[];
+  readonly examples: ExampleSource<CompletionExample>;
   readonly limits: MicroBatchLimits;
   /** Called after each part. */
   readonly alive: () => void;
@@ -26,14 +27,16 @@ export function createTeacherForcing(params: {
     let negativeLogprob = 0;
     let tokens = 0;
     const rewards: number[] = [];
-    for (const batch of microBatches(examples, limits)) {
-      signal.throwIfAborted();
-      const measured = measure(policy, batch);
-      negativeLogprob += measured.negativeLogprob;
-      tokens += batch.completionTokens;
-      rewards.push(...measured.correct.map(Number));
-      alive();
-      await turn();
+    for await (const part of inParts(examples)) {
+      for (const batch of microBatches(part, limits)) {
+        signal.throwIfAborted();
+        const measured = measure(policy, batch);
+        negativeLogprob += measured.negativeLogprob;
+        tokens += batch.completionTokens;
+        rewards.push(...measured.correct.map(Number));
+        alive();
+        await turn();
+      }
     }
     const correct = rewards.filter((reward) => reward === 1).length;
     const rewardStatistics = statisticsOf(rewards);

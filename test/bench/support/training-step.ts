@@ -65,10 +65,23 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
     async grpo() {
       const rollouts = sequences.map(({ completion }, i) => {
         const logprobs = completion.map(() => -3);
-        return { completion, logprobs, text: '', reward: i % 2, success: i % 2 === 1, turns: 1, messages: 1 };
+        return {
+          completion,
+          logprobs,
+          text: '',
+          truncated: false,
+          reward: i % 2,
+          success: i % 2 === 1,
+          turns: 1,
+          messages: 1,
+        };
       });
       const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
-      const batch = grpoBatch([{ task, rollouts }]);
+      const batch = grpoBatch([{ task, rollouts }], {
+        grpo: options,
+        maxNewTokens: stepShape.completion,
+        batchSize: 1,
+      });
       const signal = new AbortController().signal;
       const { loss } = await gatherGrpoGradients({
         learner,
@@ -77,7 +90,8 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
         limits,
         signal,
         temperature: 1,
-        step: 0,
+        update: 0,
+        oldLogprobs: null,
         options: { ...options, kl_coef: 0.1 },
         alive: () => undefined,
       });
