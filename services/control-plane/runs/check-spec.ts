@@ -2,6 +2,7 @@ import { missingKeys } from '../../contracts/needed-keys.ts';
 import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { judgeMemory } from './judge-memory.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
@@ -53,7 +54,8 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
-  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)));
+  const memory = judgeMemory(config, fitted.spec);
+  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)), ...memory.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
@@ -61,7 +63,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed, host), ...warningsOf(model)],
+    warnings: [...placement.warnings, ...specWarnings(placed, host), ...memory.warnings, ...warningsOf(model)],
     profile: placement.profile.name,
     model,
     train_data: train,
