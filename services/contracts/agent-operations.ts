@@ -3,7 +3,8 @@ import { checkpointFileSchema, commitSchema, manifestSchema } from './checkpoint
 import { field } from './field.ts';
 import { operation } from './operation.ts';
 import { recordSchema } from './record.ts';
-import { logLevelSchema, runSpecSchema } from './run-spec.ts';
+import { logLevelSchema } from './run-spec/logging.ts';
+import { runSpecSchema } from './run-spec.ts';
 
 /**
  * The agent API: how any trainer meets the control plane, on a listener of its own. `agent.md` tells it in prose.

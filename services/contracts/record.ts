@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { evaluationSchema } from './evaluation.ts';
 import { field } from './field.ts';
-import { logLevelSchema } from './run-spec.ts';
+import { logLevelSchema } from './run-spec/logging.ts';
 
 /**
  * A record is one numbered line from a trainer. Numbers are consecutive from 1 within an attempt; the appended file of records is the

@@ -5,7 +5,7 @@ import { field } from './field.ts';
 import { operation } from './operation.ts';
 import { follow, JSON_OR_YAML, lastEventId, nothingLeft, runBody, runParams, SSE } from './operation-parts.ts';
 import { componentSchema, logRecordSchema, metricValueSchema } from './record.ts';
-import { logLevelSchema } from './run-spec.ts';
+import { logLevelSchema } from './run-spec/logging.ts';
 
 /** What a run does and has done: events, logs, metrics, evaluations, its archive. */
 export const watchOperations = {

@@ -34,6 +34,10 @@ export interface GrpoStep extends StepMetrics {
   readonly trainableTokens: number;
   readonly totalTokens: number;
   readonly completionLength: number;
+  /** Share of rollouts that were cut off at the longest length. */
+  readonly truncated: number;
+  /** Mean of what rollouts lost by their length; their rewards are reported without it. */
+  readonly overlongPenalty: number;
   readonly objective: GrpoMetrics;
 }
 
@@ -51,17 +55,22 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/reward_std': rewards.std,
     'train/groups_kept': at.groupsKept,
     'train/groups_filtered': at.groupsFiltered,
+    'train/dead_group_ratio': at.groupsFiltered / Math.max(1, at.groupsKept + at.groupsFiltered),
     'train/num_early_exit': at.earlyExits,
     'train/trainable_token_ratio': at.totalTokens === 0 ? 0 : at.trainableTokens / at.totalTokens,
     'train/completion_length': at.completionLength,
+    'train/truncated_ratio': at.truncated,
+    'train/overlong_penalty': at.overlongPenalty,
     'train/entropy': objective.entropy,
     'train/clip_fraction_low': objective.clipFractionLow,
     'train/clip_fraction_high': objective.clipFractionHigh,
     'train/ratio_mean': objective.ratioMean,
+    'train/ratio_max': objective.ratioMax,
     'train/mismatch_kl': objective.mismatchKl,
     'train/mismatch_abs': objective.mismatchAbs,
     'train/mismatch_weight': objective.mismatchWeight,
     'train/mismatch_truncated': objective.mismatchTruncated,
+    'train/mismatch_max': objective.mismatchMax,
   };
 }
 

@@ -1,5 +1,6 @@
 import { mergeSpecs, renameAliases } from '../../contracts/resolve-run-spec.ts';
-import { loraTargets, type Method, methods, runSpecSchema } from '../../contracts/run-spec.ts';
+import { loraTargets } from '../../contracts/run-spec/model.ts';
+import { type Method, methods, runSpecSchema } from '../../contracts/run-spec.ts';
 import { schemaAt, schemaKeys } from '../../contracts/schema-keys.ts';
 import { aliasTarget } from '../../contracts/spec-aliases.ts';
 import { refusal } from '../runs/check-spec.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { recoverySpecSchema } from '../../contracts/run-spec.ts';
+import { recoverySpecSchema } from '../../contracts/run-spec/recovery.ts';
 import type { Pulse } from '../records/pulse.ts';
 import { findHang } from './watchdog.ts';
 

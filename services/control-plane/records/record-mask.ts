@@ -1,5 +1,5 @@
 import { components, type TrainerRecord } from '../../contracts/record.ts';
-import { logLevels } from '../../contracts/run-spec.ts';
+import { logLevels } from '../../contracts/run-spec/logging.ts';
 import type { RecordFilter } from './record-types.ts';
 
 const KINDS = ['metrics', 'progress', 'evaluation', 'event'] as const;

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { components, type TrainerRecord } from '../../contracts/record.ts';
-import { logLevels } from '../../contracts/run-spec.ts';
+import { logLevels } from '../../contracts/run-spec/logging.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { formatCursor, parseCursor, START } from './cursor.ts';
 import { evaluationRecord, logRecord, metricsRecord, openRecords, type RecordFixture, RUN } from './record.fixtures.ts';

@@ -1,6 +1,6 @@
 import type { Evaluation } from '../../contracts/evaluation.ts';
 import type { Component, LogRecord, TrainerRecord } from '../../contracts/record.ts';
-import type { LogLevel } from '../../contracts/run-spec.ts';
+import type { LogLevel } from '../../contracts/run-spec/logging.ts';
 
 /** Position in the records of a run: everything up to record `n` of `attempt` has been seen. `offset` is a hint for the next read. */
 export interface Cursor {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '../../contracts/evaluation.ts';
 import type { Component, EventRecord, TrainerRecord } from '../../contracts/record.ts';
-import type { LogLevel } from '../../contracts/run-spec.ts';
+import type { LogLevel } from '../../contracts/run-spec/logging.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { createRecordService, type RecordService, type RecordServiceOptions } from './record.service.ts';

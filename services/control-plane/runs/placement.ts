@@ -74,11 +74,6 @@ function refuseTrainer(spec: RunSpec): SpecIssue[] {
   if (spec.method === 'dpo') {
     refusals.push({ path: 'method', message: 'the tfjs trainer of this build has no dpo; it has sft and grpo' });
   }
-  if (spec.model.use_4bit) {
-    const message =
-      'the tfjs trainer keeps weights in float32, 4 bits need a trainer on GPUs; set model.use_4bit: false';
-    refusals.push({ path: 'model.use_4bit', message });
-  }
   return refusals;
 }
 

@@ -1,4 +1,4 @@
-import { logLevels } from '../../contracts/run-spec.ts';
+import { logLevels } from '../../contracts/run-spec/logging.ts';
 import { START } from '../records/cursor.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { Cursor, RecordEntry } from '../records/record-types.ts';

@@ -1,6 +1,6 @@
 import type { LogLevels } from '../../contracts/agent-operations.ts';
 import type { Component, RecordBody } from '../../contracts/record.ts';
-import { type LogLevel, logLevels } from '../../contracts/run-spec.ts';
+import { type LogLevel, logLevels } from '../../contracts/run-spec/logging.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
 type Write = (message: string, fields?: Fields) => void;

@@ -1,0 +1,20 @@
+import { z } from 'zod';
+import { field } from '../field.ts';
+
+export const monitoringSpecSchema = z
+  .strictObject({
+    enable_wandb: field(z.boolean().default(false), 'Send metrics to Weights & Biases.', true),
+    wandb_project: field(z.string().min(1).nullable().default(null), 'null: `WANDB_PROJECT`.', 'cua-grpo'),
+    wandb_entity: field(z.string().min(1).nullable().default(null), 'W&B team or user.', 'your-entity'),
+    wandb_run_name: field(z.string().min(1).nullable().default(null), 'Name shown in W&B.', 'grpo-qwen3vl-32b'),
+    wandb_tags: field(z.array(z.string()).default([]), 'W&B tags.', ['grpo']),
+    wandb_run_id: field(z.string().min(1).nullable().default(null), 'Pins the W&B run; null: `WANDB_RUN_ID`.', null),
+    force_new_wandb_run: field(z.boolean().default(false), 'Always start a new W&B run on resume.', false),
+    enable_tensorboard: field(z.boolean().default(false), 'Write TensorBoard event files.', true),
+    tensorboard_log_dir: field(
+      z.string().min(1).nullable().default(null),
+      'null: `<output_dir>/tensorboard`.',
+      'outputs/grpo_cua/tensorboard',
+    ),
+  })
+  .meta({ id: 'MonitoringSpec', description: 'Trackers.' });
