@@ -1823,10 +1823,15 @@ export interface components {
              */
             avg_search_attempts?: number;
             /**
-             * @description Mean loss per target token on the validation set (SFT, DPO).
+             * @description Mean loss on the validation set: per target token (SFT), per preference pair (DPO).
              * @example 0.42
              */
             eval_loss?: number;
+            /**
+             * @description Mean margin of the implicit rewards, chosen less rejected (DPO); its rewards are the margins.
+             * @example 0.8
+             */
+            reward_margin?: number;
             /**
              * @description Seconds the evaluation took.
              * @example 3.2

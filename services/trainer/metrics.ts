@@ -1,5 +1,6 @@
 import type { Evaluation } from '../contracts/evaluation.ts';
 import type { RecordBody } from '../contracts/record.ts';
+import type { DpoMetrics } from './objectives/dpo-loss.ts';
 import type { GrpoMetrics } from './objectives/grpo-metrics.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -22,6 +23,28 @@ interface StepMetrics {
 
 export function sftStepMetrics(at: StepMetrics & { readonly tokens: number; readonly entropy: number }): MetricValues {
   return { ...stepMetrics(at), 'train/entropy': at.entropy, 'train/tokens': at.tokens };
+}
+
+export interface DpoStep extends StepMetrics {
+  readonly objective: DpoMetrics;
+  readonly entropy: number;
+  /** Completion tokens of both sides. */
+  readonly tokens: number;
+}
+
+export function dpoStepMetrics(at: DpoStep): MetricValues {
+  const { objective } = at;
+  return {
+    ...stepMetrics(at),
+    'train/accuracy': objective.accuracy,
+    'train/reward_margin': objective.rewardMargin,
+    'train/chosen_reward': objective.chosenReward,
+    'train/rejected_reward': objective.rejectedReward,
+    'train/chosen_logprob': objective.chosenLogprob,
+    'train/rejected_logprob': objective.rejectedLogprob,
+    'train/entropy': at.entropy,
+    'train/tokens': at.tokens,
+  };
 }
 
 export interface GrpoStep extends StepMetrics {
@@ -96,6 +119,17 @@ export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: numb
     'eval/accuracy': evaluation.accuracy,
     'eval/best_accuracy': bestAccuracy,
     ...(evaluation.eval_loss !== undefined && { eval_loss: evaluation.eval_loss, 'eval/loss': evaluation.eval_loss }),
+  };
+}
+
+/** Of an evaluation on preference pairs. */
+export function preferenceEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {
+  const { accuracy, eval_loss: loss, reward_margin: margin } = evaluation;
+  return {
+    ...lossEvaluationMetrics(evaluation, bestAccuracy),
+    val_accuracy: accuracy,
+    ...(loss !== undefined && { val_loss: loss }),
+    ...(margin !== undefined && { val_reward_margin: margin, 'eval/reward_margin': margin }),
   };
 }
 

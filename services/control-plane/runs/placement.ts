@@ -71,9 +71,6 @@ function refuseTrainer(spec: RunSpec): SpecIssue[] {
     const message = `${spec.trainer} is a container image for GPUs, which this build does not start; leave trainer out to use tfjs`;
     refusals.push({ path: 'trainer', message });
   }
-  if (spec.method === 'dpo') {
-    refusals.push({ path: 'method', message: 'the tfjs trainer of this build has no dpo; it has sft and grpo' });
-  }
   return refusals;
 }
 

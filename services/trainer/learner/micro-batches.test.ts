@@ -28,6 +28,16 @@ test('a sequence beyond the limits is a batch of its own', () => {
   expect(batches.map((batch) => batch.sequences.length)).toEqual([1, 1, 1]);
 });
 
+test('sequences that belong together are never divided, whatever the limits', () => {
+  const sequences = [sequence(4, 2), sequence(4, 2), sequence(1, 9), sequence(1, 1), sequence(1, 1), sequence(1, 1)];
+  const sizes = (limits: { maxSequences: number; maxTokens: number }) =>
+    microBatches(sequences, limits, 2).map((batch) => batch.sequences.length);
+  expect(sizes({ maxSequences: 9, maxTokens: 3 })).toEqual([2, 2, 2]);
+  expect(sizes({ maxSequences: 9, maxTokens: 16 })).toEqual([2, 4]);
+  expect(sizes({ maxSequences: 5, maxTokens: 99 })).toEqual([4, 2]);
+  expect(sizes({ maxSequences: 1, maxTokens: 99 })).toEqual([2, 2, 2]);
+});
+
 test('each completion token has the row that predicts it', () => {
   const { batch, rows, targets } = completionRows([sequence(3, 2), sequence(2, 1)]);
   expect([...batch.tokens]).toEqual([0, 1, 2, 100, 0, 1]);

@@ -30,21 +30,28 @@ export function limitsOf(
   return { maxSequences, maxTokens: training.micro_batch_tokens };
 }
 
-/** Divides a step's sequences, in their order. A sequence longer than the limit is a batch of its own. */
-export function microBatches<S extends Sequence>(sequences: readonly S[], limits: MicroBatchLimits): MicroBatch<S>[] {
+/**
+ * Divides a step's sequences, in their order. A sequence beyond the limits is a batch of its own.
+ * @param together how many consecutive sequences belong together and are never divided: 2 for the pairs of DPO
+ */
+export function microBatches<S extends Sequence>(
+  sequences: readonly S[],
+  limits: MicroBatchLimits,
+  together = 1,
+): MicroBatch<S>[] {
   const batches: MicroBatch<S>[] = [];
   let start = 0;
   let firstToken = 0;
   while (start < sequences.length) {
     let end = start;
     let [tokens, completionTokens] = [0, 0];
-    while (end < sequences.length && end - start < limits.maxSequences) {
-      const { prompt, completion } = sequences[end]!;
-      const more = tokens + prompt.length + completion.length;
+    while (end < sequences.length && end - start + together <= Math.max(together, limits.maxSequences)) {
+      const unit = sequences.slice(end, end + together);
+      const more = tokens + unit.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);
       if (end > start && more > limits.maxTokens) break;
       tokens = more;
-      completionTokens += completion.length;
-      end += 1;
+      completionTokens += unit.reduce((sum, { completion }) => sum + completion.length, 0);
+      end += unit.length;
     }
     batches.push({ sequences: sequences.slice(start, end), firstSequence: start, firstToken, completionTokens });
     firstToken += completionTokens;
