@@ -737,10 +737,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpec: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
@@ -2079,7 +2085,7 @@ export interface components {
          * @example training
          * @enum {string}
          */
-        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "fetching_model" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "model_unavailable" | "control_plane_error";
         Progress: {
             /**
              * @description What the trainer is doing.
@@ -2396,7 +2402,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3230,11 +3236,11 @@ export interface components {
              */
             free: number;
             /**
-             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there.
+             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there. `model`: its model is being fetched; it keeps back nobody meanwhile.
              * @example gpus
              * @enum {string}
              */
-            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile";
+            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile" | "model";
             /**
              * @description The run whose reservation it waits behind.
              * @example run-1a2b3c4d
@@ -3922,10 +3928,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpecOutput: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
