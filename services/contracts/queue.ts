@@ -84,7 +84,7 @@ export const queueSchema = z
           total: count('GPUs of the host.', 8),
           usable: count('Those that runs can have, whether held or free.', 7),
           free: count('Of these, free.', 2),
-          quarantined: count('Kept back until they are clean; GET /gpus says why.', 1),
+          quarantined: count('Kept back until they are in order; GET /gpus says why.', 1),
           read_at: field(
             z.iso.datetime().nullable(),
             'When they were read; null before the first time.',

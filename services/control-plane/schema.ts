@@ -4,7 +4,7 @@ import { checkpointTables } from './checkpoints/checkpoint.tables.ts';
 import { pinTables } from './checkpoints/pin.tables.ts';
 import { uploadTables } from './checkpoints/upload.tables.ts';
 import { eventTables } from './events/event.tables.ts';
-import { leaseTables } from './leases/lease.tables.ts';
+import { leaseSuspicions, leaseTables } from './leases/lease.tables.ts';
 import { recordTables } from './records/record.tables.ts';
 import { runModelTables, runTables } from './runs/run.tables.ts';
 
@@ -14,5 +14,6 @@ export const migrations: readonly string[] = [
   uploadTables,
   pinTables,
   leaseTables,
+  leaseSuspicions,
   runModelTables,
 ];

@@ -219,10 +219,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { vllmApiBase } = settings;
   const kind = settings.docker === null ? 'process' : 'docker';
   const trainerImages = settings.docker?.trainerImages ?? null;
+  const sharesAdapters = settings.docker === null || settings.docker.adapters !== null;
   const forRuns = {
     ...shared,
     paths,
-    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, trainerImages }),
+    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, sharesAdapters, trainerImages }),
     environment: options.environment,
     queue: desk,
     work,
@@ -260,7 +261,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable, containerName }),
+      ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),
       ...createQueueHandlers({ desk, gpus, slots }),
       ...createPreflightHandlers({
         runtime: kind,

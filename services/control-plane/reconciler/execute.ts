@@ -217,7 +217,7 @@ async function sendSignal(options: ExecuteOptions, { identity, signal, why }: St
 }
 
 async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): Promise<void> {
-  const { db, attempts, events } = options;
+  const { db, attempts, leases, events } = options;
   const { run, attempt, deadline, speaker } = step;
   const output = speaker === null ? '' : await outputTail(speaker, options);
   const known = step.reason === 'inference_failed' ? explainOutput(output) : null;
@@ -226,6 +226,7 @@ async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): P
   const message = `${step.message}${quoteOutput(output)}${step.message.includes(remedy) ? '' : ` ${remedy}`}`;
   db.transaction(() => {
     if (attempts.get(run, attempt)?.ending_reason !== null) return;
+    if (known?.gpuLine != null) leases.suspect({ run, attempt }, 'inference', known.gpuLine);
     attempts.update(run, attempt, { ending_reason: reason, ending_message: message, ending_deadline: deadline });
     events.append({ run, name: 'warning', actor: 'control_plane', attempt, reason, message });
   });

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { Manifest } from '../../contracts/checkpoint.ts';
-import { mergeSpecs, renameAliases } from '../../contracts/resolve-run-spec.ts';
+import { mergeSpecs, overrideSpec, renameAliases } from '../../contracts/resolve-run-spec.ts';
 import type { Run } from '../../contracts/run.ts';
 import type { resumeRequestSchema } from '../../contracts/run-operations.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
@@ -129,7 +129,7 @@ function changedSpec(run: RunRow, { overrides, fork }: ResumeRequest): unknown {
   const base = fork
     ? mergeSpecs(run.spec, { training: { output_dir: null }, checkpoint: { resume_from_checkpoint: null } })
     : run.spec;
-  return mergeSpecs(base as Record<string, unknown>, document);
+  return overrideSpec(base as Record<string, unknown>, document);
 }
 
 /** What a checkpoint cannot follow. */

@@ -223,7 +223,7 @@ describe('submit', () => {
       method: 'grpo',
       trainer: 'areal',
       gpu_profile: 'split-8',
-      model: { name: 'model', use_4bit: true },
+      model: { name: 'model' },
       inference: { backend: 'vllm', vllm: { tensor_parallel_size: 4 } },
       rollout: { max_turns: 15 },
     });
@@ -232,7 +232,6 @@ describe('submit', () => {
       gpu_profile:
         'split-8 needs 8 GPUs (4 for inference, 4 for the trainer), this host has 0; leave gpu_profile out to use cpu',
       trainer: expect.stringContaining('areal is a container image'),
-      'model.use_4bit': expect.stringContaining('set model.use_4bit: false'),
       'inference.backend': expect.stringContaining('vllm needs at least 4 GPUs, this host has 0'),
       'rollout.max_turns': expect.stringContaining('set rollout.max_turns: 1'),
     });
