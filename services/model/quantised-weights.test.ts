@@ -58,7 +58,9 @@ describe.each([
 });
 
 test('what is in 4 bits are the projections of the layers', () => {
-  const names = parameterSpecs(smallConfig({ num_hidden_layers: 1, tie_word_embeddings: false })).map(({ name }) => name);
+  const names = parameterSpecs(smallConfig({ num_hidden_layers: 1, tie_word_embeddings: false })).map(
+    ({ name }) => name,
+  );
   expect(names.filter((name) => !isQuantised(name))).toEqual([
     'model.embed_tokens.weight',
     'model.layers.0.input_layernorm.weight',

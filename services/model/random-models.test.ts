@@ -38,7 +38,8 @@ test('llama-2 has the logits of transformers after 3,100 tokens', async () => {
 
 test('the models have every kind of rope, file, head, padding and tie', async () => {
   const models = await Promise.all(directories.map((name) => readReference(path.join(RANDOM, name))));
-  const kinds = (key: 'rope' | 'dtype' | 'padding' | 'tied' | 'sharded') => [...new Set(models.map((model) => model[key]))].sort();
+  const kinds = (key: 'rope' | 'dtype' | 'padding' | 'tied' | 'sharded') =>
+    [...new Set(models.map((model) => model[key]))].sort();
   expect(kinds('rope')).toEqual(['default', 'linear', 'llama3']);
   expect(kinds('dtype')).toEqual(['bfloat16', 'float16', 'float32']);
   expect(kinds('padding')).toEqual(['left', 'right']);

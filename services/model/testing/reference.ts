@@ -46,7 +46,11 @@ export function readReference(directory: string): Promise<Reference> {
 /** Computes what the reference has: with gradients of all weights, of the adapter, or of the adapter on weights in 4 bits. */
 export async function compareWithReference(directory: string, kind: Kind, kernels: Kernels): Promise<Differences> {
   const reference = await readReference(directory);
-  const decoder = await decoderOf(directory, kernels, kind === 'full' ? 'trainable' : kind === 'lora' ? 'frozen' : 'nf4');
+  const decoder = await decoderOf(
+    directory,
+    kernels,
+    kind === 'full' ? 'trainable' : kind === 'lora' ? 'frozen' : 'nf4',
+  );
   const adapter = kind === 'full' ? undefined : await adapterOf(directory, decoder);
   const own = measure(decoder, adapter, reference.sequences);
   const expected = await readExpected(directory);
@@ -60,7 +64,8 @@ export async function compareWithReference(directory: string, kind: Kind, kernel
     const theirs = samples.subarray(i * perName, (i + 1) * perName);
     return gradientDifference(gradient, norms[i]!, theirs, overall);
   });
-  if (names.length !== own.gradients.size) throw new Error(`${directory}: not all gradients are known to the reference`);
+  if (names.length !== own.gradients.size)
+    throw new Error(`${directory}: not all gradients are known to the reference`);
   adapter?.dispose();
   decoder.dispose();
   return {
