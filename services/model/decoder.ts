@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from './config.ts';
 import type { Kernels, LoraTerm } from './kernels/kernels.ts';
+import { recomputed } from './kernels/recompute.ts';
 import { createRopeTable } from './kernels/rope.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';
@@ -23,6 +24,8 @@ export interface ForwardOptions {
   readonly adapter?: LoraAdapter | readonly (LoraAdapter | undefined)[];
   /** Training only: turns the adapter's dropout on. */
   readonly dropout?: DropoutState;
+  /** Training only: keeps of each layer its input alone, and computes the layer again in the backward pass. */
+  readonly checkpointLayers?: boolean;
 }
 
 /** A causal language model. What it computes for a sequence does not depend, to the last bit, on the batch around it. */
@@ -74,12 +77,27 @@ function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore)
     const plan = planRows(batch, config.vocabSize, options.caches, options.adapter);
     const states = tf.tidy(() => {
       let x = kernels.rows(store.embedding(), plan.tokens);
-      for (let layer = 0; layer < config.layers; layer++) x = layerOutput(x, layer, plan, options.dropout);
+      for (let layer = 0; layer < config.layers; layer++) {
+        const compute = (input: tf.Tensor2D) => layerOutput(input, layer, plan, options.dropout);
+        x = options.checkpointLayers ? checkpointed(x, layer, plan, compute) : compute(x);
+      }
       const normalised = kernels.rmsNorm(x, store.vector('model.norm.weight'), config.rmsNormEps);
       return plan.restore ? kernels.rows(normalised, plan.restore) : normalised;
     });
     for (const [i, cache] of (plan.caches ?? []).entries()) cache.advance(plan.spans[i]!.queryLength);
     return states;
+  }
+
+  /** What is trained in the layers before, if anything, has part in x; of the base model under an adapter nothing is. */
+  function checkpointed(
+    x: tf.Tensor2D,
+    layer: number,
+    plan: RowPlan,
+    compute: (input: tf.Tensor2D) => tf.Tensor2D,
+  ): tf.Tensor2D {
+    const variables = layerVariables(store.variables, layer, plan);
+    const constantInput = layer === 0 && store.variables.length === 0;
+    return constantInput && variables.length === 0 ? compute(x) : recomputed(x, variables, compute, { constantInput });
   }
 
   function layerOutput(x: tf.Tensor2D, layer: number, plan: RowPlan, dropout: DropoutState | undefined): tf.Tensor2D {
@@ -150,6 +168,16 @@ function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore)
     export: () => store.export(),
     dispose: () => store.dispose(),
   };
+}
+
+/** What is trained in a layer: weights of the model, or of the adapters in use. */
+function layerVariables(own: readonly TrainableVariable[], layer: number, plan: RowPlan): tf.Tensor[] {
+  const prefix = `model.layers.${layer}.`;
+  const weights = own.filter(({ name }) => name.startsWith(prefix)).map(({ variable }) => variable);
+  const adapted = plan.groups.flatMap(({ adapter }) =>
+    [...(adapter?.modules ?? [])].flatMap(([path, { a, b }]) => (path.startsWith(prefix) ? [a, b] : [])),
+  );
+  return [...weights, ...adapted.filter((tensor) => tensor instanceof tf.Variable)];
 }
 
 /** Whether a projection's input comes from the embedding, by nothing but norms. */

@@ -133,6 +133,7 @@ export function trainerRole(params: {
       (path) => path !== null,
     ),
     ...share,
+    sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
   };
 }

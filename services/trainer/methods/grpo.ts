@@ -1,4 +1,4 @@
-import { tokenizePrompts } from '../data/tokenize.ts';
+import { createPromptReader } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import { openInference } from '../rollout/open-inference.ts';
@@ -15,18 +15,21 @@ import { load, start } from './prepare.ts';
 export async function trainGrpo(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, rollout, model } = spec;
-  const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0 });
-  const { policy } = loaded;
+  const loaded = await load(session, {
+    withReference: spec.grpo.kl_coef > 0,
+    reader: ({ tokenizer }) =>
+      createPromptReader(tokenizer, {
+        systemPrompt: spec.environment.system_prompt,
+        maxLength: model.max_seq_length,
+        maxNewTokens: rollout.max_new_tokens,
+        needsAnswer: true,
+      }),
+    weigh: ({ prompt }) => prompt.length,
+  });
+  const { policy, train: tasks, validation: problems } = loaded;
 
-  const promptOptions = {
-    systemPrompt: spec.environment.system_prompt,
-    maxLength: model.max_seq_length,
-    maxNewTokens: rollout.max_new_tokens,
-  };
-  const tasks = tokenizePrompts(loaded.train, policy.tokenizer, promptOptions);
-  const problems = loaded.validation && tokenizePrompts(loaded.validation, policy.tokenizer, promptOptions);
-
-  const { server, publisher, handOff } = openInference(session, policy, tasks[0]!.prompt);
+  const [first] = await tasks.take([0]);
+  const { server, publisher, handOff } = openInference(session, policy, first!.prompt);
   const reward = createReward(spec.reward);
   const play = { server, tokenizer: policy.tokenizer, reward, maxNewTokens: rollout.max_new_tokens };
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
@@ -49,7 +52,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   };
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
-  const started = await start(session, { loaded, examples: tasks.length, perStep: tasksPerStep, evaluator });
+  const started = await start(session, { loaded, perStep: tasksPerStep, evaluator });
   const { books } = started;
   const { state } = books;
   const phases = createGrpoPhases({

@@ -1,28 +1,43 @@
 import { deriveSeed } from '../../model/random.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
-import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
-import { type Dataset, readDataset } from '../data/dataset.ts';
+import { createDataOrder, type DataOrder } from '../data/data-order.ts';
+import { cached, type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { hashModel } from '../data/hash-inputs.ts';
+import { type ExampleReader, type OpenedExamples, openExamples } from '../data/open-examples.ts';
+import { requireEndOfTurn } from '../data/require-end-of-turn.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import { createLearner, type Learner } from '../learner/learner.ts';
 import { loadPolicy, type Policy } from '../learner/policy.ts';
-import type { ScheduleOptions } from '../optimizer/schedule.ts';
+import { planSchedule, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { startClock } from '../progress.ts';
 import { startingPoint } from '../resume.ts';
 import { createCheckpointSaver } from '../saving/checkpoint-saver.ts';
 import type { Session } from '../session.ts';
 
 /** What every method reads before it starts. */
-export interface Loaded {
+export interface Loaded<E> {
   readonly policy: Policy;
-  readonly train: Dataset;
+  readonly train: ExampleSource<E>;
   /** Null without `data.val_data`; at most `training.max_eval_samples` examples. */
-  readonly validation: Dataset | null;
+  readonly validation: ExampleSource<E> | null;
 }
 
-/** Reads the model and the data. */
-export async function load(session: Session, options: { readonly withReference: boolean }): Promise<Loaded> {
+/** Tokens of examples that are kept from one epoch to the next: 32 MiB, as numbers. */
+const CACHED_TOKENS = 4 << 20;
+
+/**
+ * Reads the model, and opens the data.
+ * @param weigh tokens of an example, for what is kept of them
+ */
+export async function load<E>(
+  session: Session,
+  options: {
+    readonly withReference: boolean;
+    readonly reader: (policy: Policy) => ExampleReader<E>;
+    readonly weigh: (example: E) => number;
+  },
+): Promise<Loaded<E>> {
   const { attempt, spec, engine, logs } = session;
   if (attempt.train_data === null) {
     throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
@@ -39,18 +54,38 @@ export async function load(session: Session, options: { readonly withReference: 
     `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
     { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
   );
-  const train = await readDataset(attempt.train_data, 'train');
-  const validation = attempt.val_data === null ? null : await readDataset(attempt.val_data, 'val');
-  const limit = spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY;
-  logs.training.info(
-    `Data loaded: ${train.examples.length} training, ${Math.min(limit, validation?.examples.length ?? 0)} validation examples`,
-  );
+  requireEndOfTurn(policy);
+  const reader = options.reader(policy);
+  const openSet = async (path: string, set: 'train' | 'val') => {
+    const opened = await openExamples(path, set, reader, spec.data);
+    tellRows(session, path, opened);
+    return cached<E>(opened, { capacity: CACHED_TOKENS, weigh: options.weigh });
+  };
+  const train = await openSet(attempt.train_data, 'train');
+  const all = attempt.val_data === null ? null : await openSet(attempt.val_data, 'val');
+  const validation = all && firstExamples(all, spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY);
+  logs.training.info(`Data loaded: ${train.size} training, ${validation?.size ?? 0} validation examples`);
   if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
     logs.eval.warning(
       'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
     );
   }
-  return { policy, train, validation: validation && { ...validation, examples: validation.examples.slice(0, limit) } };
+  return { policy, train, validation };
+}
+
+/** Says what of the data is not used as it stands. */
+function tellRows({ logs, spec }: Session, path: string, { size, cut, skipped }: OpenedExamples<unknown>): void {
+  if (cut > 0) {
+    logs.training.warning(
+      `${cut} of ${size} examples in ${path} are longer than model.max_seq_length ${spec.model.max_seq_length}: their ends are cut off`,
+    );
+  }
+  if (skipped.count === 0) return;
+  const more = skipped.count > skipped.first.length ? `; and ${skipped.count - skipped.first.length} more` : '';
+  logs.training.warning(
+    `${skipped.count} of ${size + skipped.count} rows in ${path} are skipped: ${skipped.first.join('; ')}${more}`,
+    { skipped: skipped.count },
+  );
 }
 
 /** A method at the point where its steps begin. */
@@ -63,14 +98,12 @@ export interface Started {
 
 /**
  * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
- * @param examples in one pass over the data
  * @param perStep examples of one optimizer step
  */
 export async function start(
   session: Session,
   params: {
-    readonly loaded: Loaded;
-    readonly examples: number;
+    readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
     readonly evaluator: Evaluator | null;
   },
@@ -89,12 +122,7 @@ export async function start(
   const model = await hashModel(attempt.model_directory);
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule: ScheduleOptions = {
-    type: training.lr_scheduler_type,
-    learningRate: training.learning_rate,
-    warmupSteps: training.warmup_steps,
-    totalSteps: training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(params.examples, params.perStep)),
-  };
+  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
@@ -104,11 +132,11 @@ export async function start(
     policy,
     learner,
     schedule,
-    dataSize: params.examples,
+    dataSize: train.size,
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: params.examples, seed: spec.seed, shuffle: spec.data.shuffle });
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 

@@ -1,8 +1,8 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { type CompletionExample, tokenizeCompletions } from '../data/tokenize.ts';
+import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
@@ -18,25 +18,26 @@ import { load, start } from './prepare.ts';
 export async function trainSft(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, model } = spec;
-  const loaded = await load(session, { withReference: false });
-  const { policy } = loaded;
+  const loaded = await load(session, {
+    withReference: false,
+    reader: ({ tokenizer }) => createCompletionReader(tokenizer, model.max_seq_length),
+    weigh: ({ prompt, completion }) => prompt.length + completion.length,
+  });
+  const { policy, train, validation } = loaded;
 
-  const examples = tokenize(session, loaded.train, policy.tokenizer, model.max_seq_length);
-  const validation = loaded.validation && tokenize(session, loaded.validation, policy.tokenizer, model.max_seq_length);
-  const limits = defaultLimits(policy.config.vocabSize, training.batch_size);
+  const limits = limitsOf(training, training.batch_size);
   const evaluator =
     validation &&
     createTeacherForcing({
       policy,
       examples: validation,
-      limits: defaultLimits(policy.config.vocabSize),
+      limits: limitsOf(training),
       alive: () => books.alive(),
     });
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
   const { learner, books, order, schedule } = await start(session, {
     loaded,
-    examples: examples.length,
     perStep,
     evaluator,
   });
@@ -55,7 +56,7 @@ export async function trainSft(session: Session): Promise<Outcome> {
       const startedAt = session.now();
       books.enter('training');
       const { indices, next } = order.take(state.data_position, perStep);
-      const batch = Array.from(indices, (index) => examples[index]!);
+      const batch = await train.take(indices);
       const { loss, entropy, tokens } = await gatherGradients(
         learner,
         batch,
@@ -86,21 +87,6 @@ export async function trainSft(session: Session): Promise<Outcome> {
       }
     });
   }
-}
-
-function tokenize(
-  session: Session,
-  dataset: Parameters<typeof tokenizeCompletions>[0],
-  tokenizer: Parameters<typeof tokenizeCompletions>[1],
-  maxLength: number,
-): readonly CompletionExample[] {
-  const { examples, truncated } = tokenizeCompletions(dataset, tokenizer, maxLength);
-  if (truncated > 0) {
-    session.logs.training.warning(
-      `${truncated} of ${examples.length} examples in ${dataset.path} are longer than model.max_seq_length ${maxLength}: their ends are cut off`,
-    );
-  }
-  return examples;
 }
 
 /** Forward and backward of one optimizer step; given up between batches when the signal says so. */
