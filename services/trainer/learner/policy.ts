@@ -13,7 +13,7 @@ import { deriveSeed } from '../../model/random.ts';
 import type { TensorData } from '../../model/safetensors.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.ts';
 import { type TrainableVariable, writeVariable } from '../../model/trainable.ts';
-import { loadConfig, readingWeights, type Weights, type WeightSource } from '../../model/weights.ts';
+import { loadConfig, readingWeights, type WeightSource, type Weights } from '../../model/weights.ts';
 import { TrainerError } from '../failure.ts';
 import type { CompletionRows } from './completion-rows.ts';
 import { withAdapter } from './merge-adapter.ts';
