@@ -757,10 +757,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpec: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
@@ -928,19 +934,31 @@ export interface components {
              */
             gradient_accumulation_steps: number;
             /**
-             * @description Optimizer steps; null trains for `num_epochs`.
+             * @description Tokens that go through the model together: sequences of a batch are packed up to it, and a longer one goes alone. Less of it needs less memory.
+             * @default 4096
+             * @example 2048
+             */
+            micro_batch_tokens: number;
+            /**
+             * @description Keep the input of each layer alone and compute the rest again in the backward pass: less memory, a third more time, the same results.
+             * @default false
+             * @example true
+             */
+            gradient_checkpointing: boolean;
+            /**
+             * @description Optimizer steps, whatever `num_epochs` says; null trains for `num_epochs`.
              * @default null
              * @example 200
              */
             max_steps: number | null;
             /**
-             * @description Passes over the training data when `max_steps` is null.
+             * @description Passes over the training data when `max_steps` is null; a part of one counts by its steps, rounded up.
              * @default 1
              * @example 1
              */
             num_epochs: number;
             /**
-             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @description Evaluate every so many steps, and after the last; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
              * @default 200
              * @example 50
              */
@@ -1001,18 +1019,24 @@ export interface components {
              */
             start_fresh: boolean;
             /**
-             * @description Learning rate after warm-up.
+             * @description Learning rate after warm-up: it stays, or falls to 0 at the last step. SFT and DPO `cosine`, GRPO `constant` by default.
              * @default constant
              * @example constant
              * @enum {string}
              */
             lr_scheduler_type: "constant" | "linear" | "cosine";
             /**
-             * @description Steps of linear warm-up from 0.
-             * @default 0
+             * @description Steps of linear warm-up from 0; null: as `warmup_ratio` says.
+             * @default null
              * @example 10
              */
-            warmup_steps: number;
+            warmup_steps: number | null;
+            /**
+             * @description The same as a share of all steps, rounded up; null: none. Not with `warmup_steps`. SFT 0.03, DPO 0.1 by default.
+             * @default null
+             * @example 0.03
+             */
+            warmup_ratio: number | null;
             /**
              * @description Decoupled weight decay of AdamW.
              * @default 0
@@ -2208,7 +2232,7 @@ export interface components {
          * @example training
          * @enum {string}
          */
-        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "fetching_model" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "model_unavailable" | "control_plane_error";
         Progress: {
             /**
              * @description What the trainer is doing.
@@ -2525,7 +2549,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3359,11 +3383,11 @@ export interface components {
              */
             free: number;
             /**
-             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there.
+             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there. `model`: its model is being fetched; it keeps back nobody meanwhile.
              * @example gpus
              * @enum {string}
              */
-            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile";
+            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile" | "model";
             /**
              * @description The run whose reservation it waits behind.
              * @example run-1a2b3c4d
@@ -4051,10 +4075,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpecOutput: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
@@ -4220,19 +4250,31 @@ export interface components {
              */
             gradient_accumulation_steps: number;
             /**
-             * @description Optimizer steps; null trains for `num_epochs`.
+             * @description Tokens that go through the model together: sequences of a batch are packed up to it, and a longer one goes alone. Less of it needs less memory.
+             * @default 4096
+             * @example 2048
+             */
+            micro_batch_tokens: number;
+            /**
+             * @description Keep the input of each layer alone and compute the rest again in the backward pass: less memory, a third more time, the same results.
+             * @default false
+             * @example true
+             */
+            gradient_checkpointing: boolean;
+            /**
+             * @description Optimizer steps, whatever `num_epochs` says; null trains for `num_epochs`.
              * @default null
              * @example 200
              */
             max_steps: number | null;
             /**
-             * @description Passes over the training data when `max_steps` is null.
+             * @description Passes over the training data when `max_steps` is null; a part of one counts by its steps, rounded up.
              * @default 1
              * @example 1
              */
             num_epochs: number;
             /**
-             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @description Evaluate every so many steps, and after the last; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
              * @default 200
              * @example 50
              */
@@ -4293,18 +4335,24 @@ export interface components {
              */
             start_fresh: boolean;
             /**
-             * @description Learning rate after warm-up.
+             * @description Learning rate after warm-up: it stays, or falls to 0 at the last step. SFT and DPO `cosine`, GRPO `constant` by default.
              * @default constant
              * @example constant
              * @enum {string}
              */
             lr_scheduler_type: "constant" | "linear" | "cosine";
             /**
-             * @description Steps of linear warm-up from 0.
-             * @default 0
+             * @description Steps of linear warm-up from 0; null: as `warmup_ratio` says.
+             * @default null
              * @example 10
              */
-            warmup_steps: number;
+            warmup_steps: number | null;
+            /**
+             * @description The same as a share of all steps, rounded up; null: none. Not with `warmup_steps`. SFT 0.03, DPO 0.1 by default.
+             * @default null
+             * @example 0.03
+             */
+            warmup_ratio: number | null;
             /**
              * @description Decoupled weight decay of AdamW.
              * @default 0

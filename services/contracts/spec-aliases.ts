@@ -34,6 +34,7 @@ export const specAliases: Readonly<Record<string, string>> = {
   save_total_limit: 'training.save_total_limit',
   logging_steps: 'training.logging_steps',
   output_dir: 'training.output_dir',
+  gradient_checkpointing: 'training.gradient_checkpointing',
   warmup_steps: 'training.warmup_steps',
   warmup_ratio: 'training.warmup_ratio',
   weight_decay: 'training.weight_decay',

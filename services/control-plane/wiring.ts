@@ -26,6 +26,7 @@ import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 
 import { createLeaseStore } from './leases/lease.store.ts';
+import { createModels } from './models/models.ts';
 import { membersOf } from './placement/gpu-sets.ts';
 import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
 import { dockerSocket } from './preflight/read-docker.ts';
@@ -153,6 +154,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
+  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const shared = {
     db,
@@ -166,6 +168,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     trees,
     runFiles,
     prune,
+    models,
     runtime,
     programs,
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,

@@ -7,10 +7,15 @@ import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';
 import { type DropoutState, dropoutMask } from './lora-dropout.ts';
 import { type PackedBatch, planRows, type RowPlan } from './packed-batch.ts';
-import { createParameterStore, loadParameterStore, type ParameterStore, type WeightStorage } from './parameter-store.ts';
+import {
+  createParameterStore,
+  loadParameterStore,
+  type ParameterStore,
+  type WeightStorage,
+} from './parameter-store.ts';
 import { modulePath, type Projection } from './parameters.ts';
 import type { TrainableVariable } from './trainable.ts';
-import type { Weights, WeightSource } from './weights.ts';
+import type { WeightSource, Weights } from './weights.ts';
 
 export interface ForwardOptions {
   /** One per sequence: its earlier tokens are read from there and the new ones added. No gradients. */
@@ -143,7 +148,9 @@ function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore)
     const width = x.shape[1];
     if (plan.groups.length === 1) {
       const term = loraTerm(plan.groups[0]!.adapter, path, plan, width, dropout);
-      return kernels.linear(x, weight, term, { constantInput: isFirst(layer, projection) && weight.trained.length === 0 });
+      return kernels.linear(x, weight, term, {
+        constantInput: isFirst(layer, projection) && weight.trained.length === 0,
+      });
     }
     const parts = plan.groups.map(({ start, count, adapter }) =>
       kernels.linear(tf.slice(x, [start, 0], [count, width]), weight, loraTerm(adapter, path, plan, width, undefined)),

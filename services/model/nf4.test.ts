@@ -16,9 +16,11 @@ interface Case {
   readonly block_max: string;
 }
 
-const golden = JSON.parse(
-  readFileSync(new URL('../../test/golden/model/nf4.json', import.meta.url), 'utf8'),
-) as { readonly levels: number[]; readonly scale_levels: number[]; readonly cases: Case[] };
+const golden = JSON.parse(readFileSync(new URL('../../test/golden/model/nf4.json', import.meta.url), 'utf8')) as {
+  readonly levels: number[];
+  readonly scale_levels: number[];
+  readonly cases: Case[];
+};
 
 test('the two code books are those of bitsandbytes', () => {
   expect([...NF4_LEVELS]).toEqual(golden.levels);

@@ -101,7 +101,8 @@ function packBlock(values: Float32Array, start: number, packed: Uint8Array): num
     const size = Math.abs(values[i]!);
     if (!(size <= max)) max = size;
   }
-  if (!Number.isFinite(max)) throw new ModelError('invalid_safetensors', `a weight is ${max}: it has no place in 4 bits`);
+  if (!Number.isFinite(max))
+    throw new ModelError('invalid_safetensors', `a weight is ${max}: it has no place in 4 bits`);
   // A last block that is not full is divided, others are multiplied by the inverse: that is how bitsandbytes rounds.
   const whole = end - start === BLOCK;
   const divisor = Math.max(max, TINY);

@@ -16,7 +16,7 @@ import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { isQuantised } from './quantised-weights.ts';
 import type { TensorData } from './safetensors.ts';
 import { createVariable, readVariable, type TrainableVariable, toDiskLayout, toEngineTensor } from './trainable.ts';
-import type { Weights, WeightSource } from './weights.ts';
+import type { WeightSource, Weights } from './weights.ts';
 
 /** A model's weights in the engine: projections as [in, out], everything else as on disk. */
 export interface ParameterStore {
@@ -60,7 +60,8 @@ export async function loadParameterStore(
 ): Promise<ParameterStore> {
   const placed = new Map<string, Placed>();
   try {
-    for (const spec of parameterSpecs(config)) placed.set(spec.name, place(spec, await source.read(spec.name), storage));
+    for (const spec of parameterSpecs(config))
+      placed.set(spec.name, place(spec, await source.read(spec.name), storage));
   } catch (error) {
     for (const entry of placed.values()) disposePlaced(entry);
     throw error;

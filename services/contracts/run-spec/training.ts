@@ -15,6 +15,16 @@ export const trainingSpecSchema = z
       4,
     ),
     gradient_accumulation_steps: field(positiveInt().default(1), 'Batches summed into one optimizer step.', 1),
+    micro_batch_tokens: field(
+      positiveInt().default(4096),
+      'Tokens that go through the model together: sequences of a batch are packed up to it, and a longer one goes alone. Less of it needs less memory.',
+      2048,
+    ),
+    gradient_checkpointing: field(
+      z.boolean().default(false),
+      'Keep the input of each layer alone and compute the rest again in the backward pass: less memory, a third more time, the same results.',
+      true,
+    ),
     max_steps: field(
       positiveInt().nullable().default(null),
       'Optimizer steps, whatever `num_epochs` says; null trains for `num_epochs`.',

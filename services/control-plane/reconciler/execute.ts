@@ -9,6 +9,7 @@ import { type ObservedRole, type RoleIdentity, RoleRefusedError, roleName } from
 import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
+import { fetchDueModel } from './fetch-due-model.ts';
 import { grant } from './grant.ts';
 import { markGpu, preempt, releaseGpus } from './lease-steps.ts';
 import { describeEnd } from './plan.ts';
@@ -33,6 +34,7 @@ export function createExecutors(options: ExecuteOptions): Executors {
     giveUp: (step) => giveUp(options, step),
     endAttempt: (step) => endAttempt(options, step),
     finishFiles: (step, signal) => finishFiles(options, step, signal),
+    fetchModel: (step, signal) => fetchDueModel(options, step, signal),
     releaseGpus: async (step) => releaseGpus(options, step),
     markGpu: async (step) => markGpu(options, step),
     preempt: async (step) => preempt(options, step),

@@ -7,6 +7,7 @@ import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { changeStatus } from './change-status.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
+import { recallModel } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { notBegun, type RunRow, type StartFrom } from './run.store.ts';
 import { createRunId } from './run-id.ts';
@@ -31,7 +32,7 @@ export async function resumeRun(
 ): Promise<Reply> {
   if (!request.fork) requireResumable(run);
   const manifest = await findCheckpoint(run, request.from, options);
-  const model = { kind: 'directory', directory: run.model_directory } as const;
+  const model = await refuseIn('model.name', () => recallModel(run, options));
   const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
@@ -136,6 +137,7 @@ function refuseChanges(before: RunSpec, after: RunSpec): void {
   const fixed: [string, (spec: RunSpec) => unknown][] = [
     ['method', (spec) => spec.method],
     ['model.name', (spec) => spec.model.name],
+    ['model.revision', (spec) => spec.model.revision],
     ['model.use_lora', (spec) => spec.model.use_lora],
     ['model.lora.r', (spec) => spec.model.use_lora && spec.model.lora.r],
     ['model.lora.alpha', (spec) => spec.model.use_lora && spec.model.lora.alpha],

@@ -23,8 +23,16 @@ export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): Lin
     trained: [],
     // The matrix, and the copy of it in another order that the engine makes for its product.
     scratchBytes: 2 * Float32Array.BYTES_PER_ELEMENT * inner * outer,
-    times: (x) => multiply(x, compute([], [inner, outer], (out) => unpackTransposed(weight, inner, outer, out))),
-    timesTransposed: (dy) => multiply(dy, compute([], [outer, inner], (out) => dequantiseNf4(weight, 0, out))),
+    times: (x) =>
+      multiply(
+        x,
+        compute([], [inner, outer], (out) => unpackTransposed(weight, inner, outer, out)),
+      ),
+    timesTransposed: (dy) =>
+      multiply(
+        dy,
+        compute([], [outer, inner], (out) => dequantiseNf4(weight, 0, out)),
+      ),
   };
 }
 

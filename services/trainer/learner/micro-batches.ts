@@ -1,3 +1,5 @@
+import type { RunSpec } from '../../contracts/run-spec.ts';
+
 /** A prompt with a completion whose tokens are trained on or measured. */
 export interface Sequence {
   readonly prompt: readonly number[];
@@ -16,22 +18,16 @@ export interface MicroBatch<S extends Sequence> {
 
 export interface MicroBatchLimits {
   readonly maxSequences: number;
-  /** Tokens of all sequences together. */
+  /** Tokens of all sequences together: what a forward pass holds grows with them. */
   readonly maxTokens: number;
-  /** Completion tokens of all sequences together: each has a row of logits. */
-  readonly maxCompletionTokens: number;
 }
 
-const TOKENS = 4096;
-const LOGITS_BYTES = 256 * 2 ** 20;
-
-/** Limits that bound memory, by the size of the model's vocabulary alone, so that batches are the same on every machine. */
-export function defaultLimits(vocabSize: number, maxSequences = Number.POSITIVE_INFINITY): MicroBatchLimits {
-  return {
-    maxSequences,
-    maxTokens: TOKENS,
-    maxCompletionTokens: Math.max(1, Math.floor(LOGITS_BYTES / (4 * vocabSize))),
-  };
+/** The limits of a run. */
+export function limitsOf(
+  training: Pick<RunSpec['training'], 'micro_batch_tokens'>,
+  maxSequences = Number.POSITIVE_INFINITY,
+): MicroBatchLimits {
+  return { maxSequences, maxTokens: training.micro_batch_tokens };
 }
 
 /**
@@ -52,9 +48,9 @@ export function microBatches<S extends Sequence>(
     while (end < sequences.length && end - start + together <= Math.max(together, limits.maxSequences)) {
       const unit = sequences.slice(end, end + together);
       const more = tokens + unit.reduce((sum, { prompt, completion }) => sum + prompt.length + completion.length, 0);
-      const moreCompletion = completionTokens + unit.reduce((sum, { completion }) => sum + completion.length, 0);
-      if (end > start && (more > limits.maxTokens || moreCompletion > limits.maxCompletionTokens)) break;
-      [tokens, completionTokens] = [more, moreCompletion];
+      if (end > start && more > limits.maxTokens) break;
+      tokens = more;
+      completionTokens += unit.reduce((sum, { completion }) => sum + completion.length, 0);
       end += unit.length;
     }
     batches.push({ sequences: sequences.slice(start, end), firstSequence: start, firstToken, completionTokens });

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Engine } from '../../model/backend.ts';
 import type { ModelConfig } from '../../model/config.ts';
@@ -11,6 +11,7 @@ import { parameterSpecs } from '../../model/parameters.ts';
 import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
 import { deriveSeed } from '../../model/random.ts';
 import type { TensorData } from '../../model/safetensors.ts';
+import { readLogits, type TokenStatistics, tokenLogprobs } from '../../model/token-logprobs.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.ts';
 import { type TrainableVariable, writeVariable } from '../../model/trainable.ts';
 import { loadConfig, readingWeights, type WeightSource, type Weights } from '../../model/weights.ts';
@@ -30,8 +31,8 @@ export interface Policy {
   readonly variables: readonly TrainableVariable[];
   /** Differentiable; call inside tf.tidy or tf.variableGrads. One value per row asked for, in nats. */
   tokenLogprobs(input: CompletionRows, temperature: number, dropout?: DropoutState): TokenStatistics;
-  /** Logits of the rows that predict completion tokens, [rows, vocabulary]; call inside tf.tidy. */
-  logits(input: CompletionRows): tf.Tensor2D;
+  /** Shows the logits of the rows that predict completion tokens, some rows at a time (`readLogits`); no gradients. */
+  readLogits(input: CompletionRows, use: Parameters<typeof readLogits>[3]): void;
   /** Of the model the run started from, with no gradient; call inside tf.tidy. */
   referenceLogprobs(input: CompletionRows, temperature: number): tf.Tensor1D;
   /** A copy of what is trained, under the names and in the layout of its file. */
@@ -40,11 +41,6 @@ export interface Policy {
   loadTrainedWeights(weights: Weights): void;
   /** Trained and total parameters. */
   readonly size: { readonly trainable: number; readonly total: number };
-}
-
-interface TokenStatistics {
-  readonly logprobs: tf.Tensor1D;
-  readonly entropy: tf.Tensor1D;
 }
 
 /**
@@ -72,12 +68,7 @@ export async function loadPolicy(params: {
   );
   const { decoder, adapter, variables } = parts;
 
-  const rowsOf = (of: Decoder, input: CompletionRows, options: Parameters<Decoder['hidden']>[1]) => {
-    engine.checkMemory(8 * input.rows.length * config.vocabSize);
-    return of.logits(of.selectRows(of.hidden(input.batch, options), input.rows));
-  };
-  const logits = (input: CompletionRows, dropout?: DropoutState) =>
-    rowsOf(decoder, input, { ...(adapter && { adapter }), ...(dropout && { dropout }) });
+  const checkpointLayers = spec.training.gradient_checkpointing;
 
   return {
     directory,
@@ -86,13 +77,17 @@ export async function loadPolicy(params: {
     tokenizer,
     lora: adapter?.config ?? null,
     variables,
-    tokenLogprobs: (input, temperature, dropout) =>
-      kernels.tokenLogprobs(logits(input, dropout), input.targets, temperature),
-    logits: (input) => logits(input),
+    tokenLogprobs(input, temperature, dropout) {
+      const options = { ...(adapter && { adapter }), ...(dropout && { dropout }), checkpointLayers };
+      return tokenLogprobs(decoder, decoder.hidden(input.batch, options), input, temperature);
+    },
+    readLogits(input, use) {
+      tf.tidy(() => readLogits(decoder, decoder.hidden(input.batch, { ...(adapter && { adapter }) }), input.rows, use));
+    },
     referenceLogprobs(input, temperature) {
       const { decoder: reference, adapter: frozen } = parts.reference();
-      const rows = rowsOf(reference, input, frozen && { adapter: frozen });
-      return kernels.tokenLogprobs(rows, input.targets, temperature).logprobs;
+      const hidden = reference.hidden(input.batch, frozen && { adapter: frozen });
+      return tokenLogprobs(reference, hidden, input, temperature).logprobs;
     },
     trainedWeights: () => (adapter ? adapter.export() : decoder.export()),
     loadTrainedWeights: (weights) => loadInto(variables, weights),

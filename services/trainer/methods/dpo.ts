@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { createPreferenceReader, type PreferenceExample } from '../data/readers/preference-reader.ts';
 import { createPreferenceAccuracy } from '../evaluation/preference-accuracy.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { pairBatches, pairsOf, referenceLogprobs } from '../learner/preference-pairs.ts';
 import { preferenceStep } from '../log/messages.ts';
@@ -28,13 +28,13 @@ export async function trainDpo(session: Session): Promise<Outcome> {
   });
   const { policy, train, validation } = loaded;
 
-  const limits = defaultLimits(policy.config.vocabSize, 2 * training.batch_size);
+  const limits = limitsOf(training, 2 * training.batch_size);
   const evaluator =
     validation &&
     createPreferenceAccuracy({
       policy,
       pairs: validation,
-      limits: defaultLimits(policy.config.vocabSize),
+      limits: limitsOf(training),
       dpo,
       alive: () => books.alive(),
     });

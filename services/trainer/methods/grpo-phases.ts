@@ -3,7 +3,7 @@ import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits } from '../learner/micro-batches.ts';
+import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
@@ -82,7 +82,7 @@ export function createGrpoPhases(params: {
     batchSize: spec.training.batch_size,
   };
   const { state } = books;
-  const limits = defaultLimits(policy.config.vocabSize);
+  const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
 
   function verbose(line: string, step: number): void {

@@ -4,7 +4,7 @@ import { exampleSizes, type Packing, packedSteps, takePacked } from '../data/pac
 import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits, microBatches, type Sequence } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits, microBatches, type Sequence } from '../learner/micro-batches.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
@@ -34,13 +34,13 @@ export async function trainSft(session: Session): Promise<Outcome> {
   const packing: Packing<CompletionExample> | null = sft.packing
     ? { maxTokens: perStep * model.max_seq_length, tokensOf }
     : null;
-  const limits = defaultLimits(policy.config.vocabSize, packing === null ? training.batch_size : undefined);
+  const limits = limitsOf(training, packing === null ? training.batch_size : undefined);
   const evaluator =
     validation &&
     createTeacherForcing({
       policy,
       examples: validation,
-      limits: defaultLimits(policy.config.vocabSize),
+      limits: limitsOf(training),
       alive: () => books.alive(),
     });
 
