@@ -1,8 +1,10 @@
+import { dpoSpecSchema } from '../../contracts/run-spec/methods.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 
 /** Options of a method that do nothing in this spec. */
-export function methodWarnings({ method, grpo }: RunSpec): string[] {
+export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
   if (method !== 'grpo') return [];
+  const { beta } = dpoSpecSchema.parse({});
   const onPolicy = grpo.num_iterations === 1 && grpo.use_decoupled_loss;
   const clips = grpo.epsilon_low !== null || grpo.epsilon_high !== null;
   return [
@@ -18,6 +20,8 @@ export function methodWarnings({ method, grpo }: RunSpec): string[] {
       grpo.loss_type === 'cispo' && grpo.epsilon_low !== null,
       'grpo.epsilon_low: cispo has no lower bound, grpo.epsilon_high is its largest weight',
     ),
+    // Trainers of others call GRPO's weight so.
+    ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),
     ...when(
       grpo.dynamic_sampling && grpo.max_sampling_rounds === 1,
       'grpo.dynamic_sampling: with grpo.max_sampling_rounds 1 no group is replaced',

@@ -24,6 +24,7 @@ it.each<[Record<string, unknown>, number, string]>([
   [{ grpo: { loss_type: 'gspo' } }, 8, 'its gradient is that of grpo; raise grpo.num_iterations'],
   [{ grpo: { loss_type: 'cispo' } }, 8, 'its gradient is that of dapo; raise grpo.num_iterations'],
   [{ grpo: { loss_type: 'cispo', epsilon_low: 0.1, num_iterations: 2 } }, 8, 'cispo has no lower bound'],
+  [{ beta: 0.04 }, 8, "dpo.beta 0.04: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef"],
   [{ grpo: { dynamic_sampling: true, max_sampling_rounds: 1 } }, 8, 'no group is replaced'],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
   expect(warningsOf(change, gpus)).toEqual([expect.stringContaining(warning)]);
@@ -39,7 +40,7 @@ it.each<[Record<string, unknown>, number]>([
   [{ method: 'sft', rollout: { concurrency: 64, num_rollouts: 1 } }, 8],
   [{ model: { lora: { r: 32 } } }, 8],
   [{ method: 'sft' }, 8],
-  [{ method: 'dpo', grpo: { epsilon_high: 0.3 } }, 8],
+  [{ method: 'dpo', beta: 0.04, grpo: { epsilon_high: 0.3 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, num_iterations: 2 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, use_decoupled_loss: false } }, 8],
   [{ model: { use_lora: false, lora: { r: 64 } } }, 8],

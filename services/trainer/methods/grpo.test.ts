@@ -147,7 +147,7 @@ test('a group of one learns nothing, and the run still evaluates, saves and comp
 });
 
 test('full weights are published as models, and a KL term is measured against the start', async () => {
-  const written = { model: { max_seq_length: 64, use_lora: false }, grpo: { kl_coef: 0.1 } };
+  const written = { model: { max_seq_length: 64, use_lora: false }, grpo: { kl_coef: 0.1, loss_type: 'gspo' } };
   const life = await live(attempt({ number: 61, written }), path.join(root, 'full'));
   expect(life.errors).toEqual([]);
   expect(life.exitCode).toBe(0);
