@@ -45,6 +45,7 @@ const runRow = (change: Partial<RunRow> = {}): RunRow => ({
   model_run: null,
   train_data: null,
   val_data: null,
+  reward_files: [],
   parent_run: null,
   parent_attempt: null,
   parent_step: null,

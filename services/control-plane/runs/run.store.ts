@@ -34,6 +34,8 @@ export interface RunRow {
   model_run: string | null;
   train_data: string | null;
   val_data: string | null;
+  /** Files that `function` rewards name, in their order. */
+  reward_files: string[];
   parent_run: string | null;
   parent_attempt: number | null;
   parent_step: number | null;
@@ -74,7 +76,7 @@ type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping' | 'se
   stopping: 0 | 1;
 };
 
-const jsonColumns = ['labels', 'spec', 'warnings', 'start_from'] as const;
+const jsonColumns = ['labels', 'spec', 'warnings', 'start_from', 'reward_files'] as const;
 type Stored = Omit<RunRow, (typeof jsonColumns)[number]> & Record<(typeof jsonColumns)[number], string>;
 
 export interface RunFilter {
@@ -284,6 +286,7 @@ function parse(row: Stored): RunRow {
     spec: specOf(row.spec),
     warnings: JSON.parse(row.warnings) as string[],
     start_from: JSON.parse(row.start_from) as StartFrom,
+    reward_files: JSON.parse(row.reward_files) as string[],
   };
 }
 

@@ -50,3 +50,6 @@ CREATE TABLE run_labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX labels_by_run ON run_labels (run);
 `;
+
+/** Files of the user's that score completions, as a JSON list. */
+export const rewardFileColumn = `ALTER TABLE runs ADD COLUMN reward_files TEXT NOT NULL DEFAULT '[]';`;

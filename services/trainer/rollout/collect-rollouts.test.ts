@@ -25,7 +25,16 @@ function environment(delayOf: (task: number) => number, onPlay: (inFlight: numbe
       await sleep(delayOf(task.prompt[0]!), undefined, { signal });
       inFlight -= 1;
       return Array.from({ length: count }, (_, i) => ({
-        ...{ completion: [seed % 97, i], logprobs: [0, 0], text: '', reward: 0, success: false, turns: 1, messages: 2 },
+        ...{
+          completion: [seed % 97, i],
+          logprobs: [0, 0],
+          text: '',
+          reward: 0,
+          rewards: {},
+          success: false,
+          turns: 1,
+          messages: 2,
+        },
       }));
     },
   };

@@ -65,10 +65,19 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
     async grpo() {
       const rollouts = sequences.map(({ completion }, i) => {
         const logprobs = completion.map(() => -3);
-        return { completion, logprobs, text: '', reward: i % 2, success: i % 2 === 1, turns: 1, messages: 1 };
+        return {
+          completion,
+          logprobs,
+          text: '',
+          reward: i % 2,
+          rewards: {},
+          success: i % 2 === 1,
+          turns: 1,
+          messages: 1,
+        };
       });
       const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
-      const batch = grpoBatch([{ task, rollouts }]);
+      const batch = grpoBatch([{ task, rollouts, skipped: null }]);
       const signal = new AbortController().signal;
       const { loss } = await gatherGrpoGradients({
         learner,
