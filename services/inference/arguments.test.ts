@@ -11,6 +11,7 @@ describe('parseServerArguments', () => {
       maxModelLen: null,
       enableLora: false,
       maxLoraRank: 16,
+      quantised: false,
       adaptersRoot: null,
       readyFile: null,
     });
@@ -22,6 +23,7 @@ describe('parseServerArguments', () => {
     [['--model', 'm', '--max-loras', 'two'], '--max-loras must be an integer'],
     [['--model', 'm', '--max-model-len', '1'], '--max-model-len must be an integer from 2'],
     [['--model', 'm', '--max-lora-rnk', '8'], "Unknown option '--max-lora-rnk'"],
+    [['--model', 'm', '--quantization', 'awq'], '--quantization must be bitsandbytes'],
     [['--model', 'm', 'extra'], "Unexpected argument 'extra'"],
   ])('refuses %j and names the argument', (argv, message) => {
     expect(() => parseServerArguments(argv)).toThrow(message);

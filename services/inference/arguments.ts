@@ -12,6 +12,8 @@ export interface ServerArguments {
   readonly enableLora: boolean;
   readonly maxLoraRank: number;
   readonly maxLoras: number;
+  /** Compute with the values that the base model's projections have in 4 bits (NF4). */
+  readonly quantised: boolean;
   readonly adaptersRoot: string | null;
   readonly readyFile: string | null;
   readonly maxNumSeqs: number;
@@ -31,6 +33,7 @@ const OPTIONS = {
   'enable-lora': { type: 'boolean', default: false },
   'max-lora-rank': { type: 'string', default: '16' },
   'max-loras': { type: 'string', default: '1' },
+  quantization: { type: 'string' },
   'adapters-root': { type: 'string' },
   'ready-file': { type: 'string' },
   'max-num-seqs': { type: 'string', default: '256' },
@@ -58,12 +61,19 @@ export function parseServerArguments(argv: readonly string[]): ServerArguments {
     enableLora: values['enable-lora'],
     maxLoraRank: integer('max-lora-rank', 1),
     maxLoras: integer('max-loras', 1),
+    quantised: isBitsandbytes(values.quantization),
     adaptersRoot: values['adapters-root'] ?? null,
     readyFile: values['ready-file'] ?? null,
     maxNumSeqs: integer('max-num-seqs', 1),
     maxNumBatchedTokens: integer('max-num-batched-tokens', 1),
     kvCacheMemoryBytes: integer('kv-cache-memory-bytes', 1),
   };
+}
+
+/** vLLM's name for 4-bit weights made when a model is loaded, which it makes as NF4 with double quantisation. */
+function isBitsandbytes(quantization: string | undefined): boolean {
+  if (quantization === undefined || quantization === 'bitsandbytes') return quantization !== undefined;
+  throw new ArgumentError(`--quantization must be bitsandbytes, got '${quantization}'`);
 }
 
 function parse(argv: readonly string[]) {

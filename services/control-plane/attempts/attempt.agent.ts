@@ -125,7 +125,10 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),
     reward_files: run.reward_files.map((path) => options.runtime.seenAt(path)),
-    adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
+    adapters_directory: options.runtime.sharedDirectory(
+      { run: run.id, attempt: attempt.number },
+      inference.kind === 'external',
+    ),
     inference_url: inference.kind === 'external' ? inference.url : attempt.inference_url,
     hand_off: handOffOf(run, options),
     resume: candidates.map((candidate) => ({ ...candidate, directory: seen(candidate.directory) })),

@@ -3,6 +3,7 @@ import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/r
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { checkRewards, noRewards } from './check-rewards.ts';
+import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
@@ -54,9 +55,9 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
   const rewards = spec.method === 'grpo' ? await checkRewards(spec.reward, options.paths) : noRewards;
   issues.push(...rewards.issues);
-  const limit = model === null ? null : await attempt('model.name', () => modelPositions(model, options));
-  const fitted = fitSequenceLength(spec, { limit, isWritten: writesSequenceLength(written) });
-  issues.push(...fitted.issues);
+  const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
+  const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
+  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)));
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
@@ -64,13 +65,17 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed, host)],
+    warnings: [...placement.warnings, ...specWarnings(placed, host), ...warningsOf(model)],
     profile: placement.profile.name,
     model,
     train_data: train,
     val_data: validation,
     reward_files: rewards.files,
   };
+}
+
+function warningsOf(model: ModelSource): string[] {
+  return model.kind === 'fetched' && model.found.warning !== null ? [model.found.warning] : [];
 }
 
 function writesSequenceLength(written: unknown): boolean {

@@ -11,7 +11,7 @@ import { viewRun, viewSummary } from './run.view.ts';
 import { decodeCursor, encodeCursor, parseLabel } from './run-page.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
 import { stopRun } from './stop-run.ts';
-import { type DryRun, planSubmission, showPlan, submitRun } from './submit-run.ts';
+import { checkSubmission, type DryRun, planSubmission, showPlan, submitRun } from './submit-run.ts';
 
 export interface RunPageQuery {
   status?: RunStatus | undefined;
@@ -54,9 +54,12 @@ export function createRunService(options: RunServiceOptions): RunService {
   const view = (id: string): Run => viewRun(require(id), { ...options, waitOf: (run) => queue.waits().get(run) });
 
   return {
-    dryRun: async (written) => showPlan(await planSubmission(written, options), options),
+    dryRun: async (written) =>
+      showPlan(await planSubmission(await checkSubmission(written, options), options), options),
     submit: async (written, remember) => {
-      const reply = await serial('tree', () => submitRun(written, options, { view, remember }));
+      // A hub that is slow to answer keeps nobody else waiting.
+      const checked = await checkSubmission(written, options);
+      const reply = await serial('tree', () => submitRun(checked, options, { view, remember }));
       changed();
       return reply;
     },

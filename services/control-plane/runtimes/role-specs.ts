@@ -90,6 +90,7 @@ function embeddedRole({ run, attempt, start, share, runtime, programs }: Inferen
       ...['--host', host, '--port', `${port}`],
       ...['--max-model-len', `${spec.model.max_seq_length}`],
       ...(spec.model.use_lora ? lora : []),
+      ...(spec.model.use_4bit ? ['--quantization', 'bitsandbytes'] : []),
       ...['--adapters-root', runtime.sharedDirectory({ run: run.id, attempt })],
       ...['--ready-file', `${runtime.workspace(identity)}/${READY_FILE}`],
     ],
@@ -134,6 +135,7 @@ export function trainerRole(params: {
       ...[...run.reward_files, startDirectory],
     ].filter((path) => path !== null),
     ...share,
+    sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
   };
 }

@@ -1,5 +1,4 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import { rowStatistics } from '../../model/kernels/token-logprobs.ts';
 import { type ExampleSource, inParts } from '../data/example-source.ts';
 import type { CompletionExample } from '../data/readers/completion-reader.ts';
@@ -62,19 +61,20 @@ function measure(
   batch: MicroBatch<CompletionExample>,
 ): { negativeLogprob: number; correct: boolean[] } {
   const input = completionRows(batch.sequences);
-  const logits = tf.tidy(() => policy.logits(input).dataSync() as Float32Array);
-  const vocabulary = logits.length / input.targets.length;
+  const right = new Uint8Array(input.targets.length);
   let negativeLogprob = 0;
-  let row = 0;
-  const correct = batch.sequences.map(({ completion }) => {
-    let right = true;
-    for (const target of completion) {
-      const at = row * vocabulary;
-      negativeLogprob -= rowStatistics(logits, at, vocabulary, target, 1).logprob;
-      right &&= likeliest(logits, at, vocabulary) === target;
-      row += 1;
+  policy.readLogits(input, (logits, first, count) => {
+    const vocabulary = logits.length / count;
+    for (let row = 0; row < count; row++) {
+      const target = input.targets[first + row]!;
+      negativeLogprob -= rowStatistics(logits, row * vocabulary, vocabulary, target, 1).logprob;
+      right[first + row] = Number(likeliest(logits, row * vocabulary, vocabulary) === target);
     }
-    return right;
+  });
+  let at = 0;
+  const correct = batch.sequences.map(({ completion }) => {
+    at += completion.length;
+    return right.subarray(at - completion.length, at).every((value) => value === 1);
   });
   return { negativeLogprob, correct };
 }

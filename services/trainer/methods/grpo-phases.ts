@@ -3,13 +3,13 @@ import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits } from '../learner/micro-batches.ts';
+import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
 import { logRollouts } from '../log/rollout-lines.ts';
 import { grpoStepMetrics, rewardMetrics } from '../metrics.ts';
-import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { emptyGrpoMetrics, type GrpoMetrics, meanGrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import {
@@ -23,7 +23,7 @@ import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
-import { type GrpoBatch, grpoBatch } from './grpo-batch.ts';
+import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
 import { gatherGrpoGradients } from './grpo-gradients.ts';
 
 export interface Collected {
@@ -43,7 +43,7 @@ export interface Learned {
   readonly loss: number;
   readonly objective: GrpoMetrics;
   readonly learningRate: number;
-  /** Null when every group was filtered, and no update was made. */
+  /** Null when there was nothing to learn from, and no update was made. */
   readonly gradNorm: number | null;
   readonly seconds: number;
 }
@@ -52,10 +52,18 @@ export interface Learned {
 export interface GrpoPhases {
   /** Plays the next tasks with the current policy version. */
   collect(step: number): Promise<Collected>;
-  /** Compares rollouts within their groups and updates the policy, unless no group says anything. */
+  /** Compares rollouts within their groups and updates the policy `grpo.num_iterations` times, unless no group says anything. */
   learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned>;
   report(collected: Collected, learned: Learned): void;
 }
+
+interface Update {
+  readonly loss: number;
+  readonly metrics: GrpoMetrics;
+  readonly gradNorm: number;
+}
+
+const UNSTOPPED = new AbortController().signal;
 
 export function createGrpoPhases(params: {
   readonly session: Session;
@@ -72,9 +80,14 @@ export function createGrpoPhases(params: {
 }): GrpoPhases {
   const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff } = params;
   const { spec, attempt, control, logs, now } = session;
-  const { rollout } = spec;
+  const { rollout, grpo } = spec;
+  const batchOptions: GrpoBatchOptions = {
+    grpo,
+    maxNewTokens: rollout.max_new_tokens,
+    batchSize: spec.training.batch_size,
+  };
   const { state } = books;
-  const limits = defaultLimits(policy.config.vocabSize);
+  const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
 
   function verbose(line: string, step: number): void {
@@ -115,30 +128,37 @@ export function createGrpoPhases(params: {
     const startedAt = now();
     verbose(phaseMarker('advantages'), step);
     books.progress('training');
-    const batch = grpoBatch(groups);
+    const batch = grpoBatch(groups, batchOptions);
     logs.training.info(computingAdvantages(batch.groupsKept, batch.groupsFiltered), { step });
 
     verbose(phaseMarker('backpropagation'), step);
     const learningRate = learningRateAt(schedule, state.global_step);
     const seconds = () => (now() - startedAt) / 1000;
-    if (batch.groupsKept === 0) {
+    if (batch.trainableTokens === 0) {
       return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
     }
     await handOff.toTrainer(control.stopping);
-    const { loss, metrics: objective } = await gatherGrpoGradients({
-      learner,
-      policy,
-      batch,
-      limits,
-      options: spec.grpo,
-      temperature: rollout.temperature,
-      step,
-      signal: control.stopping,
-      alive: books.alive,
-    });
-    requireFinite(loss, step);
-    const gradNorm = learner.update(learningRate);
-    return { batch, loss, objective, learningRate, gradNorm, seconds: seconds() };
+    const updates: Update[] = [];
+    let oldLogprobs: Float32Array | null = null;
+    for (let iteration = 0; iteration < grpo.num_iterations; iteration++) {
+      const gathered = await gatherGrpoGradients({
+        learner,
+        policy,
+        batch,
+        oldLogprobs,
+        limits,
+        options: grpo,
+        temperature: rollout.temperature,
+        update: (step - 1) * grpo.num_iterations + iteration + 1,
+        // Once the weights have changed the step is done to its end: half of one could not be resumed.
+        signal: iteration === 0 ? control.stopping : UNSTOPPED,
+        alive: books.alive,
+      });
+      oldLogprobs ??= gathered.logprobs;
+      requireFinite(gathered.loss, step);
+      updates.push({ ...gathered, gradNorm: learner.update(learningRate) });
+    }
+    return { batch, ...meanOf(updates), learningRate, seconds: seconds() };
   }
 
   function report(collected: Collected, learned: Learned): void {
@@ -160,6 +180,8 @@ export function createGrpoPhases(params: {
         rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
         groupsSkipped: collected.skipped,
         earlyExits: finishedEarly,
+        truncated: batch.truncated / rollouts.length,
+        overlongPenalty: batch.overlongPenalty,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
       ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),
@@ -174,4 +196,13 @@ export function createGrpoPhases(params: {
   }
 
   return { collect, learn, report };
+}
+
+/** What a step with several updates reports: their means. */
+function meanOf(updates: readonly Update[]): Pick<Learned, 'loss' | 'objective' | 'gradNorm'> {
+  return {
+    loss: statisticsOf(updates.map(({ loss }) => loss)).mean,
+    gradNorm: statisticsOf(updates.map(({ gradNorm }) => gradNorm)).mean,
+    objective: meanGrpoMetrics(updates.map(({ metrics }) => metrics)),
+  };
 }

@@ -1,6 +1,6 @@
 import { deriveSeed } from '../../model/random.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
-import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
+import { createDataOrder, type DataOrder } from '../data/data-order.ts';
 import { cached, type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { hashModel } from '../data/hash-inputs.ts';
 import { type ExampleReader, type OpenedExamples, openExamples } from '../data/open-examples.ts';
@@ -9,7 +9,7 @@ import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import { createLearner, type Learner } from '../learner/learner.ts';
 import { loadPolicy, type Policy } from '../learner/policy.ts';
-import type { ScheduleOptions } from '../optimizer/schedule.ts';
+import { planSchedule, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { startClock } from '../progress.ts';
 import { startingPoint } from '../resume.ts';
 import { createCheckpointSaver } from '../saving/checkpoint-saver.ts';
@@ -125,12 +125,7 @@ export async function start(
   const reward = params.reward == null ? {} : { reward: params.reward };
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256, ...reward };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule: ScheduleOptions = {
-    type: training.lr_scheduler_type,
-    learningRate: training.learning_rate,
-    warmupSteps: training.warmup_steps,
-    totalSteps: training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(train.size, params.perStep)),
-  };
+  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,

@@ -2,7 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
@@ -25,13 +25,13 @@ export async function trainSft(session: Session): Promise<Outcome> {
   });
   const { policy, train, validation } = loaded;
 
-  const limits = defaultLimits(policy.config.vocabSize, training.batch_size);
+  const limits = limitsOf(training, training.batch_size);
   const evaluator =
     validation &&
     createTeacherForcing({
       policy,
       examples: validation,
-      limits: defaultLimits(policy.config.vocabSize),
+      limits: limitsOf(training),
       alive: () => books.alive(),
     });
 

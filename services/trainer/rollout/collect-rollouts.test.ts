@@ -29,6 +29,7 @@ function environment(delayOf: (task: number) => number, onPlay: (inFlight: numbe
           completion: [seed % 97, i],
           logprobs: [0, 0],
           text: '',
+          truncated: false,
           reward: 0,
           rewards: {},
           success: false,

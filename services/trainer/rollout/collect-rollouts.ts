@@ -9,6 +9,8 @@ export interface Rollout {
   /** As the server reported them, per completion token. */
   readonly logprobs: readonly number[];
   readonly text: string;
+  /** Whether it was cut off at the longest length, instead of coming to its end. */
+  readonly truncated: boolean;
   /** The sum by weight. */
   readonly reward: number;
   /** Of each reward, before its weight. */

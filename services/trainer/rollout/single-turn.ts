@@ -28,10 +28,11 @@ export function createSingleTurn(params: {
       const texts = completions.map(({ tokens }) => tokenizer.decode(tokens, { skipSpecialTokens: true }));
       const toScore = completions.map(({ tokens }, i) => ({ tokens, text: texts[i]! }));
       const scores = await reward.score(task, toScore, signal);
-      return completions.map(({ tokens, logprobs }, i) => ({
+      return completions.map(({ tokens, logprobs, finishReason }, i) => ({
         completion: tokens,
         logprobs,
         text: texts[i]!,
+        truncated: finishReason === 'length',
         reward: scores[i]!.total,
         rewards: scores[i]!.parts,
         success: scores[i]!.total >= reward.highest,
