@@ -103,7 +103,11 @@ export function createGrpoPhases(params: {
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
     await publisher.serve(state.policy_version, control.stopping);
-    const { groups: played, next, rounds } = await sampleGroups<RolloutGroup>({
+    const {
+      groups: played,
+      next,
+      rounds,
+    } = await sampleGroups<RolloutGroup>({
       order,
       from: state.data_position,
       wanted: params.tasksPerStep,
