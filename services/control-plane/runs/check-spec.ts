@@ -2,6 +2,7 @@ import { missingKeys } from '../../contracts/needed-keys.ts';
 import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { checkRewards, noRewards } from './check-rewards.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
@@ -27,6 +28,7 @@ export interface CheckedSpec {
   model: ModelSource;
   train_data: string;
   val_data: string | null;
+  reward_files: string[];
 }
 
 /**
@@ -52,6 +54,8 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const train = await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
+  const rewards = spec.method === 'grpo' ? await checkRewards(spec.reward, options.paths) : noRewards;
+  issues.push(...rewards.issues);
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
   const memory = judgeMemory(config, fitted.spec);
@@ -68,6 +72,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     model,
     train_data: train,
     val_data: validation,
+    reward_files: rewards.files,
   };
 }
 
@@ -82,9 +87,11 @@ function writesSequenceLength(written: unknown): boolean {
 
 async function requireData(written: string | null, { paths }: CheckOptions): Promise<string> {
   if (written === null) {
-    throw new PathRefusedError('is needed: a JSONL file with a prompt and a completion or answer in each line');
+    throw new PathRefusedError(
+      'is needed: a JSONL, JSON or CSV file with a prompt and a completion or answer in each row',
+    );
   }
-  return await paths.existing(written, 'file');
+  return await paths.existing(written, 'file or directory');
 }
 
 /** Settings that wait for an evaluation which never comes. */
