@@ -99,13 +99,17 @@ export interface Started {
 /**
  * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
  * @param perStep examples of one optimizer step
+ * @param params.reward sha256 of the files that rewards are made of, where there are any
  */
 export async function start(
   session: Session,
   params: {
     readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
+    /** Steps of so many epochs, where a step is not `perStep` examples. */
+    readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
+    readonly reward?: string | null;
   },
 ): Promise<Started> {
   const { spec, attempt } = session;
@@ -120,9 +124,15 @@ export async function start(
     dropoutSeed: deriveSeed(spec.seed, 'lora-dropout'),
   });
   const model = await hashModel(attempt.model_directory);
-  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
+  const reward = params.reward == null ? {} : { reward: params.reward };
+  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256, ...reward };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
+  const counted = training.max_steps === null ? await params.stepsOf?.(order, training.num_epochs) : undefined;
+  const schedule = planSchedule(counted === undefined ? training : { ...training, max_steps: counted }, {
+    examples: train.size,
+    perStep: params.perStep,
+  });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
@@ -136,7 +146,6 @@ export async function start(
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 
