@@ -789,7 +789,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpec"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */
@@ -4106,7 +4106,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpecOutput"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */

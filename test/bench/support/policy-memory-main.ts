@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
 import { startEngine } from '../../../services/model/backend.ts';
 import { createLearner } from '../../../services/trainer/learner/learner.ts';
-import { defaultLimits, microBatches } from '../../../services/trainer/learner/micro-batches.ts';
+import { limitsOf, microBatches } from '../../../services/trainer/learner/micro-batches.ts';
 import { loadPolicy } from '../../../services/trainer/learner/policy.ts';
 import { sftLoss } from '../../../services/trainer/objectives/sft-loss.ts';
 import { timed } from './measure.ts';
@@ -34,9 +34,10 @@ const resolved = resolveRunSpec({
   data: { train_data: 'train.jsonl' },
 });
 if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
+const { spec } = resolved;
 const engine = await startEngine();
 const policy = await loadPolicy({
-  ...{ engine, spec: resolved.spec, modelDirectory: directory!, baseAdapterDirectory: null, withReference: false },
+  ...{ engine, spec, modelDirectory: directory!, baseAdapterDirectory: null, withReference: false },
 });
 const loaded = engine.usedBytes() / MIB;
 const optimizer = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
@@ -73,7 +74,7 @@ function heapBytes(): number {
 
 function oneStep(step: number): void {
   let sum = 0;
-  for (const part of microBatches(sequences, defaultLimits(policy.config.vocabSize))) {
+  for (const part of microBatches(sequences, limitsOf(spec.training))) {
     const objective = (logprobs: Float32Array) => sftLoss(logprobs, SEQUENCES * COMPLETION);
     sum += learner.accumulate(part, objective, { temperature: 1, step }).loss;
   }
