@@ -105,6 +105,8 @@ export async function start(
   params: {
     readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
+    /** Steps of so many epochs, where a step is not `perStep` examples. */
+    readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
   },
 ): Promise<Started> {
@@ -122,7 +124,12 @@ export async function start(
   const model = await hashModel(attempt.model_directory);
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
+  const counted = training.max_steps === null ? await params.stepsOf?.(order, training.num_epochs) : undefined;
+  const schedule = planSchedule(counted === undefined ? training : { ...training, max_steps: counted }, {
+    examples: train.size,
+    perStep: params.perStep,
+  });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
@@ -136,7 +143,6 @@ export async function start(
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 
