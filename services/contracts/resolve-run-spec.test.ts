@@ -320,6 +320,33 @@ describe('values that exclude each other', () => {
   });
 });
 
+describe('rewards', () => {
+  const reward = (...written: unknown[]) => resolveRunSpec({ model, reward: written });
+
+  test('have options of their own by name', () => {
+    expect(accepted({ model, reward: [{ name: 'function', function: 'score.py:score' }] }).spec.reward).toEqual([
+      {
+        ...{ name: 'function', function: 'score.py:score', timeout: 60, memory_mb: 2048 },
+        ...{ weight: 1, on_failure: 'fail' },
+      },
+    ]);
+  });
+
+  test.each<[unknown, string, string]>([
+    [{ name: 'numerical' }, 'reward.0.name', 'did you mean numeric?'],
+    [{}, 'reward.0.name', 'must be one of exact, numeric, boxed'],
+    [{ name: 'regex' }, 'reward.0.pattern', 'is missing; give a text'],
+    [{ name: 'regex', patern: 'a', pattern: 'a' }, 'reward.0.patern', 'unknown key; did you mean reward.0.pattern?'],
+    [{ name: 'regex', pattern: '(' }, 'reward.0.pattern', 'is no regular expression'],
+    [{ name: 'json_schema', schema: { type: 'foo' } }, 'reward.0.schema', 'is no JSON schema that can be used'],
+    [{ name: 'length' }, 'reward.0.max', 'is needed'],
+    [{ name: 'length', min: 5, max: 4 }, 'reward.0.max', 'must be at least min (5)'],
+    [{ name: 'function', function: 'score.py' }, 'reward.0.function', 'must be a file and the function in it'],
+  ])('%j is refused', (written, path, message) => {
+    expect(reward(written)).toEqual({ ok: false, issues: [{ path, message: expect.stringContaining(message) }] });
+  });
+});
+
 describe('warm-up', () => {
   const warmup = (written: Record<string, unknown>) => {
     const { warmup_steps, warmup_ratio } = accepted({ model, method: 'sft', training: written }).spec.training;

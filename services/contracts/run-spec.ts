@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { field } from './field.ts';
 import { checkpointSpecSchema } from './run-spec/checkpoint.ts';
 import { dataSpecSchema } from './run-spec/data.ts';
-import { environmentSpecSchema, rewardSchema } from './run-spec/environment.ts';
+import { environmentSpecSchema } from './run-spec/environment.ts';
 import { inferenceSpecSchema } from './run-spec/inference.ts';
 import { loggingSpecSchema } from './run-spec/logging.ts';
 import { dpoSpecSchema, grpoSpecSchema, sftSpecSchema } from './run-spec/methods.ts';
 import { modelSpecSchema } from './run-spec/model.ts';
 import { monitoringSpecSchema } from './run-spec/monitoring.ts';
 import { recoverySpecSchema } from './run-spec/recovery.ts';
+import { rewardSchema } from './run-spec/reward.ts';
 import { rolloutSpecSchema } from './run-spec/rollout.ts';
 import { trainingSpecSchema } from './run-spec/training.ts';
 

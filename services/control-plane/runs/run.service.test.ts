@@ -116,7 +116,7 @@ describe('submit', () => {
     expect(type).toBe('invalid-spec');
     expect(issues).toEqual({
       'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory`,
-      'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file`,
+      'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file or directory`,
       'data.val_data': expect.stringContaining('is outside the directories this control plane may use'),
     });
   });

@@ -15,7 +15,7 @@ const runtime = {
 function start(backend: 'vllm' | 'embedded', profile: string) {
   const resolved = resolveRunSpec({ model: { name: 'm' }, inference: { backend } });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  const inputs = { base_adapter_directory: null, train_data: null, val_data: null };
+  const inputs = { base_adapter_directory: null, train_data: null, val_data: null, reward_files: [] };
   return inferenceRole({
     run: { id: 'run-7k3m9q2d', spec: resolved.spec, model_directory: '/srv/m', ...inputs },
     attempt: 2,

@@ -9,10 +9,17 @@ function group(...rollouts: readonly (readonly [tokens: number, reward: number])
     task: { id: 'a', prompt: [1, 2, 3], source: 'a', messages: 1, answer: '', columns: {} },
     rollouts: rollouts.map(
       ([tokens, reward]): Rollout => ({
-        ...{ completion: new Array(tokens).fill(7), logprobs: new Array(tokens).fill(-1), text: '', reward },
+        ...{
+          completion: new Array(tokens).fill(7),
+          logprobs: new Array(tokens).fill(-1),
+          text: '',
+          reward,
+          rewards: {},
+        },
         ...{ truncated: tokens === 8, success: reward === 1, turns: 1, messages: 2 },
       }),
     ),
+    skipped: null,
   };
 }
 const batch = (groups: readonly RolloutGroup[], written: Record<string, unknown> = {}, batchSize = 1) =>

@@ -8,11 +8,17 @@ import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
 import { logRollouts } from '../log/rollout-lines.ts';
-import { grpoStepMetrics } from '../metrics.ts';
+import { grpoStepMetrics, rewardMetrics } from '../metrics.ts';
 import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
-import { collectRollouts, type Environment, type Rollout, type RolloutGroup } from '../rollout/collect-rollouts.ts';
+import {
+  collectRollouts,
+  type Environment,
+  type Rollout,
+  type RolloutGroup,
+  requireScored,
+} from '../rollout/collect-rollouts.ts';
 import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
@@ -23,6 +29,8 @@ import { sampleGroups } from './sample-groups.ts';
 
 export interface Collected {
   readonly groups: readonly RolloutGroup[];
+  /** Tasks that a reward could not score. */
+  readonly skipped: number;
   readonly rollouts: readonly Rollout[];
   /** Share of rollouts that succeeded. */
   readonly accuracy: number;
@@ -87,12 +95,16 @@ export function createGrpoPhases(params: {
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
     await publisher.serve(state.policy_version, control.stopping);
-    const { groups, next, rounds } = await sampleGroups<RolloutGroup>({
+    const {
+      groups: played,
+      next,
+      rounds,
+    } = await sampleGroups<RolloutGroup>({
       order,
       from: state.data_position,
       wanted: params.tasksPerStep,
       maxRounds: grpo.dynamic_sampling ? grpo.max_sampling_rounds : 1,
-      saysSomething: (group) => grpoBatch([group], batchOptions).groupsKept > 0,
+      saysSomething: (group) => group.skipped === null && grpoBatch([group], batchOptions).groupsKept > 0,
       async play(indices, place) {
         logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
         return collectRollouts({
@@ -106,16 +118,18 @@ export function createGrpoPhases(params: {
           signal: control.stopping,
           onGroup: (group) => {
             logRollouts(logs.rollout, group);
+            if (group.skipped !== null) logs.rollout.warning(`Left out: ${group.skipped.message}`, { step });
             books.alive();
           },
         });
       },
     });
+    const groups = requireScored(played);
     const rollouts = groups.flatMap((group) => group.rollouts);
     const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
     const seconds = (now() - startedAt) / 1000;
     logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
-    return { groups, rollouts, accuracy, next, rounds, seconds };
+    return { groups, skipped: played.length - groups.length, rollouts, accuracy, next, rounds, seconds };
   }
 
   async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
@@ -158,12 +172,14 @@ export function createGrpoPhases(params: {
         objective,
         accuracy,
         rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
+        groupsSkipped: collected.skipped,
         earlyExits: finishedEarly,
         samplingRounds: collected.rounds,
         truncated: batch.truncated / rollouts.length,
         overlongPenalty: batch.overlongPenalty,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
+      ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),
       ...cost,
     });
     books.progress('training');

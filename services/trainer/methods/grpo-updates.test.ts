@@ -6,7 +6,7 @@ import { updatePolicy } from './grpo-updates.ts';
 
 const task = { id: 'a', prompt: [1, 2], source: 'a', messages: 1, answer: '', columns: {} };
 const rollouts = [0, 1, 1].map((reward, i) => ({
-  ...{ completion: [5, 6 + i], logprobs: [-1, -1], text: '', truncated: false, reward },
+  ...{ completion: [5, 6 + i], logprobs: [-1, -1], text: '', truncated: false, reward, rewards: {} },
   ...{ success: reward === 1, turns: 1, messages: 2 },
 }));
 

@@ -2,7 +2,8 @@ import { createPromptReader } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import { openInference } from '../rollout/open-inference.ts';
-import { createReward } from '../rollout/rewards/reward.ts';
+import { hashRewardFiles } from '../rollout/rewards/function-reward.ts';
+import { needsAnswer, openReward, type Reward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
@@ -13,6 +14,15 @@ import { load, start } from './prepare.ts';
  * version, compares the rollouts of a task with one another, and makes one update from those that differ.
  */
 export async function trainGrpo(session: Session): Promise<Outcome> {
+  const reward = await openReward(session.spec.reward, session.attempt.reward_files);
+  try {
+    return await train(session, reward);
+  } finally {
+    await reward.close();
+  }
+}
+
+async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, rollout, model } = spec;
   const loaded = await load(session, {
@@ -22,7 +32,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
         systemPrompt: spec.environment.system_prompt,
         maxLength: model.max_seq_length,
         maxNewTokens: rollout.max_new_tokens,
-        needsAnswer: true,
+        needsAnswer: needsAnswer(spec.reward),
       }),
     weigh: ({ prompt }) => prompt.length,
   });
@@ -30,7 +40,6 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
 
   const [first] = await tasks.take([0]);
   const { server, publisher, handOff } = openInference(session, policy, first!.prompt);
-  const reward = createReward(spec.reward);
   const play = { server, tokenizer: policy.tokenizer, reward, maxNewTokens: rollout.max_new_tokens };
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
   const greedy =
@@ -52,7 +61,12 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   };
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
-  const started = await start(session, { loaded, perStep: tasksPerStep, evaluator });
+  const started = await start(session, {
+    loaded,
+    perStep: tasksPerStep,
+    evaluator,
+    reward: await hashRewardFiles(session.attempt.reward_files),
+  });
   const { books } = started;
   const { state } = books;
   const phases = createGrpoPhases({

@@ -99,6 +99,7 @@ export interface Started {
 /**
  * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
  * @param perStep examples of one optimizer step
+ * @param params.reward sha256 of the files that rewards are made of, where there are any
  */
 export async function start(
   session: Session,
@@ -108,6 +109,7 @@ export async function start(
     /** Steps of so many epochs, where a step is not `perStep` examples. */
     readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
+    readonly reward?: string | null;
   },
 ): Promise<Started> {
   const { spec, attempt } = session;
@@ -122,7 +124,8 @@ export async function start(
     dropoutSeed: deriveSeed(spec.seed, 'lora-dropout'),
   });
   const model = await hashModel(attempt.model_directory);
-  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
+  const reward = params.reward == null ? {} : { reward: params.reward };
+  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256, ...reward };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
   const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   const counted = training.max_steps === null ? await params.stepsOf?.(order, training.num_epochs) : undefined;
