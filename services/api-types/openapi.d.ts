@@ -666,6 +666,14 @@ export interface components {
              */
             dpo: components["schemas"]["DpoSpec"];
             /**
+             * @description Options of SFT.
+             * @default {}
+             * @example {
+             *       "packing": false
+             *     }
+             */
+            sft: components["schemas"]["SftSpec"];
+            /**
              * @description Where it starts from.
              * @default {}
              * @example {}
@@ -1359,6 +1367,18 @@ export interface components {
              */
             num_iterations: number;
             /**
+             * @description Replace groups whose rewards all agree by the next prompts, within the step (DAPO). A step then uses more data, so `num_epochs` is reached in more passes over it.
+             * @default false
+             * @example false
+             */
+            dynamic_sampling: boolean;
+            /**
+             * @description Rounds of that in a step at most, the first included; what then is missing is left out.
+             * @default 4
+             * @example 4
+             */
+            max_sampling_rounds: number;
+            /**
              * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
              * @default false
              * @example false
@@ -1392,6 +1412,21 @@ export interface components {
              * @example 0.1
              */
             beta: number;
+        };
+        /** @description SFT. */
+        SftSpec: {
+            /**
+             * @description Fill each step with whole examples up to `batch_size` * `gradient_accumulation_steps` * `max_seq_length` tokens, instead of a fixed number of examples. Examples are never padded, joined or cut for it.
+             * @default false
+             * @example false
+             */
+            packing: boolean;
+            /**
+             * @description Learn the completion alone; false: the prompt as well, but its first token. Evaluations always measure the completion.
+             * @default true
+             * @example true
+             */
+            completion_only_loss: boolean;
         };
         /** @description Where it starts from, and what stays. */
         CheckpointSpec: {
@@ -4896,6 +4931,18 @@ export interface components {
              */
             num_iterations: number;
             /**
+             * @description Replace groups whose rewards all agree by the next prompts, within the step (DAPO). A step then uses more data, so `num_epochs` is reached in more passes over it.
+             * @default false
+             * @example false
+             */
+            dynamic_sampling: boolean;
+            /**
+             * @description Rounds of that in a step at most, the first included; what then is missing is left out.
+             * @default 4
+             * @example 4
+             */
+            max_sampling_rounds: number;
+            /**
              * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
              * @default false
              * @example false
@@ -4929,6 +4976,21 @@ export interface components {
              * @example 0.1
              */
             beta: number;
+        };
+        /** @description SFT. */
+        SftSpecOutput: {
+            /**
+             * @description Fill each step with whole examples up to `batch_size` * `gradient_accumulation_steps` * `max_seq_length` tokens, instead of a fixed number of examples. Examples are never padded, joined or cut for it.
+             * @default false
+             * @example false
+             */
+            packing: boolean;
+            /**
+             * @description Learn the completion alone; false: the prompt as well, but its first token. Evaluations always measure the completion.
+             * @default true
+             * @example true
+             */
+            completion_only_loss: boolean;
         };
         /** @description Where it starts from, and what stays. */
         CheckpointSpecOutput: {
@@ -5372,6 +5434,13 @@ export interface components {
              *     }
              */
             dpo: components["schemas"]["DpoSpecOutput"];
+            /**
+             * @description Options of SFT.
+             * @example {
+             *       "packing": false
+             *     }
+             */
+            sft: components["schemas"]["SftSpecOutput"];
             /**
              * @description Where it starts from.
              * @example {}

@@ -261,6 +261,11 @@ describe('a wrong value is told what it must be', () => {
       'training.save_total_limit: keep at least one checkpoint, or a crash loses everything',
     ],
     [{ model, grpo: { epsilon_low: 1 } }, 'grpo.epsilon_low: must be less than 1'],
+    [
+      { model, grpo: { loss_type: 'reinforce' } },
+      'grpo.loss_type: must be one of grpo, dr_grpo, dapo, bnpo, gspo, cispo',
+    ],
+    [{ model, method: 'dpo', dpo: { loss_type: 'apo_zero' } }, 'dpo.loss_type: must be one of sigmoid, ipo, hinge'],
     [{ model, reward: [] }, 'reward: must have at least 1 entry'],
     [{ model, labels: { team: 7 } }, 'labels.team: must be a text, not 7; put it in quotes'],
     [
@@ -285,6 +290,10 @@ describe('values that exclude each other', () => {
   const data = { val_data: 'data/val.jsonl' };
   test.each([
     [{ model: { ...model, use_4bit: true, use_lora: false } }, 'model.use_4bit: needs model.use_lora'],
+    [
+      { model, grpo: { overlong_buffer_tokens: 257 } },
+      'grpo.overlong_buffer_tokens: is longer than the longest completion: it must be at most rollout.max_new_tokens (256)',
+    ],
     [
       { model, data, training: { eval_steps: 0, early_stopping_patience: 3 } },
       'training.early_stopping_patience: needs evaluations: set training.eval_steps above 0',

@@ -49,11 +49,11 @@ export function quantiseNf4(values: Float32Array, shape: readonly number[]): Nf4
   for (let block = 0; block < magnitudes.length; block++) {
     magnitudes[block] = packBlock(values, block * BLOCK, packed);
   }
-  return { shape, packed, scales: quantiseScales(magnitudes, mean(magnitudes)) };
+  return { shape, packed, scales: quantiseScales(magnitudes) };
 }
 
-/** Takes the offset as given, since the mean of many float32 values depends on the order in which a machine adds them. */
-export function quantiseScales(magnitudes: Float32Array, offset: number): QuantisedScales {
+function quantiseScales(magnitudes: Float32Array): QuantisedScales {
+  const offset = mean(magnitudes);
   const codes = new Uint8Array(magnitudes.length);
   const blockMax = new Float32Array(Math.ceil(magnitudes.length / SCALE_BLOCK));
   for (let block = 0; block < blockMax.length; block++) {
@@ -127,6 +127,7 @@ function boundsOf(levels: Float32Array): Float32Array {
   return levels.slice(1).map((level, i) => Math.fround(level + levels[i]!) / 2);
 }
 
+/** In double precision: a sum in float32, as bitsandbytes has it, depends on the order in which a machine adds. */
 function mean(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value;

@@ -59,6 +59,8 @@ export interface GrpoStep extends StepMetrics {
   readonly trainableTokens: number;
   readonly totalTokens: number;
   readonly completionLength: number;
+  /** Rounds of sampling, 1 unless groups were replaced. */
+  readonly samplingRounds: number;
   /** Share of rollouts that were cut off at the longest length. */
   readonly truncated: number;
   /** Mean of what rollouts lost by their length; their rewards are reported without it. */
@@ -85,6 +87,7 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/num_early_exit': at.earlyExits,
     'train/trainable_token_ratio': at.totalTokens === 0 ? 0 : at.trainableTokens / at.totalTokens,
     'train/completion_length': at.completionLength,
+    'train/sampling_rounds': at.samplingRounds,
     'train/truncated_ratio': at.truncated,
     'train/overlong_penalty': at.overlongPenalty,
     'train/entropy': objective.entropy,

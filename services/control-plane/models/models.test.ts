@@ -164,7 +164,7 @@ describe('a revision', () => {
   it('is what it was when the hub cannot be reached, where that is here whole; a commit needs no hub at all', async () => {
     const commit = hub.put(REPO, { files });
     const found = await kept();
-    hub.fault({ path: /^\/api/, status: 503, times: 2 });
+    hub.fault({ path: /^\/api\/models/, status: 503, times: 2 });
     await expect(find()).rejects.toMatchObject({ kind: 'unreachable' });
     await fetchInto(found);
     expect(await find()).toMatchObject({

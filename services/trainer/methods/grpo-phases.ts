@@ -25,6 +25,7 @@ import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
 import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
 import { gatherGrpoGradients } from './grpo-gradients.ts';
+import { sampleGroups } from './sample-groups.ts';
 
 export interface Collected {
   readonly groups: readonly RolloutGroup[];
@@ -35,6 +36,8 @@ export interface Collected {
   readonly accuracy: number;
   /** Position in the data after these tasks. */
   readonly next: DataPosition;
+  /** Of sampling, 1 unless groups were replaced. */
+  readonly rounds: number;
   readonly seconds: number;
 }
 
@@ -99,21 +102,34 @@ export function createGrpoPhases(params: {
     verbose(stepMarker(step, books.totalSteps), step);
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
-    const { indices, next } = order.take(state.data_position, params.tasksPerStep);
-    logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
     await publisher.serve(state.policy_version, control.stopping);
-    const played = await collectRollouts({
-      environment,
-      tasks: await tasks.take(indices),
-      rollouts: rollout.num_rollouts,
-      concurrency: rollout.concurrency,
-      seed: spec.seed,
-      purpose: ['rollout', step],
-      signal: control.stopping,
-      onGroup: (group) => {
-        logRollouts(logs.rollout, group);
-        if (group.skipped !== null) logs.rollout.warning(`Left out: ${group.skipped.message}`, { step });
-        books.alive();
+    const {
+      groups: played,
+      next,
+      rounds,
+    } = await sampleGroups<RolloutGroup>({
+      order,
+      from: state.data_position,
+      wanted: params.tasksPerStep,
+      maxRounds: grpo.dynamic_sampling ? grpo.max_sampling_rounds : 1,
+      saysSomething: (group) => grpoBatch([group], batchOptions).groupsKept > 0,
+      async play(indices, place) {
+        logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
+        return collectRollouts({
+          environment,
+          tasks: await tasks.take(indices),
+          firstTask: place,
+          rollouts: rollout.num_rollouts,
+          concurrency: rollout.concurrency,
+          seed: spec.seed,
+          purpose: ['rollout', step],
+          signal: control.stopping,
+          onGroup: (group) => {
+            logRollouts(logs.rollout, group);
+            if (group.skipped !== null) logs.rollout.warning(`Left out: ${group.skipped.message}`, { step });
+            books.alive();
+          },
+        });
       },
     });
     const groups = requireScored(played);
@@ -121,7 +137,7 @@ export function createGrpoPhases(params: {
     const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
     const seconds = (now() - startedAt) / 1000;
     logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
-    return { groups, skipped: played.length - groups.length, rollouts, accuracy, next, seconds };
+    return { groups, skipped: played.length - groups.length, rollouts, accuracy, next, rounds, seconds };
   }
 
   async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
@@ -180,6 +196,7 @@ export function createGrpoPhases(params: {
         rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
         groupsSkipped: collected.skipped,
         earlyExits: finishedEarly,
+        samplingRounds: collected.rounds,
         truncated: batch.truncated / rollouts.length,
         overlongPenalty: batch.overlongPenalty,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,

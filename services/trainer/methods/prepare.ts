@@ -106,6 +106,8 @@ export async function start(
   params: {
     readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
+    /** Steps of so many epochs, where a step is not `perStep` examples. */
+    readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
     readonly reward?: string | null;
   },
@@ -125,7 +127,12 @@ export async function start(
   const reward = params.reward == null ? {} : { reward: params.reward };
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256, ...reward };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
+  const counted = training.max_steps === null ? await params.stepsOf?.(order, training.num_epochs) : undefined;
+  const schedule = planSchedule(counted === undefined ? training : { ...training, max_steps: counted }, {
+    examples: train.size,
+    perStep: params.perStep,
+  });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
@@ -139,7 +146,6 @@ export async function start(
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 
