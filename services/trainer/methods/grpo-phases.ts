@@ -112,7 +112,7 @@ export function createGrpoPhases(params: {
       from: state.data_position,
       wanted: params.tasksPerStep,
       maxRounds: grpo.dynamic_sampling ? grpo.max_sampling_rounds : 1,
-      saysSomething: (group) => grpoBatch([group], batchOptions).groupsKept > 0,
+      saysSomething: (group) => group.skipped === null && grpoBatch([group], batchOptions).groupsKept > 0,
       async play(indices, place) {
         logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
         return collectRollouts({
