@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import { readGpuProfiles } from '../runs/gpu-profiles.ts';
-import { inferenceRole } from './role-specs.ts';
+import { inferenceRole, trainerRole } from './role-specs.ts';
 
 const profiles = await readGpuProfiles(join(import.meta.dirname, '../../../gpu-profiles'));
 const runtime = {
@@ -12,8 +12,8 @@ const runtime = {
   listenAt: { host: '0.0.0.0', port: 8000 },
 };
 
-function start(backend: 'vllm' | 'embedded', profile: string) {
-  const resolved = resolveRunSpec({ model: { name: 'm' }, inference: { backend } });
+function start(backend: 'vllm' | 'embedded', profile: string, model: object = {}) {
+  const resolved = resolveRunSpec({ model: { name: 'm', ...model }, inference: { backend } });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
   const inputs = { base_adapter_directory: null, train_data: null, val_data: null, reward_files: [] };
   return inferenceRole({
@@ -27,6 +27,19 @@ function start(backend: 'vllm' | 'embedded', profile: string) {
     programs: { node: 'node', inference: '/opt/inference.js', trainer: '/opt/trainer.js' },
   });
 }
+
+it('the trainer is given the model, the data and the files of rewards', () => {
+  const resolved = resolveRunSpec({ model: { name: 'm' } });
+  if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
+  const data = { train_data: '/srv/train', val_data: null, reward_files: ['/srv/a.py', '/srv/b.mjs'] };
+  const role = trainerRole({
+    run: { id: 'run-7k3m9q2d', spec: resolved.spec, model_directory: '/srv/m', base_adapter_directory: null, ...data },
+    ...{ attempt: 1, token: 't', agentUrl: 'http://127.0.0.1:1', startDirectory: null, runtime },
+    share: { gpus: [], epoch: null, shmGib: 0 },
+    programs: { node: 'node', inference: '/opt/inference.js', trainer: '/opt/trainer.js' },
+  });
+  expect(role.inputs).toEqual(['/srv/m', '/srv/train', '/srv/a.py', '/srv/b.mjs']);
+});
 
 describe('the inference role', () => {
   it('is vLLM in its own image on the leased GPUs, with the model as the only input', () => {
@@ -46,5 +59,14 @@ describe('the inference role', () => {
 
   it('is the embedded server in our own image otherwise', () => {
     expect(start('embedded', 'cpu')).toMatchObject({ image: null, command: expect.arrayContaining(['--ready-file']) });
+  });
+
+  it.each([
+    ['vllm', 'split-4'],
+    ['embedded', 'cpu'],
+  ] as const)('of %s has 4-bit weights when the trainer has them', (backend, profile) => {
+    const given = (model: object) =>
+      start(backend, profile, model).command.join(' ').includes('--quantization bitsandbytes');
+    expect([given({}), given({ use_4bit: true })]).toEqual([false, true]);
   });
 });
