@@ -80,7 +80,9 @@ export function largestMicroBatch(spec: MemorySpec): MicroBatchSize {
     grpo: training.batch_size * steps * spec.rollout.num_rollouts,
   }[spec.method];
   const length = model.max_seq_length;
-  const tokens = Math.max(length, Math.min(sequences * length, training.micro_batch_tokens));
+  // The two of a preference pair go together.
+  const least = spec.method === 'dpo' ? 2 * length : length;
+  const tokens = Math.max(least, Math.min(sequences * length, training.micro_batch_tokens));
   return { tokens, completionTokens: tokens };
 }
 
