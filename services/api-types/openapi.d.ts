@@ -797,7 +797,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpec"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */
@@ -4362,7 +4362,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpecOutput"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */

@@ -5,6 +5,7 @@
 export const specAliases: Readonly<Record<string, string>> = {
   model_path: 'model.name',
   model_name: 'model.name',
+  model_revision: 'model.revision',
   max_seq_length: 'model.max_seq_length',
   max_length: 'model.max_seq_length',
   use_lora: 'model.use_lora',

@@ -88,7 +88,7 @@ export function dequantiseNf4(tensor: Nf4Tensor, begin: number, out: Float32Arra
 }
 
 /** Magnitude of a block as it is got back. */
-export function scaleOf({ codes, blockMax, offset }: QuantisedScales, block: number): number {
+function scaleOf({ codes, blockMax, offset }: QuantisedScales, block: number): number {
   const part = Math.fround(SCALE_LEVELS[codes[block]!]! * blockMax[Math.floor(block / SCALE_BLOCK)]!);
   return Math.fround(part + offset);
 }
@@ -99,18 +99,27 @@ function packBlock(values: Float32Array, start: number, packed: Uint8Array): num
   let max = 0;
   for (let i = start; i < end; i++) {
     const size = Math.abs(values[i]!);
-    if (!(size <= max)) max = size;
+    if (size > max || Number.isNaN(size)) max = size;
   }
   if (!Number.isFinite(max))
     throw new ModelError('invalid_safetensors', `a weight is ${max}: it has no place in 4 bits`);
-  // A last block that is not full is divided, others are multiplied by the inverse: that is how bitsandbytes rounds.
-  const whole = end - start === BLOCK;
   const divisor = Math.max(max, TINY);
+  if (end - start < BLOCK) {
+    packLast(values, start, divisor, packed);
+    return divisor;
+  }
   const inverse = Math.fround(1 / divisor);
-  const scaled = (i: number) => (whole ? values[i]! * inverse : i < end ? values[i]! / divisor : 0);
-  const level = (i: number) => nearest(NF4_BOUNDS, Math.fround(scaled(i)));
-  for (let i = start; i < end; i += 2) packed[i >>> 1] = (level(i) << 4) | level(i + 1);
-  return whole ? max : divisor;
+  for (let i = start; i < end; i += 2) {
+    const first = nearest(NF4_BOUNDS, Math.fround(values[i]! * inverse));
+    packed[i >>> 1] = (first << 4) | nearest(NF4_BOUNDS, Math.fround(values[i + 1]! * inverse));
+  }
+  return max;
+}
+
+/** A last block that is not full is divided, where others are multiplied by the inverse: that is how bitsandbytes rounds. */
+function packLast(values: Float32Array, start: number, divisor: number, packed: Uint8Array): void {
+  const level = (i: number) => nearest(NF4_BOUNDS, Math.fround((values[i] ?? 0) / divisor));
+  for (let i = start; i < values.length; i += 2) packed[i >>> 1] = (level(i) << 4) | level(i + 1);
 }
 
 /** The nearest of 2^n levels: how many bounds lie below the value. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { ModelConfig } from './config.ts';
-import { type Decoder, loadDecoder } from './decoder.ts';
+import { type Decoder, type ForwardOptions, loadDecoder } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createLora, initialLoraWeights } from './lora.ts';
 import { packSequences } from './packed-batch.ts';
@@ -38,6 +38,8 @@ describe.each([
     const [own, expected] = [gradients(packed), gradients(rounded)];
     expect(own.size).toBe(expected.size);
     for (const [name, gradient] of expected) expect(sameBits(own.get(name)!, gradient), name).toBe(true);
+    const recomputed = gradients(packed, { checkpointLayers: true });
+    for (const [name, gradient] of expected) expect(sameBits(recomputed.get(name)!, gradient), name).toBe(true);
     expect(sameBits(logits(packed), logits(rounded))).toBe(true);
     expect(sameBits(logits(packed), logits(exact))).toBe(false);
   });
@@ -87,7 +89,7 @@ function logits(decoder: Decoder): Float32Array {
 }
 
 /** Of an adapter on all projections, for the sum of the logits with fixed weights. */
-function gradients(decoder: Decoder): Map<string, Float32Array> {
+function gradients(decoder: Decoder, options: ForwardOptions = {}): Map<string, Float32Array> {
   const { config } = decoder;
   const lora = { r: 3, alpha: 6, dropout: 0, targetModules: resolveTargetModules('all-linear') };
   const weights = initialLoraWeights(lora, config, 1);
@@ -97,7 +99,7 @@ function gradients(decoder: Decoder): Map<string, Float32Array> {
   const factors = tf.tensor2d(values(11 * config.vocabSize, 99), [11, config.vocabSize]);
   const { value, grads } = tf.variableGrads(
     () => {
-      const states = decoder.hidden(packSequences(sequences), { adapter });
+      const states = decoder.hidden(packSequences(sequences), { ...options, adapter });
       return tf.sum(tf.mul(decoder.logits(states), factors)) as tf.Scalar;
     },
     adapter.variables.map(({ variable }) => variable),

@@ -30,7 +30,7 @@ describe.skipIf(!runs)(
       await runPython('make_random.py', directory, String(seed));
     }, 280_000);
     afterAll(async () => {
-      console.log(table(worst));
+      process.stdout.write(`${table(worst)}\n`);
       await rm(directory, { recursive: true, force: true });
     });
 

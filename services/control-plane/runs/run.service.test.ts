@@ -186,6 +186,11 @@ describe('submit', () => {
     );
   });
 
+  it('refuses a revision of what is no model of a hub', async () => {
+    const { issues } = await issuesOf({ model: { name: 'model', revision: 'v2' } });
+    expect(issues['model.revision']).toContain('is for models of a hub, and this one is none');
+  });
+
   it('refuses a model directory without a configuration', async () => {
     mkdirSync(join(bench.root, 'empty'));
     expect((await issuesOf({ model: { name: 'empty' } })).issues['model.name']).toContain('config.json is missing');

@@ -2,14 +2,14 @@ import type { Bookkeeping } from '../bookkeeping.ts';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
-import { type Learner, requireFinite } from '../learner/learner.ts';
+import type { Learner } from '../learner/learner.ts';
 import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
 import { logRollouts } from '../log/rollout-lines.ts';
 import { grpoStepMetrics, rewardMetrics } from '../metrics.ts';
-import { emptyGrpoMetrics, type GrpoMetrics, meanGrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import {
@@ -24,7 +24,7 @@ import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
 import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
-import { gatherGrpoGradients } from './grpo-gradients.ts';
+import { updatePolicy } from './grpo-updates.ts';
 import { sampleGroups } from './sample-groups.ts';
 
 export interface Collected {
@@ -59,14 +59,6 @@ export interface GrpoPhases {
   learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned>;
   report(collected: Collected, learned: Learned): void;
 }
-
-interface Update {
-  readonly loss: number;
-  readonly metrics: GrpoMetrics;
-  readonly gradNorm: number;
-}
-
-const UNSTOPPED = new AbortController().signal;
 
 export function createGrpoPhases(params: {
   readonly session: Session;
@@ -154,27 +146,13 @@ export function createGrpoPhases(params: {
       return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
     }
     await handOff.toTrainer(control.stopping);
-    const updates: Update[] = [];
-    let oldLogprobs: Float32Array | null = null;
-    for (let iteration = 0; iteration < grpo.num_iterations; iteration++) {
-      const gathered = await gatherGrpoGradients({
-        learner,
-        policy,
-        batch,
-        oldLogprobs,
-        limits,
-        options: grpo,
-        temperature: rollout.temperature,
-        update: (step - 1) * grpo.num_iterations + iteration + 1,
-        // Once the weights have changed the step is done to its end: half of one could not be resumed.
-        signal: iteration === 0 ? control.stopping : UNSTOPPED,
-        alive: books.alive,
-      });
-      oldLogprobs ??= gathered.logprobs;
-      requireFinite(gathered.loss, step);
-      updates.push({ ...gathered, gradNorm: learner.update(learningRate) });
-    }
-    return { batch, ...meanOf(updates), learningRate, seconds: seconds() };
+    const updated = await updatePolicy({
+      ...{ learner, policy, batch, limits, grpo, step, learningRate },
+      temperature: rollout.temperature,
+      signal: control.stopping,
+      alive: books.alive,
+    });
+    return { batch, ...updated, learningRate, seconds: seconds() };
   }
 
   function report(collected: Collected, learned: Learned): void {
@@ -213,13 +191,4 @@ export function createGrpoPhases(params: {
   }
 
   return { collect, learn, report };
-}
-
-/** What a step with several updates reports: their means. */
-function meanOf(updates: readonly Update[]): Pick<Learned, 'loss' | 'objective' | 'gradNorm'> {
-  return {
-    loss: statisticsOf(updates.map(({ loss }) => loss)).mean,
-    gradNorm: statisticsOf(updates.map(({ gradNorm }) => gradNorm)).mean,
-    objective: meanGrpoMetrics(updates.map(({ metrics }) => metrics)),
-  };
 }

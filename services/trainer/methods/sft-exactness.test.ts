@@ -18,8 +18,6 @@ let root: string;
 let task: TestTask;
 const state = ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'model_version.txt', 'training_metadata.json'];
 const full = { files: ['model/model.safetensors', ...state], model: { use_lora: false, max_seq_length: 24 } };
-/** Steps of different numbers of examples, prompts learned as well. */
-const packed = { sft: { packing: true, completion_only_loss: false } };
 const lora = {
   files: ['model/adapter_model.safetensors', 'model/adapter_config.json', ...state],
   model: { use_lora: true, lora: { r: 4, alpha: 8, dropout: 0.1 } },
@@ -32,6 +30,12 @@ const training = {
 const epochs = {
   ...{ ...training, max_steps: null, num_epochs: 2.4, save_strategy: 'epoch', lr_scheduler_type: 'linear' },
   ...{ warmup_steps: null, warmup_ratio: 0.2 },
+};
+
+/** Steps of different numbers of examples, prompts learned as well. */
+const packed = {
+  sft: { packing: true, completion_only_loss: false },
+  training: { ...training, batch_size: 3, max_steps: null, num_epochs: 1.8 },
 };
 
 beforeAll(async () => {
@@ -58,7 +62,7 @@ async function livesOf(
 }
 
 test.each([
-  { kind: 'packed', ...full, ...packed, training, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
+  { kind: 'packed', ...full, ...packed, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
   { kind: 'lora', ...lora, sft: {}, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
 ])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
   const { kind, files, interruptions, exits } = given;
@@ -74,8 +78,8 @@ test.each([
   expect(evaluated).toEqual([-1, 6, 12, 18, 22]);
   const samples = measured(whole).metrics.map((record) => record.samples);
   const perStep = new Set([...new Set(samples)].map((count, i, all) => count - (all[i - 1] ?? 0)));
-  // Packed, a step has as many as fit, which differs; else 12, and 4 at the end of an epoch.
-  if (kind === 'packed') expect(Math.max(...perStep)).toBeGreaterThan(12);
+  // Packed, a step has as many as fit, which differs and here is more than 6; else 12, and 4 at the end of an epoch.
+  if (kind === 'packed') expect(Math.max(...perStep)).toBeGreaterThan(6);
   else expect([...perStep].sort()).toEqual([12, 4]);
   // Besides what was the best at an evaluation.
   expect(whole[0]!.manifests.map(({ step }) => step)).toContain(kind === 'lora' ? 9 : 8);

@@ -203,8 +203,10 @@ function explainStart(command: string, error: Error): string {
 }
 
 function explainEnd({ printed }: Running, code: number | null, killed: string | null, memoryMb: number): string {
+  // Of its last words V8's are only its own stack.
+  if (killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed)) {
+    return `ended with ${killed ?? code} for want of memory (memory_mb ${memoryMb})`;
+  }
   const tail = printed.trim().split('\n').slice(-3).join(' | ');
-  const memory = killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed);
-  const why = memory ? ` for want of memory (memory_mb ${memoryMb})` : '';
-  return `ended with ${killed ?? code}${why}${tail === '' ? '' : `: ${tail}`}`;
+  return `ended with ${killed ?? code}${tail === '' ? '' : `: ${tail}`}`;
 }
