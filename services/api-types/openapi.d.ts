@@ -90,6 +90,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Evaluate a stored checkpoint, or a model as it is, on a data set
+         * @description Makes a run of its own (`task: evaluate`) that waits in the queue, has a lease, restarts and can be paused as any other, makes no update and saves no checkpoint. It takes model, rewards, rollouts and what else matters from the run that saved the checkpoint. Its result is in `latest_evaluation`, under `GET /runs/{id}/evals` and in `eval_logs/` of its tree. The checkpoint cannot be deleted until it has ended.
+         */
+        post: operations["createEvaluation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/events": {
         parameters: {
             query?: never;
@@ -531,6 +551,11 @@ export interface components {
              * @example addition-grpo
              */
             name: string | null;
+            /**
+             * @description `evaluate`: measure the model, or the checkpoint that `checkpoint.resume_from_checkpoint` names, on `data.val_data` as the method does; nothing is trained and no checkpoint saved. `POST /evaluations` writes such a spec.
+             * @default train
+             */
+            task: components["schemas"]["Task"];
             /** @default grpo */
             method: components["schemas"]["Method"];
             /**
@@ -690,6 +715,12 @@ export interface components {
              */
             recovery: components["schemas"]["RecoverySpec"];
         };
+        /**
+         * @description What a run does with its model.
+         * @example train
+         * @enum {string}
+         */
+        Task: "train" | "evaluate";
         /**
          * @description Training method.
          * @example grpo
@@ -1402,6 +1433,83 @@ export interface components {
              */
             fork: boolean;
         };
+        /** @description What to evaluate, and on what. */
+        EvaluationRequest: {
+            /**
+             * @description What is evaluated: `runs/<id>/<checkpoint>`, `runs/<id>` for that run's best (else final, else latest), or a checkpoint's path in a run's tree. This or `model`.
+             * @default null
+             * @example runs/run-7k3m9q2d/best
+             */
+            checkpoint: string | null;
+            /**
+             * @description A model as it is, to compare with: a model directory, or a hub name. This or `checkpoint`.
+             * @default null
+             * @example null
+             */
+            model: string | null;
+            /**
+             * @description Data set to evaluate on, in the format of `data.val_data`.
+             * @example data/test.jsonl
+             */
+            data: string;
+            /**
+             * @description How it is measured: `sft` the loss on the completions, `grpo` the rewards of greedy completions, `dpo` how often the chosen answer is preferred. null: as the checkpoint was trained, and `grpo` for a model.
+             * @default null
+             * @example grpo
+             */
+            method: components["schemas"]["Method"] | null;
+            /**
+             * @description A name for people.
+             * @default null
+             * @example addition-grpo
+             */
+            name: string | null;
+            /**
+             * @description Labels; null: those of the checkpoint's run.
+             * @default null
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description Higher starts earlier.
+             * @default 50
+             * @example 50
+             */
+            priority: number;
+            /**
+             * @description How the GPUs are divided between the roles; null: as for the checkpoint's run.
+             * @default null
+             * @example split-8
+             */
+            gpu_profile: string | null;
+            /**
+             * @description At most so many problems per evaluation; null: all of `val_data`.
+             * @default null
+             * @example 200
+             */
+            max_eval_samples: number | null;
+            /**
+             * @description Keys of the run spec that are to differ from those of the checkpoint's run (from the defaults, for a model).
+             * @default {}
+             * @example {
+             *       "reward": [
+             *         {
+             *           "name": "numeric"
+             *         }
+             *       ],
+             *       "rollout": {
+             *         "max_new_tokens": 64
+             *       }
+             *     }
+             */
+            overrides: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * @description The part of the trainer that speaks.
          * @example training
@@ -1567,6 +1675,27 @@ export interface components {
              * @example 8370
              */
             eta_seconds: number | null;
+            /**
+             * @description In an evaluation: problems that are done, of all.
+             * @example {
+             *       "done": 40,
+             *       "total": 200
+             *     }
+             */
+            evaluated?: components["schemas"]["Evaluated"];
+        };
+        /** @description How far an evaluation has come. */
+        Evaluated: {
+            /**
+             * @description Problems that are done.
+             * @example 40
+             */
+            done: number;
+            /**
+             * @description Problems in all.
+             * @example 200
+             */
+            total: number;
         };
         EvaluationRecord: {
             /**
@@ -1976,6 +2105,8 @@ export interface components {
              */
             name: string | null;
             method: components["schemas"]["Method"];
+            /** @description Whether it trains, or evaluates what was trained. */
+            task: components["schemas"]["Task"];
             /** @description Where it is in its life. */
             status: components["schemas"]["RunStatus"];
             /** @description Why it is there. */
@@ -2112,6 +2243,11 @@ export interface components {
              * @example 8370
              */
             eta_seconds: number | null;
+            /**
+             * @description Problems of the evaluation under way, where the trainer counts them.
+             * @example null
+             */
+            evaluated: components["schemas"]["Evaluated"] | null;
         };
         Waiting: {
             /**
@@ -2299,6 +2435,8 @@ export interface components {
              */
             name: string | null;
             method: components["schemas"]["Method"];
+            /** @description Whether it trains, or evaluates what was trained. */
+            task: components["schemas"]["Task"];
             /** @description Where it is in its life. */
             status: components["schemas"]["RunStatus"];
             /** @description Why it is there. */
@@ -4548,6 +4686,11 @@ export interface components {
              * @example addition-grpo
              */
             name: string | null;
+            /**
+             * @description `evaluate`: measure the model, or the checkpoint that `checkpoint.resume_from_checkpoint` names, on `data.val_data` as the method does; nothing is trained and no checkpoint saved. `POST /evaluations` writes such a spec.
+             * @default train
+             */
+            task: components["schemas"]["Task"];
             /** @default grpo */
             method: components["schemas"]["Method"];
             /**
@@ -5383,6 +5526,136 @@ export interface operations {
             };
             /** @description `conflict`: The current state does not allow this. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createEvaluation: {
+        parameters: {
+            query?: {
+                /** @description Only say what would happen. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Repeating an accepted request with the same key within 24 hours answers what the first one answered, and does nothing again. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluationRequest"];
+                "application/yaml": components["schemas"]["EvaluationRequest"];
+            };
+        };
+        responses: {
+            /** @description With `dry_run`: the resolved spec and the plan. Otherwise the evaluation that is done again in its `training.output_dir`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"] | components["schemas"]["Run"];
+                };
+            };
+            /** @description The evaluation, queued. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. `idempotency-mismatch`: This Idempotency-Key was used for another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-spec`: The run spec is not valid. `cannot-place`: This host cannot run it. `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -94,8 +94,10 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
   const refuse = (path: string, message: string) => issues.push({ path, message });
   if (spec.model.use_4bit && !spec.model.use_lora)
     refuse('model.use_4bit', 'needs model.use_lora: 4-bit weights cannot be trained themselves');
+  if (spec.task === 'evaluate' && spec.data.val_data === null)
+    refuse('data.val_data', 'is needed with task: evaluate; name the data set to evaluate on');
   for (const key of ['early_stopping_patience', 'target_accuracy'] as const) {
-    if (spec.training[key] === null) continue;
+    if (spec.training[key] === null || spec.task === 'evaluate') continue;
     if (spec.training.eval_steps === 0) refuse(`training.${key}`, 'needs evaluations: set training.eval_steps above 0');
     if (spec.data.val_data === null) refuse(`training.${key}`, 'needs evaluations: set data.val_data');
   }

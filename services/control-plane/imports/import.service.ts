@@ -47,7 +47,7 @@ export function createImportService(options: ImportServiceOptions): ImportServic
     const root = await refuseIn('path', () => paths.existing(path, 'directory'));
     await refuseOwnTree(root, options);
     const folder = await planImport(root, spec, now());
-    const submission = await planSubmission(folder.spec, options);
+    const submission = await planSubmission({ written: folder.spec }, options);
     if (submission.occupant !== null) {
       throw new ProblemError('conflict', `${submission.tree} holds another run; choose another training.output_dir.`);
     }

@@ -6,7 +6,7 @@ import { findModel, type ModelSource, type ModelSourceOptions } from './model-so
 import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
 import { fitSequenceLength, modelPositions } from './sequence-length.ts';
-import { specWarnings } from './spec-warnings.ts';
+import { evaluationWarnings, specWarnings } from './spec-warnings.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
@@ -23,7 +23,8 @@ export interface CheckedSpec {
   warnings: string[];
   profile: string;
   model: ModelSource;
-  train_data: string;
+  /** Null for an evaluation. */
+  train_data: string | null;
   val_data: string | null;
 }
 
@@ -47,20 +48,23 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     });
 
   const model = options.model ?? (await attempt('model.name', () => findModel(spec.model, options)));
-  const train = await attempt('data.train_data', () => requireData(spec.data.train_data, options));
+  const isEvaluation = spec.task === 'evaluate';
+  const train = isEvaluation
+    ? null
+    : await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
   const limit = model === null ? null : await attempt('model.name', () => modelPositions(model, options));
   const fitted = fitSequenceLength(spec, { limit, isWritten: writesSequenceLength(written) });
   issues.push(...fitted.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
-  if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
+  if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
   const placed = { ...fitted.spec, inference };
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed, host)],
+    warnings: [...placement.warnings, ...(isEvaluation ? evaluationWarnings(placed) : specWarnings(placed, host))],
     profile: placement.profile.name,
     model,
     train_data: train,

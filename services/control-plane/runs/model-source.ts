@@ -11,7 +11,12 @@ import type { RunRow } from './run.store.ts';
 
 /** Where the model of a run comes from. */
 export type ModelSource =
-  | { kind: 'directory'; directory: string }
+  | {
+      kind: 'directory';
+      directory: string;
+      /** The adapter that what is trained on it started from. */
+      baseAdapter?: string | null;
+    }
   /** What another run trained. With a LoRA its adapter is used on that run's own base model. */
   | { kind: 'checkpoint'; manifest: Manifest; baseModel: string; isAdapter: boolean };
 
@@ -21,7 +26,8 @@ export interface ModelSourceOptions {
   checkpoints: Pick<CheckpointService, 'resolve' | 'read'>;
 }
 
-const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
+/** `runs/<id>`, or a checkpoint of it. */
+export const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
 /** A model hub's `<organisation>/<name>`. */
 const HUB_NAME = /^[\w-]+\/[\w.-]+$/;
 const FILES_AT_ONCE = 8;
@@ -72,7 +78,8 @@ async function findTrained(
   return { kind: 'checkpoint', manifest, baseModel: source.model_directory, isAdapter };
 }
 
-function resolveTrained(
+/** The checkpoint of a run that a name means; without one its best, else its final, else its latest. */
+export function resolveTrained(
   id: string,
   name: string | undefined,
   checkpoints: Pick<CheckpointService, 'resolve'>,

@@ -29,8 +29,10 @@ export async function resumeRun(
   options: RunServiceOptions,
   answer: Answer,
 ): Promise<Reply> {
+  if (run.spec.task === 'evaluate') refuseEvaluation(run, request);
   if (!request.fork) requireResumable(run);
-  const manifest = await findCheckpoint(run, request.from, options);
+  // An evaluation is of one checkpoint; its own lineage has none.
+  const manifest = run.spec.task === 'evaluate' ? undefined : await findCheckpoint(run, request.from, options);
   const model = { kind: 'directory', directory: run.model_directory } as const;
   const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
@@ -75,6 +77,15 @@ export function refuseShortSteps(spec: RunSpec, step: number, succeeded: boolean
 function requireResumable(run: RunRow): void {
   if ((resumable as readonly string[]).includes(run.status)) return;
   throw new ProblemError('conflict', `${run.id} is ${run.status}; it can be resumed once it has paused or ended.`);
+}
+
+/** An evaluation that was interrupted is done again, of the same checkpoint; for anything else there is another one to be asked for. */
+function refuseEvaluation(run: RunRow, { from, fork }: ResumeRequest): void {
+  const remedy = 'POST /evaluations makes another evaluation, of any checkpoint';
+  if (run.status === 'succeeded') throw new ProblemError('conflict', `${run.id} has been evaluated; ${remedy}.`);
+  if (fork || from !== 'latest') {
+    throw new ProblemError('conflict', `${run.id} is an evaluation, which has no checkpoints of its own; ${remedy}.`);
+  }
 }
 
 async function findCheckpoint(run: RunRow, from: string, options: RunServiceOptions): Promise<Manifest | undefined> {
@@ -134,6 +145,7 @@ function changedSpec(run: RunRow, { overrides, fork }: ResumeRequest): unknown {
 /** What a checkpoint cannot follow. */
 function refuseChanges(before: RunSpec, after: RunSpec): void {
   const fixed: [string, (spec: RunSpec) => unknown][] = [
+    ['task', (spec) => spec.task],
     ['method', (spec) => spec.method],
     ['model.name', (spec) => spec.model.name],
     ['model.use_lora', (spec) => spec.model.use_lora],

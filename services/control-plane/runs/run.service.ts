@@ -5,6 +5,7 @@ import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { deleteRun } from './delete-run.ts';
+import { type EvaluationRequest, evaluationOf } from './evaluation-of.ts';
 import { type ResumeRequest, resumeRun } from './resume-run.ts';
 import type { RunRow } from './run.store.ts';
 import { viewRun, viewSummary } from './run.view.ts';
@@ -25,6 +26,9 @@ export interface RunService {
   dryRun(written: unknown): Promise<DryRun>;
   /** 201 with a new run, or 200 with the run of the same `output_dir` that is continued. */
   submit(written: unknown, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
+  planEvaluation(request: EvaluationRequest): Promise<DryRun>;
+  /** 201 with a run that evaluates. */
+  evaluate(request: EvaluationRequest, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
   /** 200 with the run, or 201 with the fork. */
   resume(id: string, request: ResumeRequest, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
   pause(id: string): Run;
@@ -54,9 +58,18 @@ export function createRunService(options: RunServiceOptions): RunService {
   const view = (id: string): Run => viewRun(require(id), { ...options, waitOf: (run) => queue.waits().get(run) });
 
   return {
-    dryRun: async (written) => showPlan(await planSubmission(written, options), options),
+    dryRun: async (written) => showPlan(await planSubmission({ written }, options), options),
     submit: async (written, remember) => {
-      const reply = await serial('tree', () => submitRun(written, options, { view, remember }));
+      const reply = await serial('tree', () => submitRun({ written }, options, { view, remember }));
+      changed();
+      return reply;
+    },
+    planEvaluation: async (request) =>
+      showPlan(await planSubmission(await evaluationOf(request, options), options), options),
+    evaluate: async (request, remember) => {
+      const reply = await serial('tree', async () =>
+        submitRun(await evaluationOf(request, options), options, { view, remember }),
+      );
       changed();
       return reply;
     },

@@ -41,6 +41,7 @@ export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): R
     id: run.id,
     name: run.name,
     method: run.method,
+    task: run.spec.task,
     status: run.status,
     reason:
       run.reason === 'submitted' && wait !== undefined

@@ -13,21 +13,24 @@ import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
 import { notBegun, type RunRow } from './run.store.ts';
 import { createRunId } from './run-id.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
-import type { StartPoint, SubmissionPlan } from './submission-plan.ts';
+import type { StartPoint, Submission, SubmissionPlan } from './submission-plan.ts';
 
 export type DryRun = z.input<typeof dryRunSchema>;
 type Reply = { status: 200 | 201; body: Run };
 
 /** Checks everything about a submission and decides what it will do; changes nothing. */
-export async function planSubmission(written: unknown, options: RunServiceOptions): Promise<SubmissionPlan> {
+export async function planSubmission(
+  { written, model }: Submission,
+  options: RunServiceOptions,
+): Promise<SubmissionPlan> {
   const { runs, paths } = options;
-  const checked = await checkSpec(written, { ...options, run: runs.get });
+  const checked = await checkSpec(written, { ...options, run: runs.get, ...(model && { model }) });
   const id = createRunId();
   const wanted = checked.spec.training.output_dir ?? `outputs/${id}`;
   const tree = await refuseIn('training.output_dir', () => paths.writable(wanted));
   const occupant = await findOccupant(tree, checked, options);
   const start = await findStart(checked, options);
-  if (start.parent !== null) refuseShortSteps(checked.spec, start.parent.step, false);
+  if (start.parent !== null && checked.spec.task === 'train') refuseShortSteps(checked.spec, start.parent.step, false);
   return { ...checked, id, tree, output_dir: paths.shown(tree), occupant, start };
 }
 
@@ -72,11 +75,11 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
 
 /** Puts a run into the queue; one that ended in the same tree is continued instead. */
 export async function submitRun(
-  written: unknown,
+  submission: Submission,
   options: RunServiceOptions,
   { view, remember }: { view: (id: string) => Run; remember: Remember },
 ): Promise<Reply> {
-  const plan = await planSubmission(written, options);
+  const plan = await planSubmission(submission, options);
   const { occupant } = plan;
   if (occupant?.run != null && occupant.action === 'continue') {
     return await continueRun(occupant.run, plan, options, { view, remember });
@@ -178,7 +181,7 @@ type ModelColumns = Pick<RunRow, 'model_directory' | 'base_adapter_directory' | 
 
 function modelOf({ model }: CheckedSpec, prepared: string): ModelColumns {
   if (model.kind === 'directory') {
-    return { model_directory: model.directory, base_adapter_directory: null, model_run: null };
+    return { model_directory: model.directory, base_adapter_directory: model.baseAdapter ?? null, model_run: null };
   }
   return {
     model_directory: model.isAdapter ? model.baseModel : prepared,

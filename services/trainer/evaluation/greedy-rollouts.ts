@@ -13,8 +13,8 @@ export function createGreedyRollouts(params: {
   readonly problems: readonly PromptExample[];
   readonly concurrency: number;
   readonly seed: number;
-  /** Called after each problem. */
-  readonly alive: () => void;
+  /** Called after each problem, with 1. */
+  readonly alive: (problems: number) => void;
 }): Evaluator {
   const { environment, problems, concurrency, seed, alive } = params;
   return {
@@ -28,7 +28,7 @@ export function createGreedyRollouts(params: {
         seed,
         purpose,
         signal,
-        onGroup: alive,
+        onGroup: () => alive(1),
       });
       const rollouts = groups.flatMap((group) => group.rollouts);
       const correct = rollouts.filter(({ success }) => success).length;

@@ -1,7 +1,10 @@
-import { tokenizePrompts } from '../data/tokenize.ts';
+import type { Dataset } from '../data/dataset.ts';
+import { type PromptExample, tokenizePrompts } from '../data/tokenize.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
-import { openInference } from '../rollout/open-inference.ts';
+import type { Policy } from '../learner/policy.ts';
+import { type Inference, openInference } from '../rollout/open-inference.ts';
+import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import { createReward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
@@ -14,39 +17,26 @@ import { load, start } from './prepare.ts';
  */
 export async function trainGrpo(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
-  const { training, rollout, model } = spec;
+  const { training, rollout } = spec;
   const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0 });
   const { policy } = loaded;
 
-  const promptOptions = {
-    systemPrompt: spec.environment.system_prompt,
-    maxLength: model.max_seq_length,
-    maxNewTokens: rollout.max_new_tokens,
-  };
-  const tasks = tokenizePrompts(loaded.train, policy.tokenizer, promptOptions);
-  const problems = loaded.validation && tokenizePrompts(loaded.validation, policy.tokenizer, promptOptions);
+  const tasks = readPrompts(session, policy, loaded.train);
+  const problems = loaded.validation && readPrompts(session, policy, loaded.validation);
 
-  const { server, publisher, handOff } = openInference(session, policy, tasks[0]!.prompt);
-  const reward = createReward(spec.reward);
-  const play = { server, tokenizer: policy.tokenizer, reward, maxNewTokens: rollout.max_new_tokens };
+  const inference = openInference(session, policy, tasks[0]!.prompt);
+  const { publisher, handOff } = inference;
+  const play = playOf(session, policy, inference);
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
-  const greedy =
+  const evaluator =
     problems &&
-    createGreedyRollouts({
-      environment: createSingleTurn({ ...play, temperature: 0 }),
+    createGrpoEvaluator(session, {
       problems,
-      // As many sequences in flight as rollouts have.
-      concurrency: rollout.concurrency * rollout.num_rollouts,
-      seed: spec.seed,
+      play,
+      publisher,
+      version: () => books.state.policy_version,
       alive: () => books.alive(),
     });
-  const evaluator: Evaluator | null = greedy && {
-    metrics: greedy.metrics,
-    async evaluate(signal) {
-      await publisher.serve(books.state.policy_version, signal);
-      return greedy.evaluate(signal);
-    },
-  };
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
   const started = await start(session, { loaded, examples: tasks.length, perStep: tasksPerStep, evaluator });
@@ -90,4 +80,57 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
       phases.report(collected, learned);
     });
   }
+}
+
+/** The problems of a data set, as the model is given them. */
+export function readPrompts(
+  { spec: { environment, model, rollout } }: Session,
+  { tokenizer }: Policy,
+  dataset: Dataset,
+): PromptExample[] {
+  return tokenizePrompts(dataset, tokenizer, {
+    systemPrompt: environment.system_prompt,
+    maxLength: model.max_seq_length,
+    maxNewTokens: rollout.max_new_tokens,
+  });
+}
+
+/**
+ * Greedy rollouts of the current policy, scored by the run's rewards.
+ * @param version of the policy as it is when an evaluation begins
+ */
+export function createGrpoEvaluator(
+  session: Session,
+  params: {
+    readonly problems: readonly PromptExample[];
+    readonly play: Play;
+    readonly publisher: PolicyPublisher;
+    readonly version: () => number;
+    readonly alive: (problems: number) => void;
+  },
+): Evaluator {
+  const { problems, play, publisher, version, alive } = params;
+  const { rollout, seed } = session.spec;
+  const greedy = createGreedyRollouts({
+    environment: createSingleTurn({ ...play, temperature: 0 }),
+    problems,
+    // As many sequences in flight as rollouts have.
+    concurrency: rollout.concurrency * rollout.num_rollouts,
+    seed,
+    alive,
+  });
+  return {
+    metrics: greedy.metrics,
+    async evaluate(signal) {
+      await publisher.serve(version(), signal);
+      return greedy.evaluate(signal);
+    },
+  };
+}
+
+/** What all rollouts of a run share: the server, and how a completion is made and scored. */
+type Play = Omit<Parameters<typeof createSingleTurn>[0], 'temperature'>;
+
+export function playOf({ spec }: Session, { tokenizer }: Policy, { server }: Inference): Play {
+  return { server, tokenizer, reward: createReward(spec.reward), maxNewTokens: spec.rollout.max_new_tokens };
 }

@@ -1,3 +1,4 @@
+import type { RunSpec } from '../../contracts/run-spec.ts';
 import { deriveSeed } from '../../model/random.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
 import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
@@ -23,10 +24,29 @@ export interface Loaded {
 
 /** Reads the model and the data. */
 export async function load(session: Session, options: { readonly withReference: boolean }): Promise<Loaded> {
-  const { attempt, spec, engine, logs } = session;
+  const { attempt, spec, logs } = session;
   if (attempt.train_data === null) {
     throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
   }
+  const policy = await loadModel(session, options);
+  const train = await readDataset(attempt.train_data, 'train');
+  const validation = attempt.val_data === null ? null : await readValidation(attempt.val_data, spec);
+  logs.training.info(
+    `Data loaded: ${train.examples.length} training, ${validation?.examples.length ?? 0} validation examples`,
+  );
+  if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
+    logs.eval.warning(
+      'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
+    );
+  }
+  return { policy, train, validation };
+}
+
+/** Reads the model, and says how large it is. */
+export async function loadModel(
+  { attempt, spec, engine, logs }: Session,
+  options: { readonly withReference: boolean },
+): Promise<Policy> {
   const policy = await loadPolicy({
     engine,
     spec,
@@ -39,18 +59,13 @@ export async function load(session: Session, options: { readonly withReference: 
     `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
     { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
   );
-  const train = await readDataset(attempt.train_data, 'train');
-  const validation = attempt.val_data === null ? null : await readDataset(attempt.val_data, 'val');
-  const limit = spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY;
-  logs.training.info(
-    `Data loaded: ${train.examples.length} training, ${Math.min(limit, validation?.examples.length ?? 0)} validation examples`,
-  );
-  if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
-    logs.eval.warning(
-      'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
-    );
-  }
-  return { policy, train, validation: validation && { ...validation, examples: validation.examples.slice(0, limit) } };
+  return policy;
+}
+
+/** The problems of an evaluation: at most `training.max_eval_samples`, from the front. */
+export async function readValidation(path: string, { training }: Pick<RunSpec, 'training'>): Promise<Dataset> {
+  const dataset = await readDataset(path, 'val');
+  return { ...dataset, examples: dataset.examples.slice(0, training.max_eval_samples ?? Number.POSITIVE_INFINITY) };
 }
 
 /** A method at the point where its steps begin. */

@@ -1,8 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { Dataset } from '../data/dataset.ts';
 import { type CompletionExample, tokenizeCompletions } from '../data/tokenize.ts';
+import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
 import { defaultLimits, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import type { Policy } from '../learner/policy.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
@@ -22,16 +25,8 @@ export async function trainSft(session: Session): Promise<Outcome> {
   const { policy } = loaded;
 
   const examples = tokenize(session, loaded.train, policy.tokenizer, model.max_seq_length);
-  const validation = loaded.validation && tokenize(session, loaded.validation, policy.tokenizer, model.max_seq_length);
   const limits = defaultLimits(policy.config.vocabSize, training.batch_size);
-  const evaluator =
-    validation &&
-    createTeacherForcing({
-      policy,
-      examples: validation,
-      limits: defaultLimits(policy.config.vocabSize),
-      alive: () => books.alive(),
-    });
+  const evaluator = loaded.validation && createSftEvaluator(session, policy, loaded.validation, () => books.alive());
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
   const { learner, books, order, schedule } = await start(session, {
@@ -86,6 +81,17 @@ export async function trainSft(session: Session): Promise<Outcome> {
       }
     });
   }
+}
+
+/** The loss on the completions of a data set. */
+export function createSftEvaluator(
+  session: Session,
+  policy: Policy,
+  dataset: Dataset,
+  alive: (problems: number) => void,
+): Evaluator {
+  const examples = tokenize(session, dataset, policy.tokenizer, session.spec.model.max_seq_length);
+  return createTeacherForcing({ policy, examples, limits: defaultLimits(policy.config.vocabSize), alive });
 }
 
 function tokenize(
