@@ -42,6 +42,8 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
     baseUrl,
     submit: (spec: object) => call<Run>('POST', '/runs', spec),
     plan: (spec: object) => call<DryRun>('POST', '/runs?dry_run=true', spec),
+    evaluate: (request: object) => call<Run>('POST', '/evaluations', request),
+    planEvaluation: (request: object) => call<DryRun>('POST', '/evaluations?dry_run=true', request),
     pause: (id: string) => call<Run>('POST', `/runs/${id}/pause`),
     /** The newest runs, of one method. */
     newest: async (method: string) => (await call<{ runs: Run[] }>('GET', `/runs?limit=100&method=${method}`)).runs,
