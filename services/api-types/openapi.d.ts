@@ -314,6 +314,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/runs/{id}/checkpoints/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How to serve a checkpoint: its files and the vLLM command
+         * @description What of the checkpoint is needed to serve it, without what only training needs, and the command that does. `scripts/export.sh` fetches it.
+         */
+        get: operations["exportCheckpoint"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/checkpoints/import": {
         parameters: {
             query?: never;
@@ -2798,6 +2818,108 @@ export interface components {
              * @example its attempt is over
              */
             why: string;
+        };
+        /** @description How a checkpoint is served. */
+        CheckpointExport: {
+            /**
+             * @description What is exported.
+             * @example run-7k3m9q2d/a1/checkpoint-100
+             */
+            checkpoint: string;
+            /**
+             * @description Name under which it is served.
+             * @example run-7k3m9q2d-a1-checkpoint-100
+             */
+            name: string;
+            /**
+             * @description An adapter on a base model, or a model of its own.
+             * @example adapter
+             * @enum {string}
+             */
+            kind: "adapter" | "model";
+            /**
+             * @description Model that the adapter belongs on: a hub name, or its directory on the host of Tandem; null for a model of its own.
+             * @example Qwen/Qwen3-VL-32B-Instruct
+             */
+            base_model: string | null;
+            /**
+             * @description Rank and scale of the adapter; null for a model of its own.
+             * @example {
+             *       "r": 16,
+             *       "alpha": 32
+             *     }
+             */
+            lora: {
+                /**
+                 * @description Rank of the LoRA matrices. 8, 16 or 32 by memory; 16 to 8 is a remedy for CUDA out of memory.
+                 * @default 16
+                 * @example 16
+                 */
+                r: number;
+                /**
+                 * @description LoRA scale; the update is multiplied by alpha / r.
+                 * @default 32
+                 * @example 32
+                 */
+                alpha: number;
+            } | null;
+            /**
+             * @description Longest sequence in tokens that it was trained with.
+             * @example 16384
+             */
+            max_model_len: number;
+            /**
+             * @description Where the command expects the files.
+             * @example ./run-7k3m9q2d-a1-checkpoint-100
+             */
+            directory: string;
+            /**
+             * @description What is needed to serve it.
+             * @example []
+             */
+            files: components["schemas"]["ExportedFile"][];
+            /**
+             * @description The command that serves it with vLLM, as arguments.
+             * @example [
+             *       "vllm",
+             *       "serve",
+             *       "Qwen/Qwen3-VL-32B-Instruct",
+             *       "--enable-lora"
+             *     ]
+             */
+            command: string[];
+            /**
+             * @description The same for a shell.
+             * @example vllm serve Qwen/Qwen3-VL-32B-Instruct --enable-lora --max-lora-rank 16 --lora-modules run-7k3m9q2d-a1-checkpoint-100=./run-7k3m9q2d-a1-checkpoint-100
+             */
+            command_line: string;
+            /**
+             * @description What to know before it is served.
+             * @example []
+             */
+            notes: string[];
+        };
+        ExportedFile: {
+            /**
+             * @description Where it goes in the directory that is served.
+             * @example adapter_model.safetensors
+             */
+            path: string;
+            /**
+             * @description Bytes.
+             * @example 42624
+             */
+            size: number;
+            /**
+             * @description sha256 of the content, hexadecimal.
+             * @example aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+             */
+            sha256: string;
+            /**
+             * @description Where its bytes are, relative to this API.
+             * @example /runs/run-7k3m9q2d/checkpoints/a1%2Fcheckpoint-100/files/model/adapter_model.safetensors
+             */
+            url: string;
         };
         /** @description What an import made. */
         ImportReport: {
@@ -6898,6 +7020,106 @@ export interface operations {
             };
             /** @description `too-many-requests`: Too many requests at once. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportCheckpoint: {
+        parameters: {
+            query?: {
+                /** @description Where the files will lie, for the command; `./<name>` by default. */
+                directory?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Files and command. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointExport"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -12,6 +12,8 @@ export interface ServerArguments {
   readonly enableLora: boolean;
   readonly maxLoraRank: number;
   readonly maxLoras: number;
+  /** Adapters that are served from the start, by name. */
+  readonly loraModules: Readonly<Record<string, string>>;
   readonly adaptersRoot: string | null;
   readonly readyFile: string | null;
   readonly maxNumSeqs: number;
@@ -31,6 +33,7 @@ const OPTIONS = {
   'enable-lora': { type: 'boolean', default: false },
   'max-lora-rank': { type: 'string', default: '16' },
   'max-loras': { type: 'string', default: '1' },
+  'lora-modules': { type: 'string', multiple: true, default: [] as string[] },
   'adapters-root': { type: 'string' },
   'ready-file': { type: 'string' },
   'max-num-seqs': { type: 'string', default: '256' },
@@ -58,12 +61,23 @@ export function parseServerArguments(argv: readonly string[]): ServerArguments {
     enableLora: values['enable-lora'],
     maxLoraRank: integer('max-lora-rank', 1),
     maxLoras: integer('max-loras', 1),
+    loraModules: readLoraModules(values['lora-modules'], values['enable-lora']),
     adaptersRoot: values['adapters-root'] ?? null,
     readyFile: values['ready-file'] ?? null,
     maxNumSeqs: integer('max-num-seqs', 1),
     maxNumBatchedTokens: integer('max-num-batched-tokens', 1),
     kvCacheMemoryBytes: integer('kv-cache-memory-bytes', 1),
   };
+}
+
+function readLoraModules(written: readonly string[], enabled: boolean): Record<string, string> {
+  if (written.length > 0 && !enabled) throw new ArgumentError('--lora-modules needs --enable-lora');
+  const pairs = written.map((module) => {
+    const [, name, directory] = /^([^=]+)=(.+)$/.exec(module) ?? [];
+    if (name !== undefined && directory !== undefined) return [name, directory] as const;
+    throw new ArgumentError(`--lora-modules must be <name>=<directory>, once for each adapter; got '${module}'`);
+  });
+  return Object.fromEntries(pairs);
 }
 
 function parse(argv: readonly string[]) {

@@ -15,6 +15,7 @@ const OPTIONS = {
   'gpu-memory-utilization': { type: 'string' },
   'enable-lora': { type: 'boolean' },
   'max-lora-rank': { type: 'string' },
+  'lora-modules': { type: 'string', multiple: true },
   'max-loras': { type: 'string' },
   'max-cpu-loras': { type: 'string' },
   'logprobs-mode': { type: 'string' },
@@ -64,6 +65,7 @@ export function parseCommand(
     ...['--host', values.host ?? '127.0.0.1', '--port', values.port ?? '8000'],
     ...(values['max-model-len'] === undefined ? [] : ['--max-model-len', values['max-model-len']]),
     ...(values['enable-lora'] ? ['--enable-lora'] : []),
+    ...(values['lora-modules'] ?? []).flatMap((module) => ['--lora-modules', module]),
     ...['--max-lora-rank', values['max-lora-rank'] ?? '16', '--max-loras', `${loras}`],
   ]);
   return {
