@@ -16,6 +16,8 @@ export interface TaskFiles {
   demonstrationsHeldOut: string;
   problems: string;
   problemsHeldOut: string;
+  preferences: string;
+  preferencesHeldOut: string;
 }
 
 /** Writes the data sets of the quickstart as JSONL below `directory`. The held-out problems are in neither training set. */
@@ -31,6 +33,12 @@ export function writeTask(directory: string, seed: number): TaskFiles {
     prompt: question(a, b),
     completion: String(uniform(seed, 2, i) < RIGHT_DEMONSTRATIONS ? a + b : addForgettingTheCarry(a, b)),
   });
+  // Where nothing is carried, the worse answer carries all the same: else the answer that is longer in tens would always be the better one.
+  const prefer = ({ a, b }: Problem) => ({
+    prompt: question(a, b),
+    chosen: String(a + b),
+    rejected: String(hasCarry({ a, b }) ? addForgettingTheCarry(a, b) : a + b + 10),
+  });
   const pose = ({ a, b }: Problem) => ({ prompt: question(a, b), answer: String(a + b) });
 
   return {
@@ -38,6 +46,8 @@ export function writeTask(directory: string, seed: number): TaskFiles {
     demonstrationsHeldOut: writeJsonl(join(directory, 'demonstrations-held-out.jsonl'), heldOut.map(demonstrate)),
     problems: writeJsonl(join(directory, 'problems.jsonl'), training.map(pose)),
     problemsHeldOut: writeJsonl(join(directory, 'problems-held-out.jsonl'), heldOut.map(pose)),
+    preferences: writeJsonl(join(directory, 'preferences.jsonl'), training.map(prefer)),
+    preferencesHeldOut: writeJsonl(join(directory, 'preferences-held-out.jsonl'), heldOut.map(prefer)),
   };
 }
 

@@ -23,6 +23,8 @@ export async function readExample(method: Method, root: string): Promise<Config>
       if (!existsSync(directory)) throw error;
     }
   }
+  // A directory of an older version has no preferences; what it has is written again as it was.
+  if (!existsSync(join(directory, 'preferences.jsonl'))) writeTask(directory, 1);
   const { data, ...config } = readConfigs([join(root, `scripts/configs/example_${method}.yaml`)]);
   const files = Object.entries(data as Record<string, string>).map(([key, path]) => [key, join(root, path)] as const);
   return merge(config, { model: { name: join(directory, 'model') }, data: Object.fromEntries(files) });

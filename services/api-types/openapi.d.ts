@@ -391,6 +391,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/gpus/{uuid}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Give a GPU out again that a program called broken
+         * @description A GPU on which a program ended with the words that a GPU is broken (an Xid, an uncorrectable memory error) is quarantined for ten minutes, and longer while it is read to be unusable. This ends it, once you know that the GPU works. What else keeps it back, as processes on it, still does.
+         */
+        post: operations["releaseGpu"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/queue": {
         parameters: {
             query?: never;
@@ -788,10 +808,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpec: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
@@ -829,7 +855,7 @@ export interface components {
         /** @description What it learns from. */
         DataSpec: {
             /**
-             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @description Training set: a JSONL, JSON, CSV or TSV file, or a directory of them, with `{prompt | messages, completion | answer}` in each row; for DPO `{prompt, chosen, rejected}`.
              * @default null
              * @example data/train.jsonl
              */
@@ -841,11 +867,71 @@ export interface components {
              */
             val_data: string | null;
             /**
+             * @description Where the columns of the data have other names: ours on the left, theirs on the right.
+             * @default {}
+             * @example {
+             *       "prompt": "question"
+             *     }
+             */
+            columns: components["schemas"]["DataColumns"];
+            /**
+             * @description Rows that cannot be used, such as broken lines and prompts that are too long: `stop` before training, or `skip` them, counted and named.
+             * @default stop
+             * @example skip
+             * @enum {string}
+             */
+            on_invalid: "stop" | "skip";
+            /**
              * @description Shuffle each epoch, by the seed.
              * @default true
              * @example true
              */
             shuffle: boolean;
+        };
+        /** @description Names of columns that differ from those Tandem knows. */
+        DataColumns: {
+            /**
+             * @description Column that holds the id of a row; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            id: string | null;
+            /**
+             * @description Column that holds the prompt; null: the one of that name.
+             * @default null
+             * @example question
+             */
+            prompt: string | null;
+            /**
+             * @description Column that holds the conversation; null: the one of that name.
+             * @default null
+             * @example conversations
+             */
+            messages: string | null;
+            /**
+             * @description Column that holds the completion; null: the one of that name.
+             * @default null
+             * @example response
+             */
+            completion: string | null;
+            /**
+             * @description Column that holds the answer; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            answer: string | null;
+            /**
+             * @description Column that holds the answer that was preferred (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            chosen: string | null;
+            /**
+             * @description Column that holds the answer that was not (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            rejected: string | null;
         };
         /** @description What the model acts in. */
         EnvironmentSpec: {
@@ -899,19 +985,31 @@ export interface components {
              */
             gradient_accumulation_steps: number;
             /**
-             * @description Optimizer steps; null trains for `num_epochs`.
+             * @description Tokens that go through the model together: sequences of a batch are packed up to it, and a longer one goes alone. Less of it needs less memory.
+             * @default 4096
+             * @example 2048
+             */
+            micro_batch_tokens: number;
+            /**
+             * @description Keep the input of each layer alone and compute the rest again in the backward pass: less memory, a third more time, the same results.
+             * @default false
+             * @example true
+             */
+            gradient_checkpointing: boolean;
+            /**
+             * @description Optimizer steps, whatever `num_epochs` says; null trains for `num_epochs`.
              * @default null
              * @example 200
              */
             max_steps: number | null;
             /**
-             * @description Passes over the training data when `max_steps` is null.
+             * @description Passes over the training data when `max_steps` is null; a part of one counts by its steps, rounded up.
              * @default 1
              * @example 1
              */
             num_epochs: number;
             /**
-             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @description Evaluate every so many steps, and after the last; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
              * @default 200
              * @example 50
              */
@@ -972,18 +1070,24 @@ export interface components {
              */
             start_fresh: boolean;
             /**
-             * @description Learning rate after warm-up.
+             * @description Learning rate after warm-up: it stays, or falls to 0 at the last step. SFT and DPO `cosine`, GRPO `constant` by default.
              * @default constant
              * @example constant
              * @enum {string}
              */
             lr_scheduler_type: "constant" | "linear" | "cosine";
             /**
-             * @description Steps of linear warm-up from 0.
-             * @default 0
+             * @description Steps of linear warm-up from 0; null: as `warmup_ratio` says.
+             * @default null
              * @example 10
              */
-            warmup_steps: number;
+            warmup_steps: number | null;
+            /**
+             * @description The same as a share of all steps, rounded up; null: none. Not with `warmup_steps`. SFT 0.03, DPO 0.1 by default.
+             * @default null
+             * @example 0.03
+             */
+            warmup_ratio: number | null;
             /**
              * @description Decoupled weight decay of AdamW.
              * @default 0
@@ -1042,41 +1146,85 @@ export interface components {
         /** @description GRPO. */
         GrpoSpec: {
             /**
+             * @description Variant: the mean over all tokens of a step (dapo), over completions (grpo), over accumulated batches (bnpo), over a constant and without the deviation (dr_grpo), the ratio of sequences (gspo), or capped weights (cispo).
+             * @default dapo
+             * @example dapo
+             * @enum {string}
+             */
+            loss_type: "grpo" | "dr_grpo" | "dapo" | "bnpo" | "gspo" | "cispo";
+            /**
              * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
              * @default 0
              * @example 0.05
              */
             kl_coef: number;
             /**
-             * @description Lower clip of the probability ratio.
-             * @default 0.2
+             * @description How far below 1 the probability ratio may fall; null: 0.2, gspo 3e-4. cispo has no lower bound.
+             * @default null
              * @example 0.2
              */
-            epsilon_low: number;
+            epsilon_low: number | null;
             /**
-             * @description Upper clip of the probability ratio (clip-higher, DAPO).
-             * @default 0.28
+             * @description How far above 1 the probability ratio may rise (clip-higher, DAPO); null: 0.28, gspo 4e-4. In cispo the largest weight itself, null: 5.
+             * @default null
              * @example 0.28
              */
-            epsilon_high: number;
+            epsilon_high: number | null;
             /**
-             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @description Bound the ratio around the policy before the step, and correct for what sampled by `mismatch_correction` (AReaL). False: the ratio is straight to what sampled, uncorrected.
+             * @default true
+             * @example true
+             */
+            use_decoupled_loss: boolean;
+            /**
+             * @description Against differences between trainer and server: truncated importance sampling per token, leaving out completions whose weight is above the cap, or off.
              * @default tis
              * @example tis
              * @enum {string}
              */
-            mismatch_correction: "tis" | "off";
+            mismatch_correction: "tis" | "sequence_mask" | "off";
             /**
              * @description Upper bound of that importance weight.
              * @default 2
              * @example 2
              */
             mismatch_cap: number;
+            /**
+             * @description Updates from the rollouts of a step; above 1 the ratio leaves 1 and is clipped.
+             * @default 1
+             * @example 1
+             */
+            num_iterations: number;
+            /**
+             * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
+             * @default false
+             * @example false
+             */
+            mask_truncated_completions: boolean;
+            /**
+             * @description Over the last so many tokens before `rollout.max_new_tokens` a completion loses reward (soft overlong punishment, DAPO); 0: never.
+             * @default 0
+             * @example 0
+             */
+            overlong_buffer_tokens: number;
+            /**
+             * @description What a completion of full length loses by that.
+             * @default 1
+             * @example 1
+             */
+            overlong_penalty: number;
         };
         /** @description DPO. */
         DpoSpec: {
             /**
-             * @description Strength of the implicit KL constraint.
+             * @description Loss of a preference pair: sigmoid (DPO), ipo (of logprobs per token), hinge (SLiC).
+             * @default sigmoid
+             * @example sigmoid
+             * @enum {string}
+             */
+            loss_type: "sigmoid" | "ipo" | "hinge";
+            /**
+             * @description Strength of the implicit KL constraint; tau of ipo.
              * @default 0.1
              * @example 0.1
              */
@@ -1824,10 +1972,15 @@ export interface components {
              */
             avg_search_attempts?: number;
             /**
-             * @description Mean loss per target token on the validation set (SFT, DPO).
+             * @description Mean loss on the validation set: per target token (SFT), per preference pair (DPO).
              * @example 0.42
              */
             eval_loss?: number;
+            /**
+             * @description Mean margin of the implicit rewards, chosen less rejected (DPO); its rewards are the margins.
+             * @example 0.8
+             */
+            reward_margin?: number;
             /**
              * @description Seconds the evaluation took.
              * @example 3.2
@@ -2230,7 +2383,7 @@ export interface components {
          * @example training
          * @enum {string}
          */
-        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "control_plane_error";
+        Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "fetching_model" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "model_unavailable" | "control_plane_error";
         Progress: {
             /**
              * @description What the trainer is doing.
@@ -2554,7 +2707,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3322,13 +3475,13 @@ export interface components {
              */
             since: string;
             /**
-             * @description `held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean; it is given to nobody until it is.
+             * @description `held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean, or one of them called it broken; it is given to nobody until it is in order.
              * @example quarantined
              * @enum {string}
              */
             state: "held" | "quarantined";
             /**
-             * @description What is wrong: for a quarantined one the processes and the memory in use, for a held one its health.
+             * @description What is wrong: for a quarantined one the processes and the memory in use, or what was printed of it; for a held one its health.
              * @example process 41394 (/usr/bin/python3, 512 MiB) is still on it; 516 MiB in use
              */
             why: string | null;
@@ -3490,11 +3643,11 @@ export interface components {
              */
             free: number;
             /**
-             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there.
+             * @description `gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are being read. `profile`: its profile is no longer there. `model`: its model is being fetched; it keeps back nobody meanwhile.
              * @example gpus
              * @enum {string}
              */
-            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile";
+            cause: "gpus" | "reserved" | "backoff" | "too_large" | "quota" | "slot" | "ending" | "reading" | "profile" | "model";
             /**
              * @description The run whose reservation it waits behind.
              * @example run-1a2b3c4d
@@ -3578,7 +3731,7 @@ export interface components {
              */
             free: number;
             /**
-             * @description Kept back until they are clean; GET /gpus says why.
+             * @description Kept back until they are in order; GET /gpus says why.
              * @example 1
              */
             quarantined: number;
@@ -4182,10 +4335,16 @@ export interface components {
         /** @description What is trained. */
         ModelSpecOutput: {
             /**
-             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.
+             * @description A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.
              * @example Qwen/Qwen3-VL-32B-Instruct
              */
             name: string;
+            /**
+             * @description Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.
+             * @default main
+             * @example main
+             */
+            revision: string;
             /**
              * @description Longest sequence in tokens, prompt and completion together. Left out: 2048, or what the model was made for if that is less.
              * @default 2048
@@ -4222,7 +4381,7 @@ export interface components {
         /** @description What it learns from. */
         DataSpecOutput: {
             /**
-             * @description Training set: a JSONL file of `{prompt | messages, completion | answer}`.
+             * @description Training set: a JSONL, JSON, CSV or TSV file, or a directory of them, with `{prompt | messages, completion | answer}` in each row; for DPO `{prompt, chosen, rejected}`.
              * @default null
              * @example data/train.jsonl
              */
@@ -4234,11 +4393,70 @@ export interface components {
              */
             val_data: string | null;
             /**
+             * @description Where the columns of the data have other names: ours on the left, theirs on the right.
+             * @example {
+             *       "prompt": "question"
+             *     }
+             */
+            columns: components["schemas"]["DataColumnsOutput"];
+            /**
+             * @description Rows that cannot be used, such as broken lines and prompts that are too long: `stop` before training, or `skip` them, counted and named.
+             * @default stop
+             * @example skip
+             * @enum {string}
+             */
+            on_invalid: "stop" | "skip";
+            /**
              * @description Shuffle each epoch, by the seed.
              * @default true
              * @example true
              */
             shuffle: boolean;
+        };
+        /** @description Names of columns that differ from those Tandem knows. */
+        DataColumnsOutput: {
+            /**
+             * @description Column that holds the id of a row; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            id: string | null;
+            /**
+             * @description Column that holds the prompt; null: the one of that name.
+             * @default null
+             * @example question
+             */
+            prompt: string | null;
+            /**
+             * @description Column that holds the conversation; null: the one of that name.
+             * @default null
+             * @example conversations
+             */
+            messages: string | null;
+            /**
+             * @description Column that holds the completion; null: the one of that name.
+             * @default null
+             * @example response
+             */
+            completion: string | null;
+            /**
+             * @description Column that holds the answer; null: the one of that name.
+             * @default null
+             * @example null
+             */
+            answer: string | null;
+            /**
+             * @description Column that holds the answer that was preferred (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            chosen: string | null;
+            /**
+             * @description Column that holds the answer that was not (DPO); null: the one of that name.
+             * @default null
+             * @example null
+             */
+            rejected: string | null;
         };
         /** @description What the model acts in. */
         EnvironmentSpecOutput: {
@@ -4292,19 +4510,31 @@ export interface components {
              */
             gradient_accumulation_steps: number;
             /**
-             * @description Optimizer steps; null trains for `num_epochs`.
+             * @description Tokens that go through the model together: sequences of a batch are packed up to it, and a longer one goes alone. Less of it needs less memory.
+             * @default 4096
+             * @example 2048
+             */
+            micro_batch_tokens: number;
+            /**
+             * @description Keep the input of each layer alone and compute the rest again in the backward pass: less memory, a third more time, the same results.
+             * @default false
+             * @example true
+             */
+            gradient_checkpointing: boolean;
+            /**
+             * @description Optimizer steps, whatever `num_epochs` says; null trains for `num_epochs`.
              * @default null
              * @example 200
              */
             max_steps: number | null;
             /**
-             * @description Passes over the training data when `max_steps` is null.
+             * @description Passes over the training data when `max_steps` is null; a part of one counts by its steps, rounded up.
              * @default 1
              * @example 1
              */
             num_epochs: number;
             /**
-             * @description Evaluate every so many steps; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
+             * @description Evaluate every so many steps, and after the last; 0 never evaluates. SFT and DPO 500, GRPO 200 by default.
              * @default 200
              * @example 50
              */
@@ -4365,18 +4595,24 @@ export interface components {
              */
             start_fresh: boolean;
             /**
-             * @description Learning rate after warm-up.
+             * @description Learning rate after warm-up: it stays, or falls to 0 at the last step. SFT and DPO `cosine`, GRPO `constant` by default.
              * @default constant
              * @example constant
              * @enum {string}
              */
             lr_scheduler_type: "constant" | "linear" | "cosine";
             /**
-             * @description Steps of linear warm-up from 0.
-             * @default 0
+             * @description Steps of linear warm-up from 0; null: as `warmup_ratio` says.
+             * @default null
              * @example 10
              */
-            warmup_steps: number;
+            warmup_steps: number | null;
+            /**
+             * @description The same as a share of all steps, rounded up; null: none. Not with `warmup_steps`. SFT 0.03, DPO 0.1 by default.
+             * @default null
+             * @example 0.03
+             */
+            warmup_ratio: number | null;
             /**
              * @description Decoupled weight decay of AdamW.
              * @default 0
@@ -4435,41 +4671,85 @@ export interface components {
         /** @description GRPO. */
         GrpoSpecOutput: {
             /**
+             * @description Variant: the mean over all tokens of a step (dapo), over completions (grpo), over accumulated batches (bnpo), over a constant and without the deviation (dr_grpo), the ratio of sequences (gspo), or capped weights (cispo).
+             * @default dapo
+             * @example dapo
+             * @enum {string}
+             */
+            loss_type: "grpo" | "dr_grpo" | "dapo" | "bnpo" | "gspo" | "cispo";
+            /**
              * @description Weight of the KL term to the reference (the model the run started from); 0 needs no reference.
              * @default 0
              * @example 0.05
              */
             kl_coef: number;
             /**
-             * @description Lower clip of the probability ratio.
-             * @default 0.2
+             * @description How far below 1 the probability ratio may fall; null: 0.2, gspo 3e-4. cispo has no lower bound.
+             * @default null
              * @example 0.2
              */
-            epsilon_low: number;
+            epsilon_low: number | null;
             /**
-             * @description Upper clip of the probability ratio (clip-higher, DAPO).
-             * @default 0.28
+             * @description How far above 1 the probability ratio may rise (clip-higher, DAPO); null: 0.28, gspo 4e-4. In cispo the largest weight itself, null: 5.
+             * @default null
              * @example 0.28
              */
-            epsilon_high: number;
+            epsilon_high: number | null;
             /**
-             * @description Truncated importance sampling against trainer/server differences, or off.
+             * @description Bound the ratio around the policy before the step, and correct for what sampled by `mismatch_correction` (AReaL). False: the ratio is straight to what sampled, uncorrected.
+             * @default true
+             * @example true
+             */
+            use_decoupled_loss: boolean;
+            /**
+             * @description Against differences between trainer and server: truncated importance sampling per token, leaving out completions whose weight is above the cap, or off.
              * @default tis
              * @example tis
              * @enum {string}
              */
-            mismatch_correction: "tis" | "off";
+            mismatch_correction: "tis" | "sequence_mask" | "off";
             /**
              * @description Upper bound of that importance weight.
              * @default 2
              * @example 2
              */
             mismatch_cap: number;
+            /**
+             * @description Updates from the rollouts of a step; above 1 the ratio leaves 1 and is clipped.
+             * @default 1
+             * @example 1
+             */
+            num_iterations: number;
+            /**
+             * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
+             * @default false
+             * @example false
+             */
+            mask_truncated_completions: boolean;
+            /**
+             * @description Over the last so many tokens before `rollout.max_new_tokens` a completion loses reward (soft overlong punishment, DAPO); 0: never.
+             * @default 0
+             * @example 0
+             */
+            overlong_buffer_tokens: number;
+            /**
+             * @description What a completion of full length loses by that.
+             * @default 1
+             * @example 1
+             */
+            overlong_penalty: number;
         };
         /** @description DPO. */
         DpoSpecOutput: {
             /**
-             * @description Strength of the implicit KL constraint.
+             * @description Loss of a preference pair: sigmoid (DPO), ipo (of logprobs per token), hinge (SLiC).
+             * @default sigmoid
+             * @example sigmoid
+             * @enum {string}
+             */
+            loss_type: "sigmoid" | "ipo" | "hinge";
+            /**
+             * @description Strength of the implicit KL constraint; tau of ipo.
              * @default 0.1
              * @example 0.1
              */
@@ -7472,6 +7752,90 @@ export interface operations {
             };
             /** @description `not-acceptable`: None of the accepted media types can be produced. */
             406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    releaseGpu: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description UUID of the GPU. */
+                uuid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It counts as any other from now on. */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -24,7 +24,16 @@ export const evaluationSchema = z
     read_correct_profile: field(z.int().optional(), 'Problems in which the correct profile was read.', 10),
     avg_turns: field(z.number().optional(), 'Mean number of turns.', 3.5),
     avg_search_attempts: field(z.number().optional(), 'Mean number of searches.', 2.1),
-    eval_loss: field(z.number().optional(), 'Mean loss per target token on the validation set (SFT, DPO).', 0.42),
+    eval_loss: field(
+      z.number().optional(),
+      'Mean loss on the validation set: per target token (SFT), per preference pair (DPO).',
+      0.42,
+    ),
+    reward_margin: field(
+      z.number().optional(),
+      'Mean margin of the implicit rewards, chosen less rejected (DPO); its rewards are the margins.',
+      0.8,
+    ),
     eval_time: field(z.number(), 'Seconds the evaluation took.', 3.2),
     timestamp: field(z.iso.datetime().optional(), 'When the baseline was taken.', '2026-11-20T09:00:00.000Z'),
   })

@@ -24,6 +24,8 @@ export const eventNames = [
   'gpu_quarantined',
   'gpu_trouble',
   'preempted',
+  'model_fetching',
+  'model_fetched',
   'warning',
 ] as const;
 

@@ -95,12 +95,12 @@ export const gpuLeaseSchema = z
     since: field(z.iso.datetime(), 'When it was granted.', '2026-11-20T09:00:00.000Z'),
     state: field(
       z.enum(['held', 'quarantined']),
-      '`held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean; it is given to nobody until it is.',
+      '`held`: by the programs of the attempt. `quarantined`: they are gone and the GPU is not clean, or one of them called it broken; it is given to nobody until it is in order.',
       'quarantined',
     ),
     why: field(
       z.string().nullable(),
-      'What is wrong: for a quarantined one the processes and the memory in use, for a held one its health.',
+      'What is wrong: for a quarantined one the processes and the memory in use, or what was printed of it; for a held one its health.',
       'process 41394 (/usr/bin/python3, 512 MiB) is still on it; 516 MiB in use',
     ),
     processes: field(

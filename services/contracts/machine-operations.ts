@@ -40,6 +40,20 @@ export const machineOperations = {
     responses: [{ status: 200, description: 'The inventory.', body: gpuInventorySchema }],
     problems: ['invalid-request'],
   }),
+  releaseGpu: operation({
+    method: 'post',
+    path: '/gpus/{uuid}/release',
+    tag: 'machine',
+    summary: 'Give a GPU out again that a program called broken',
+    description:
+      'A GPU on which a program ended with the words that a GPU is broken (an Xid, an uncorrectable memory error) is quarantined for ten minutes, and longer while it is ' +
+      'read to be unusable. This ends it, once you know that the GPU works. What else keeps it back, as processes on it, still does.',
+    params: z.object({
+      uuid: field(z.string().min(1).max(100), 'UUID of the GPU.', 'GPU-5f1c9d7e-0b0a-4c63-9f64-0d3b8f6a2e11'),
+    }),
+    responses: [{ status: 204, description: 'It counts as any other from now on.', media: [] }],
+    problems: ['invalid-request', 'not-found', 'conflict'],
+  }),
   getQueue: operation({
     method: 'get',
     path: '/queue',

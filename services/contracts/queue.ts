@@ -23,10 +23,10 @@ const waitingRunSchema = z
     needs: count('GPUs it needs; 0 on the CPU.', 4),
     free: count('GPUs, or slots, that were free when its turn came.', 2),
     cause: field(
-      z.enum(['gpus', 'reserved', 'backoff', 'too_large', 'quota', 'slot', 'ending', 'reading', 'profile']),
+      z.enum(['gpus', 'reserved', 'backoff', 'too_large', 'quota', 'slot', 'ending', 'reading', 'profile', 'model']),
       '`gpus`: too few are free. `reserved`: they are free, but kept for the first in line. `backoff`: it restarts later. `too_large`: no end of a run would ' +
         'make room. `quota`: its label may hold no more. `slot`: all slots are taken. `ending`: its last programs are still ending. `reading`: the GPUs are ' +
-        'being read. `profile`: its profile is no longer there.',
+        'being read. `profile`: its profile is no longer there. `model`: its model is being fetched; it keeps back nobody meanwhile.',
       'gpus',
     ),
     behind: field(runIdSchema.nullable(), 'The run whose reservation it waits behind.', 'run-1a2b3c4d'),
@@ -84,7 +84,7 @@ export const queueSchema = z
           total: count('GPUs of the host.', 8),
           usable: count('Those that runs can have, whether held or free.', 7),
           free: count('Of these, free.', 2),
-          quarantined: count('Kept back until they are clean; GET /gpus says why.', 1),
+          quarantined: count('Kept back until they are in order; GET /gpus says why.', 1),
           read_at: field(
             z.iso.datetime().nullable(),
             'When they were read; null before the first time.',

@@ -11,6 +11,7 @@ export const reasonGroups = {
     'waiting_for_slot',
     'waiting_for_gpus',
     'waiting_to_restart',
+    'fetching_model',
     'preempted',
     'starting_inference',
     'starting_trainer',
@@ -50,6 +51,7 @@ export const reasonGroups = {
     'save_timeout',
     'nccl',
     'vllm_unhealthy',
+    'model_unavailable',
     'control_plane_error',
   ],
 } as const;
@@ -124,6 +126,8 @@ export const remedies: Readonly<Record<Failure, string>> = {
   nccl: 'Look at the GPUs and their links (nvidia-smi topo -m); NCCL_DEBUG=INFO says more.',
   vllm_unhealthy:
     'Check the /health of the server; raise inference.vllm.timeout (300.0 for slow servers), or lower rollout.concurrency or rollout.max_new_tokens.',
+  model_unavailable:
+    'Look whether this machine may reach the hub, set HF_ENDPOINT to a mirror, or download the model (hf download) and give its directory; then resume.',
   control_plane_error: "Look at the control plane's log (TANDEM_HOME/logs).",
 };
 

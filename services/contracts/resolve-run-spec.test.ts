@@ -1,7 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
-import { mergeSpecs, renameAliases, resolveRunSpec } from './resolve-run-spec.ts';
+import { mergeSpecs, overrideSpec, renameAliases, resolveRunSpec } from './resolve-run-spec.ts';
 import { type RunSpec, runSpecSchema } from './run-spec.ts';
 import { schemaAt, schemaKeys } from './schema-keys.ts';
 import { specAliases } from './spec-aliases.ts';
@@ -308,5 +308,31 @@ describe('values that exclude each other', () => {
     accepted({ model: { ...model, use_4bit: true } });
     accepted({ model, data, training: { eval_steps: 1, early_stopping_patience: 3 } });
     accepted({ model: { ...model, max_seq_length: 257 }, rollout: { max_new_tokens: 256 } });
+  });
+});
+
+describe('warm-up', () => {
+  const warmup = (written: Record<string, unknown>) => {
+    const { warmup_steps, warmup_ratio } = accepted({ model, method: 'sft', training: written }).spec.training;
+    return { warmup_steps, warmup_ratio };
+  };
+
+  test('is a share of the steps for SFT and DPO, unless the user says how many steps', () => {
+    expect(warmup({})).toEqual({ warmup_steps: null, warmup_ratio: 0.03 });
+    expect(warmup({ warmup_steps: 0 })).toEqual({ warmup_steps: 0, warmup_ratio: null });
+    expect(warmup({ warmup_ratio: 0.2 })).toEqual({ warmup_steps: null, warmup_ratio: 0.2 });
+    expect(accepted({ model }).spec.training).toMatchObject({ warmup_steps: null, warmup_ratio: null });
+  });
+
+  test('is refused when it is given twice', () => {
+    const refusals = refused({ model, training: { warmup_steps: 5 }, warmup_ratio: 0.1 });
+    expect(refusals.join()).toMatch(/training.warmup_ratio: .*keep one/);
+  });
+
+  test('of a run that is resumed can be given the other way', () => {
+    const before = accepted({ model, method: 'sft' }).spec as unknown as Json;
+    const after = accepted(overrideSpec(before, { training: { warmup_steps: 7 } })).spec;
+    expect(after.training).toMatchObject({ warmup_steps: 7, warmup_ratio: null, learning_rate: 2e-4 });
+    expect(accepted(overrideSpec(after as unknown as Json, {})).spec).toEqual(after);
   });
 });

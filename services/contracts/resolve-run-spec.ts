@@ -30,7 +30,7 @@ export function resolveRunSpec(written: unknown): ResolvedSpec {
   if (issues.length > 0) return { ok: false, issues };
 
   const method = methods.includes(document['method'] as Method) ? (document['method'] as Method) : 'grpo';
-  const merged = mergeSpecs(methodDefaults[method] as Json, document);
+  const merged = overrideSpec(methodDefaults[method] as Json, document);
   const parsed = runSpecSchema.safeParse(merged);
   if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap((issue) => explain(issue, merged)) };
   const crossed = checkAcross(parsed.data);
@@ -45,6 +45,21 @@ export function mergeSpecs(base: Json, over: Json): Json {
     merged[key] = isObject(below) && isObject(value) ? mergeSpecs(below, value) : value;
   }
   return merged;
+}
+
+/** Two ways to say one thing: who writes one of them means it instead of the other. */
+const alternatives = [['warmup_steps', 'warmup_ratio']] as const;
+
+/** As `mergeSpecs`, for what a user wrote over what was there without him: defaults, or the spec of the run that is resumed. */
+export function overrideSpec(base: Json, over: Json): Json {
+  const merged = mergeSpecs(base, over);
+  const written = over['training'];
+  if (!isObject(written)) return merged;
+  const training = { ...(merged['training'] as Json) };
+  for (const [one, other] of [...alternatives, ...alternatives.map(([a, b]) => [b, a] as const)]) {
+    if ((written[one] ?? null) !== null && !(other in written)) training[other] = null;
+  }
+  return { ...merged, training };
 }
 
 /** Older spellings moved to the paths they have in the run spec; also for a part of one, such as overrides. `written` is not changed. */
@@ -96,6 +111,8 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
     refuse('model.use_4bit', 'needs model.use_lora: 4-bit weights cannot be trained themselves');
   if (spec.task === 'evaluate' && spec.data.val_data === null)
     refuse('data.val_data', 'is needed with task: evaluate; name the data set to evaluate on');
+  if (spec.training.warmup_steps !== null && spec.training.warmup_ratio !== null)
+    refuse('training.warmup_ratio', 'says the same as training.warmup_steps, which is also given; keep one');
   for (const key of ['early_stopping_patience', 'target_accuracy'] as const) {
     if (spec.training[key] === null || spec.task === 'evaluate') continue;
     if (spec.training.eval_steps === 0) refuse(`training.${key}`, 'needs evaluations: set training.eval_steps above 0');

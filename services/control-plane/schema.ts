@@ -4,9 +4,9 @@ import { checkpointTables } from './checkpoints/checkpoint.tables.ts';
 import { pinTables } from './checkpoints/pin.tables.ts';
 import { uploadTables } from './checkpoints/upload.tables.ts';
 import { eventTables } from './events/event.tables.ts';
-import { leaseTables } from './leases/lease.tables.ts';
+import { leaseSuspicions, leaseTables } from './leases/lease.tables.ts';
 import { recordTables } from './records/record.tables.ts';
-import { runTables } from './runs/run.tables.ts';
+import { runModelTables, runTables } from './runs/run.tables.ts';
 
 /** Migrations of `tandem.db`, in order; one that was released is never changed, a new one is added. */
 export const migrations: readonly string[] = [
@@ -14,4 +14,6 @@ export const migrations: readonly string[] = [
   uploadTables,
   pinTables,
   leaseTables,
+  leaseSuspicions,
+  runModelTables,
 ];

@@ -83,6 +83,10 @@ describe('readSettings', () => {
       { TANDEM_AGENT_ADDR: '0.0.0.0:7000' },
       'TANDEM_AGENT_ADDR: 0.0.0.0:7000 is not a loopback address, and trainers are processes of this machine; give 127.0.0.1:0, or set TANDEM_RUNTIME=docker',
     ],
+    ...['adapters', '/', '/srv/../x', '/srv/a:b', '//srv'].map((path): [Record<string, string>, string] => [
+      { TANDEM_RUNTIME: 'docker', TANDEM_ADAPTERS_DIR: path },
+      'TANDEM_ADAPTERS_DIR: must be the full path of a directory of the host, without a colon, such as /srv/tandem-adapters',
+    ]),
   ])('says in one line what is wrong with %j', (environment, message) => {
     expect(() => read(environment)).toThrow(message);
   });

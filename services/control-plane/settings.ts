@@ -2,7 +2,9 @@ import { readFileSync } from 'node:fs';
 import { isIP } from 'node:net';
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
+import { refuseUrl } from '../platform/address-policy.ts';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
+import type { HubAccess } from './models/hub-request.ts';
 import type { Quota } from './queue/gpu-queue.ts';
 import { type DockerSettings, readDockerSettings } from './runtimes/docker/docker-settings.ts';
 
@@ -34,6 +36,8 @@ export interface Settings {
   stopDeadlineMs: number;
   /** An inference server of the user's own, for all runs. */
   vllmApiBase: string | null;
+  /** Where models come from that are named, not given. The token goes nowhere else. */
+  hub: HubAccess;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
@@ -106,6 +110,12 @@ const s3Environment = {
   TANDEM_S3_CREATE_BUCKET: flag('TANDEM_S3_CREATE_BUCKET=true').default(false),
 };
 
+const hubUrl = z.string().superRefine((text, { addIssue }) => {
+  const refusal = refuseUrl(text);
+  if (refusal !== null)
+    addIssue({ code: 'custom', message: refusal.replace('http://localhost:8000/v1', 'https://huggingface.co') });
+});
+
 const apiKey = z.string().min(16, 'must have at least 16 characters; for example: openssl rand -hex 32');
 
 const environmentSchema = z.object({
@@ -150,6 +160,11 @@ const environmentSchema = z.object({
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
+  HF_ENDPOINT: hubUrl.default('https://huggingface.co'),
+  HF_TOKEN: z
+    .string()
+    .regex(/^[\x21-\x7e]+$/, 'must be a token without spaces, such as hf_...')
+    .optional(),
   ...s3Environment,
 });
 
@@ -196,6 +211,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
+    hub: { endpoint: env.HF_ENDPOINT.replace(/\/+$/, ''), token: env.HF_TOKEN ?? null },
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,

@@ -49,11 +49,24 @@ record() {
 finished='"kind":"event","name":"finished","reason":"completed","message":"All steps done."'
 `;
 
+/** `config.json` of a model that is supported, and made for any length. */
+export const benchConfig = JSON.stringify({
+  model_type: 'llama',
+  vocab_size: 100,
+  hidden_size: 32,
+  intermediate_size: 64,
+  num_hidden_layers: 2,
+  num_attention_heads: 4,
+  max_position_embeddings: 1_048_576,
+});
+/** Nobody listens there: no test asks a model hub by mistake. */
+const NO_HUB = 'http://127.0.0.1:9';
+
 export async function createTestBench(): Promise<TestBench> {
   const root = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
   const path = (name: string) => join(root, name);
   mkdirSync(path('model'));
-  writeFileSync(path('model/config.json'), '{"model_type":"llama"}');
+  writeFileSync(path('model/config.json'), benchConfig);
   writeFileSync(path('train.jsonl'), '{"prompt":"1+1=","answer":"2"}\n');
   const profiles = await readGpuProfiles(join(import.meta.dirname, '../../gpu-profiles'));
   const opened: (() => Promise<void>)[] = [];
@@ -78,7 +91,7 @@ export async function createTestBench(): Promise<TestBench> {
       store,
       gpuSource = noGpus,
     } = {}) => {
-      const settings = readSettings(environment, root);
+      const settings = readSettings({ HF_ENDPOINT: NO_HUB, ...environment }, root);
       mkdirSync(settings.home, { recursive: true });
       const db = openDatabase({ path: join(settings.home, 'tandem.db'), migrations });
       runtime = createProcessRuntime({

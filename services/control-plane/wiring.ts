@@ -27,6 +27,7 @@ import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 
 import { createLeaseStore } from './leases/lease.store.ts';
+import { createModels } from './models/models.ts';
 import { membersOf } from './placement/gpu-sets.ts';
 import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
 import { dockerSocket } from './preflight/read-docker.ts';
@@ -154,6 +155,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
+  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const shared = {
     db,
@@ -167,6 +169,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     trees,
     runFiles,
     prune,
+    models,
     runtime,
     programs,
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
@@ -217,10 +220,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { vllmApiBase } = settings;
   const kind = settings.docker === null ? 'process' : 'docker';
   const trainerImages = settings.docker?.trainerImages ?? null;
+  const sharesAdapters = settings.docker === null || settings.docker.adapters !== null;
   const forRuns = {
     ...shared,
     paths,
-    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, trainerImages }),
+    readHost: () => readHost({ gpus, profiles, visible, vllmApiBase, runtime: kind, sharesAdapters, trainerImages }),
     environment: options.environment,
     queue: desk,
     work,
@@ -259,7 +263,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       ...createCheckpointExportHandlers({ runs, checkpoints, paths }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable, containerName }),
+      ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),
       ...createQueueHandlers({ desk, gpus, slots }),
       ...createPreflightHandlers({
         runtime: kind,

@@ -12,6 +12,7 @@ describe('parseServerArguments', () => {
       enableLora: false,
       maxLoraRank: 16,
       loraModules: {},
+      quantised: false,
       adaptersRoot: null,
       readyFile: null,
     });
@@ -36,6 +37,7 @@ describe('parseServerArguments', () => {
     [['--model', 'm', '--max-loras', 'two'], '--max-loras must be an integer'],
     [['--model', 'm', '--max-model-len', '1'], '--max-model-len must be an integer from 2'],
     [['--model', 'm', '--max-lora-rnk', '8'], "Unknown option '--max-lora-rnk'"],
+    [['--model', 'm', '--quantization', 'awq'], '--quantization must be bitsandbytes'],
     [['--model', 'm', 'extra'], "Unexpected argument 'extra'"],
   ])('refuses %j and names the argument', (argv, message) => {
     expect(() => parseServerArguments(argv)).toThrow(message);

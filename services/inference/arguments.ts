@@ -14,6 +14,8 @@ export interface ServerArguments {
   readonly maxLoras: number;
   /** Adapters that are served from the start, by name. */
   readonly loraModules: Readonly<Record<string, string>>;
+  /** Compute with the values that the base model's projections have in 4 bits (NF4). */
+  readonly quantised: boolean;
   readonly adaptersRoot: string | null;
   readonly readyFile: string | null;
   readonly maxNumSeqs: number;
@@ -34,6 +36,7 @@ const OPTIONS = {
   'max-lora-rank': { type: 'string', default: '16' },
   'max-loras': { type: 'string', default: '1' },
   'lora-modules': { type: 'string', multiple: true, default: [] as string[] },
+  quantization: { type: 'string' },
   'adapters-root': { type: 'string' },
   'ready-file': { type: 'string' },
   'max-num-seqs': { type: 'string', default: '256' },
@@ -62,6 +65,7 @@ export function parseServerArguments(argv: readonly string[]): ServerArguments {
     maxLoraRank: integer('max-lora-rank', 1),
     maxLoras: integer('max-loras', 1),
     loraModules: readLoraModules(values['lora-modules'], values['enable-lora']),
+    quantised: isBitsandbytes(values.quantization),
     adaptersRoot: values['adapters-root'] ?? null,
     readyFile: values['ready-file'] ?? null,
     maxNumSeqs: integer('max-num-seqs', 1),
@@ -78,6 +82,12 @@ function readLoraModules(written: readonly string[], enabled: boolean): Record<s
     throw new ArgumentError(`--lora-modules must be <name>=<directory>, once for each adapter; got '${module}'`);
   });
   return Object.fromEntries(pairs);
+}
+
+/** vLLM's name for 4-bit weights made when a model is loaded, which it makes as NF4 with double quantisation. */
+function isBitsandbytes(quantization: string | undefined): boolean {
+  if (quantization === undefined || quantization === 'bitsandbytes') return quantization !== undefined;
+  throw new ArgumentError(`--quantization must be bitsandbytes, got '${quantization}'`);
 }
 
 function parse(argv: readonly string[]) {

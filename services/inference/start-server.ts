@@ -79,7 +79,7 @@ export async function createServing(
   numerics: Engine,
   onDeath: (error: Error) => void,
 ): Promise<Serving> {
-  const decoder = await loadDecoder(numerics, settings.model);
+  const decoder = await loadDecoder(numerics, settings.model, settings.quantised);
   const tokenizer = await loadTokenizer(settings.model, decoder.config);
   const tokenText = createTokenText(tokenizer);
   const metrics = createMetrics({ modelName: settings.servedModelName, maxLoras: settings.maxLoras });

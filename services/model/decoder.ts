@@ -1,15 +1,21 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from './config.ts';
 import type { Kernels, LoraTerm } from './kernels/kernels.ts';
+import { recomputed } from './kernels/recompute.ts';
 import { createRopeTable } from './kernels/rope.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';
 import { type DropoutState, dropoutMask } from './lora-dropout.ts';
 import { type PackedBatch, planRows, type RowPlan } from './packed-batch.ts';
-import { createParameterStore } from './parameter-store.ts';
+import {
+  createParameterStore,
+  loadParameterStore,
+  type ParameterStore,
+  type WeightStorage,
+} from './parameter-store.ts';
 import { modulePath, type Projection } from './parameters.ts';
 import type { TrainableVariable } from './trainable.ts';
-import type { Weights } from './weights.ts';
+import type { WeightSource, Weights } from './weights.ts';
 
 export interface ForwardOptions {
   /** One per sequence: its earlier tokens are read from there and the new ones added. No gradients. */
@@ -18,6 +24,8 @@ export interface ForwardOptions {
   readonly adapter?: LoraAdapter | readonly (LoraAdapter | undefined)[];
   /** Training only: turns the adapter's dropout on. */
   readonly dropout?: DropoutState;
+  /** Training only: keeps of each layer its input alone, and computes the layer again in the backward pass. */
+  readonly checkpointLayers?: boolean;
 }
 
 /** A causal language model. What it computes for a sequence does not depend, to the last bit, on the batch around it. */
@@ -47,20 +55,49 @@ export function createDecoder(params: {
   readonly kernels: Kernels;
   readonly trainable?: boolean;
 }): Decoder {
+  const { config, weights, kernels } = params;
+  return decoderOf(config, kernels, createParameterStore(config, weights, params.trainable ? 'trainable' : 'frozen'));
+}
+
+/** As `createDecoder`, from weights that are read one after the other. */
+export async function loadDecoder(params: {
+  readonly config: ModelConfig;
+  readonly source: WeightSource;
+  readonly kernels: Kernels;
+  readonly storage: WeightStorage;
+}): Promise<Decoder> {
   const { config, kernels } = params;
-  const store = createParameterStore(config, params.weights, params.trainable ?? false);
+  return decoderOf(config, kernels, await loadParameterStore(config, params.source, params.storage));
+}
+
+function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore): Decoder {
   const ropeTable = createRopeTable(config.rope, config.headDim);
 
   function hidden(batch: PackedBatch, options: ForwardOptions = {}): tf.Tensor2D {
     const plan = planRows(batch, config.vocabSize, options.caches, options.adapter);
     const states = tf.tidy(() => {
       let x = kernels.rows(store.embedding(), plan.tokens);
-      for (let layer = 0; layer < config.layers; layer++) x = layerOutput(x, layer, plan, options.dropout);
+      for (let layer = 0; layer < config.layers; layer++) {
+        const compute = (input: tf.Tensor2D) => layerOutput(input, layer, plan, options.dropout);
+        x = options.checkpointLayers ? checkpointed(x, layer, plan, compute) : compute(x);
+      }
       const normalised = kernels.rmsNorm(x, store.vector('model.norm.weight'), config.rmsNormEps);
       return plan.restore ? kernels.rows(normalised, plan.restore) : normalised;
     });
     for (const [i, cache] of (plan.caches ?? []).entries()) cache.advance(plan.spans[i]!.queryLength);
     return states;
+  }
+
+  /** What is trained in the layers before, if anything, has part in x; of the base model under an adapter nothing is. */
+  function checkpointed(
+    x: tf.Tensor2D,
+    layer: number,
+    plan: RowPlan,
+    compute: (input: tf.Tensor2D) => tf.Tensor2D,
+  ): tf.Tensor2D {
+    const variables = layerVariables(store.variables, layer, plan);
+    const constantInput = layer === 0 && store.variables.length === 0;
+    return constantInput && variables.length === 0 ? compute(x) : recomputed(x, variables, compute, { constantInput });
   }
 
   function layerOutput(x: tf.Tensor2D, layer: number, plan: RowPlan, dropout: DropoutState | undefined): tf.Tensor2D {
@@ -111,7 +148,9 @@ export function createDecoder(params: {
     const width = x.shape[1];
     if (plan.groups.length === 1) {
       const term = loraTerm(plan.groups[0]!.adapter, path, plan, width, dropout);
-      return kernels.linear(x, weight, term, { constantInput: isFirst(layer, projection) && !weight.trainable });
+      return kernels.linear(x, weight, term, {
+        constantInput: isFirst(layer, projection) && weight.trained.length === 0,
+      });
     }
     const parts = plan.groups.map(({ start, count, adapter }) =>
       kernels.linear(tf.slice(x, [start, 0], [count, width]), weight, loraTerm(adapter, path, plan, width, undefined)),
@@ -129,6 +168,16 @@ export function createDecoder(params: {
     export: () => store.export(),
     dispose: () => store.dispose(),
   };
+}
+
+/** What is trained in a layer: weights of the model, or of the adapters in use. */
+function layerVariables(own: readonly TrainableVariable[], layer: number, plan: RowPlan): tf.Tensor[] {
+  const prefix = `model.layers.${layer}.`;
+  const weights = own.filter(({ name }) => name.startsWith(prefix)).map(({ variable }) => variable);
+  const adapted = plan.groups.flatMap(({ adapter }) =>
+    [...(adapter?.modules ?? [])].flatMap(([path, { a, b }]) => (path.startsWith(prefix) ? [a, b] : [])),
+  );
+  return [...weights, ...adapted.filter((tensor) => tensor instanceof tf.Variable)];
 }
 
 /** Whether a projection's input comes from the embedding, by nothing but norms. */

@@ -1,10 +1,22 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from './config.ts';
 import { ModelError } from './errors.ts';
+import {
+  frozenLinear,
+  frugalLinear,
+  type OwnedLinear,
+  tiedFrozenHead,
+  tiedTrainedHead,
+  trainedLinear,
+} from './kernels/float-linear.ts';
 import type { LinearWeight } from './kernels/kernels.ts';
+import { nf4Linear } from './kernels/nf4-linear.ts';
+import { type Nf4Tensor, quantiseNf4 } from './nf4.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
+import { isQuantised } from './quantised-weights.ts';
+import type { TensorData } from './safetensors.ts';
 import { createVariable, readVariable, type TrainableVariable, toDiskLayout, toEngineTensor } from './trainable.ts';
-import type { Weights } from './weights.ts';
+import type { WeightSource, Weights } from './weights.ts';
 
 /** A model's weights in the engine: projections as [in, out], everything else as on disk. */
 export interface ParameterStore {
@@ -23,85 +35,120 @@ export interface ParameterStore {
 }
 
 const EMBEDDING = 'model.embed_tokens.weight';
+const HEAD = 'lm_head.weight';
+
+/** How weights are kept: constants, variables that training changes, or constants whose projections are in 4 bits. */
+export type WeightStorage = 'frozen' | 'trainable' | 'nf4';
+
+type Placed = TrainableVariable | tf.Tensor | Nf4Tensor;
 
 /**
- * Moves weights into the engine, as variables when `trainable`.
+ * Moves weights into the engine.
  * @throws ModelError `missing_tensor` or `tensor_shape` when the weights do not fit the config.
  */
-export function createParameterStore(config: ModelConfig, weights: Weights, trainable: boolean): ParameterStore {
+export function createParameterStore(config: ModelConfig, weights: Weights, storage: WeightStorage): ParameterStore {
   const specs = parameterSpecs(config);
   for (const spec of specs) checkSpec(spec, weights);
-  const variables = trainable
-    ? specs.map((spec) => createVariable(spec.name, weights.get(spec.name)!, isProjection(spec)))
-    : [];
-  const tensors = new Map<string, tf.Tensor>(
-    trainable
-      ? variables.map((entry) => [entry.name, entry.variable])
-      : specs.map((spec) => [spec.name, tf.keep(toEngineTensor(weights.get(spec.name)!, isProjection(spec)))]),
-  );
-  const frozenLinears = new Map<string, LinearWeight & { dispose(): void }>();
+  return storeOf(config, new Map(specs.map((spec) => [spec.name, place(spec, weights.get(spec.name)!, storage)])));
+}
 
-  function get(name: string): tf.Tensor {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw new ModelError('missing_tensor', `the model has no weight ${name}`);
-    return tensor;
+/** As `createParameterStore`, reading one weight after the other: no more than one is in memory twice. */
+export async function loadParameterStore(
+  config: ModelConfig,
+  source: WeightSource,
+  storage: WeightStorage,
+): Promise<ParameterStore> {
+  const placed = new Map<string, Placed>();
+  try {
+    for (const spec of parameterSpecs(config))
+      placed.set(spec.name, place(spec, await source.read(spec.name), storage));
+  } catch (error) {
+    for (const entry of placed.values()) disposePlaced(entry);
+    throw error;
+  }
+  return storeOf(config, placed);
+}
+
+function place(spec: ParameterSpec, tensor: TensorData, storage: WeightStorage): Placed {
+  const projection = isProjection(spec);
+  if (storage === 'trainable') return createVariable(spec.name, tensor, projection);
+  if (storage === 'nf4' && isQuantised(spec.name)) return quantiseNf4(tensor.data, tensor.shape);
+  return tf.keep(toEngineTensor(tensor, projection));
+}
+
+function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>): ParameterStore {
+  const variables = [...placed.values()].filter(isVariable);
+  const fourBit = [...placed.values()].some(isNf4);
+  const linears = new Map<string, OwnedLinear>();
+
+  function get(name: string): Placed {
+    const found = placed.get(name);
+    if (found === undefined) throw new ModelError('missing_tensor', `the model has no weight ${name}`);
+    return found;
+  }
+
+  function tensor(name: string): tf.Tensor {
+    const found = get(name);
+    if (isNf4(found)) throw new Error(`${name} is kept in 4 bits`);
+    return isVariable(found) ? found.variable : found;
   }
 
   function linearOf(path: string): LinearWeight {
-    const matrix = get(`${path}.weight`) as tf.Tensor2D;
-    const bias = tensors.get(`${path}.bias`) as tf.Tensor1D | undefined;
-    if (trainable) return { matrix, ...(bias && { bias }), trainable, transposed: () => tf.transpose(matrix) };
-    const made = frozenLinears.get(path) ?? frozenLinear(matrix, bias);
-    frozenLinears.set(path, made);
+    const matrix = get(`${path}.weight`);
+    const bias = placed.has(`${path}.bias`) ? (tensor(`${path}.bias`) as tf.Tensor1D) : undefined;
+    if (isNf4(matrix)) return nf4Linear(matrix, bias);
+    if (isVariable(matrix)) return trainedLinear(matrix.variable as tf.Tensor as tf.Tensor2D, bias);
+    const made = linears.get(path) ?? frozenLinear(matrix as tf.Tensor2D, bias);
+    linears.set(path, made);
     return made;
   }
 
   function tiedHead(): LinearWeight {
-    const embedding = get(EMBEDDING) as tf.Tensor2D;
-    const transposed = () => embedding;
-    if (trainable) return { matrix: tf.transpose(embedding), trainable, transposed };
-    const made = frozenLinears.get('lm_head') ?? ownedHead(tf.keep(tf.transpose(embedding)), transposed);
-    frozenLinears.set('lm_head', made);
+    const embedding = tensor(EMBEDDING) as tf.Tensor2D;
+    if (variables.length > 0) return tiedTrainedHead(embedding);
+    const made = linears.get(HEAD) ?? tiedFrozenHead(embedding);
+    linears.set(HEAD, made);
     return made;
+  }
+
+  function head(): LinearWeight {
+    if (config.tieWordEmbeddings) return tiedHead();
+    // Who keeps the layers in 4 bits has no room for a second copy of the widest matrix.
+    return fourBit ? frugalLinear(tensor(HEAD) as tf.Tensor2D) : linearOf('lm_head');
   }
 
   return {
     variables,
-    vector: (name) => get(name) as tf.Tensor1D,
+    vector: (name) => tensor(name) as tf.Tensor1D,
     linear: linearOf,
-    embedding: () => get(EMBEDDING) as tf.Tensor2D,
-    head: () => (config.tieWordEmbeddings ? tiedHead() : linearOf('lm_head')),
-    export: () => new Map(specs.map((spec) => [spec.name, readBack(spec, variables, get(spec.name))])),
+    embedding: () => tensor(EMBEDDING) as tf.Tensor2D,
+    head,
+    export: () => new Map(parameterSpecs(config).map((spec) => [spec.name, readBack(spec, get(spec.name))])),
     dispose() {
-      for (const linear of frozenLinears.values()) linear.dispose();
-      for (const tensor of tensors.values()) tensor.dispose();
+      for (const linear of linears.values()) linear.dispose();
+      for (const entry of placed.values()) disposePlaced(entry);
     },
   };
 }
 
-function frozenLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): LinearWeight & { dispose(): void } {
-  let transposed: tf.Tensor2D | undefined;
-  return {
-    matrix,
-    ...(bias && { bias }),
-    trainable: false,
-    transposed() {
-      transposed ??= tf.keep(tf.transpose(matrix));
-      return transposed;
-    },
-    dispose: () => transposed?.dispose(),
-  };
+function isVariable(placed: Placed): placed is TrainableVariable {
+  // Tensors have a method of that name.
+  return !(placed instanceof tf.Tensor) && 'variable' in placed;
 }
 
-function ownedHead(matrix: tf.Tensor2D, transposed: () => tf.Tensor2D): LinearWeight & { dispose(): void } {
-  return { matrix, trainable: false, transposed, dispose: () => matrix.dispose() };
+function isNf4(placed: Placed): placed is Nf4Tensor {
+  return 'packed' in placed;
 }
 
-function readBack(spec: ParameterSpec, variables: readonly TrainableVariable[], tensor: tf.Tensor) {
-  const trained = variables.find((entry) => entry.name === spec.name);
-  if (trained) return readVariable(trained);
-  const entry = { ...spec, transposed: isProjection(spec) };
-  return toDiskLayout(entry, tensor.dataSync() as Float32Array);
+function disposePlaced(placed: Placed): void {
+  if (isVariable(placed)) placed.variable.dispose();
+  else if (!isNf4(placed)) placed.dispose();
+}
+
+function readBack(spec: ParameterSpec, placed: Placed): TensorData {
+  if (isNf4(placed)) throw new Error(`${spec.name} is kept in 4 bits: its own values are in the model directory only`);
+  if (isVariable(placed)) return readVariable(placed);
+  return toDiskLayout({ ...spec, transposed: isProjection(spec) }, placed.dataSync() as Float32Array);
 }
 
 /** The embedding stays [vocabulary, hidden]: its rows are looked up. */

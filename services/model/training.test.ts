@@ -8,6 +8,7 @@ import { createLora, initialLoraWeights, type LoraConfig } from './lora.ts';
 import { dropoutMask } from './lora-dropout.ts';
 import { packSequences } from './packed-batch.ts';
 import { resolveTargetModules } from './target-modules.ts';
+import { meterHeap } from './testing/heap-meter.ts';
 import { floats, sameBits, smallConfig, smallDecoder, startKernels, values } from './testing/support.ts';
 import { randomWeights } from './tiny-model.ts';
 import { readVariable, type TrainableVariable, writeVariable } from './trainable.ts';
@@ -47,6 +48,34 @@ describe('training', () => {
     expect(new Set(tensors.slice(1)).size).toBe(1);
     expect(losses.at(-1)!).toBeLessThan(losses[0]! - 0.5);
     for (const [name, { data }] of decoder.export()) expect(sameBits(data, before.get(name)!.data), name).toBe(false);
+  });
+});
+
+describe('layers that are computed again in the backward pass', () => {
+  const drawn = () => {
+    const start = initialLoraWeights(lora, config, 1);
+    return new Map([...start].map(([name, { shape }], i) => [name, { shape, data: values(shape[0]! * shape[1]!, i) }]));
+  };
+  test.each([
+    [
+      'an adapter with dropout',
+      () => ({ decoder: smallDecoder(kernels, config), adapter: createLora(lora, config, drawn(), true) }),
+    ],
+    ['all weights', () => ({ decoder: smallDecoder(kernels, config, { trainable: true }), adapter: undefined })],
+  ])('give %s the same loss and gradients to the last bit, and leave no tensor behind', (_, make) => {
+    const { decoder, adapter } = make();
+    const { variables } = adapter ?? decoder;
+    const options = { ...(adapter && { adapter, dropout: { seed: 3, step: 2 } }) };
+    const plain = lossAndGradients(decoder, variables, options);
+    const { numTensors } = tf.memory();
+    const again = lossAndGradients(decoder, variables, { ...options, checkpointLayers: true });
+    expect(tf.memory().numTensors).toBe(numTensors);
+    expect(again.loss).toBe(plain.loss);
+    for (const [i, gradient] of again.gradients.entries()) {
+      expect(sameBits(gradient, plain.gradients[i]!), variables[i]!.name).toBe(true);
+      expect(gradient.some((value) => value !== 0)).toBe(true);
+    }
+    expect(again.tensorBytes).toBeLessThan(0.75 * plain.tensorBytes);
   });
 });
 
@@ -145,4 +174,22 @@ function train(decoder: Decoder, variables: readonly TrainableVariable[], option
     tensors.push(tf.memory().numTensors);
   }
   return { losses, tensors };
+}
+
+/** Of the mean logprob of each next token. */
+function lossAndGradients(decoder: Decoder, variables: readonly TrainableVariable[], options: ForwardOptions) {
+  const meter = meterHeap();
+  const { value, grads } = tf.variableGrads(
+    () => {
+      const logits = decoder.logits(decoder.hidden(packSequences(sequences), options));
+      const targets = Int32Array.from({ length: logits.shape[0] }, (_, i) => i + 3);
+      return tf.mean(decoder.kernels.tokenLogprobs(logits, targets, 1).logprobs) as tf.Scalar;
+    },
+    variables.map(({ variable }) => variable),
+  );
+  meter.end();
+  const loss = floats(value)[0];
+  const gradients = variables.map(({ variable }) => floats(grads[variable.name]!).slice());
+  tf.dispose([value, grads]);
+  return { loss, gradients, tensorBytes: meter.peak().tensors };
 }

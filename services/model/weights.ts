@@ -3,7 +3,7 @@ import path from 'node:path';
 import { type ModelConfig, parseModelConfig } from './config.ts';
 import { ModelError } from './errors.ts';
 import type { FloatType } from './float-formats.ts';
-import { parameterSpecs } from './parameters.ts';
+import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { openSafetensors, type SafetensorsFile, type TensorData, writeSafetensors } from './safetensors.ts';
 
 /** Weights under their Hugging Face names and with the layout of the disk: projections are [out, in]. */
@@ -29,26 +29,47 @@ export async function loadConfig(
   }
 }
 
+/** Weights that are read when they are asked for. */
+export interface WeightSource {
+  /** A new copy of one weight, as float32 and in the layout of the disk. */
+  read(name: string): Promise<TensorData>;
+}
+
 /**
  * Loads `model.safetensors`, or the shards named by `model.safetensors.index.json`, as float32.
  *
  * @throws ModelError `missing_tensor`, `unexpected_tensor`, `tensor_shape` (expected and found), or `invalid_safetensors`.
  */
-export async function loadWeights(dir: string, config: ModelConfig): Promise<Weights> {
+export function loadWeights(dir: string, config: ModelConfig): Promise<Weights> {
+  return readingWeights(dir, config, async (source) => {
+    const weights = new Map<string, TensorData>();
+    for (const { name } of parameterSpecs(config)) weights.set(name, await source.read(name));
+    return weights;
+  });
+}
+
+/**
+ * Shows the weights of a directory to `use`, which reads those it wants, one tensor at a time; the files are closed after.
+ * @throws ModelError as `loadWeights`, before anything is read.
+ */
+export async function readingWeights<T>(
+  dir: string,
+  config: ModelConfig,
+  use: (source: WeightSource) => Promise<T>,
+): Promise<T> {
   const files = await Promise.all((await shardNames(dir)).map((name) => openSafetensors(path.join(dir, name))));
   try {
     const owners = new Map<string, SafetensorsFile>();
     for (const file of files) for (const name of file.tensors.keys()) owners.set(name, file);
     refuseUnexpected(owners, config, dir);
-    const weights = new Map<string, TensorData>();
-    for (const { name, shape } of parameterSpecs(config)) {
-      const file = owners.get(name);
-      if (file === undefined)
-        throw new ModelError('missing_tensor', `${dir}: the weights lack ${name}, shape [${shape}]`);
-      checkShape(name, shape, file);
-      weights.set(name, { shape, data: await file.readFloats(name) });
-    }
-    return weights;
+    for (const spec of parameterSpecs(config)) checkTensor(spec, owners.get(spec.name), dir);
+    return await use({
+      async read(name) {
+        const file = owners.get(name);
+        if (file === undefined) throw new ModelError('missing_tensor', `${dir}: the weights lack ${name}`);
+        return { shape: file.tensors.get(name)!.shape, data: await file.readFloats(name) };
+      },
+    });
   } finally {
     await Promise.all(files.map((file) => file.close()));
   }
@@ -121,8 +142,9 @@ function refuseUnexpected(owners: ReadonlyMap<string, SafetensorsFile>, config: 
   );
 }
 
-function checkShape(name: string, expected: readonly number[], file: SafetensorsFile): void {
-  const found = file.tensors.get(name)?.shape ?? [];
-  if (found.join() === expected.join()) return;
-  throw new ModelError('tensor_shape', `${file.path}: ${name} has shape [${found}], config.json expects [${expected}]`);
+function checkTensor({ name, shape }: ParameterSpec, file: SafetensorsFile | undefined, dir: string): void {
+  if (file === undefined) throw new ModelError('missing_tensor', `${dir}: the weights lack ${name}, shape [${shape}]`);
+  const found = file.tensors.get(name)!.shape;
+  if (found.join() === shape.join()) return;
+  throw new ModelError('tensor_shape', `${file.path}: ${name} has shape [${found}], config.json expects [${shape}]`);
 }

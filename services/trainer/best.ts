@@ -13,6 +13,7 @@ const aliases: readonly (readonly string[])[] = [
   ['eval/accuracy', 'eval_accuracy', 'val_accuracy', 'accuracy'],
   ['eval_loss', 'eval/loss', 'val_loss'],
   ['eval/reward_std', 'eval/std_reward'],
+  ['val_reward_margin', 'eval/reward_margin'],
   ['train/loss', 'loss'],
 ];
 

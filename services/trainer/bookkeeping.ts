@@ -66,7 +66,7 @@ export function createBookkeeping(params: {
   let phase: ProgressRecord['phase'] = 'loading';
   let reportedAt = session.now();
   const onStart = () => progress('evaluation');
-  const evaluations = createEvaluationBooks({ session, state, evaluator, recorded, record, onStart });
+  const evaluations = createEvaluationBooks({ session, state, totalSteps, evaluator, recorded, record, onStart });
 
   function epoch(): number {
     return epochsDone(state.data_position, params.dataSize);

@@ -16,11 +16,20 @@ const at = { lastSavedStep: null, improved: false, ending: false, requested: fal
 
 describe('an evaluation', () => {
   test('is due every eval_steps, not at step 0, and never twice for a step', () => {
-    expect(evaluationDue(state({ global_step: 10 }), training())).toBe(true);
-    expect(evaluationDue(state({ global_step: 10, last_eval_step: 10 }), training())).toBe(false);
-    expect(evaluationDue(state({ global_step: 0 }), training())).toBe(false);
-    expect(evaluationDue(state({ global_step: 11 }), training())).toBe(false);
-    expect(evaluationDue(state({ global_step: 10 }), training({ eval_steps: 0 }))).toBe(false);
+    expect(evaluationDue(state({ global_step: 10 }), training(), 100)).toBe(true);
+    expect(evaluationDue(state({ global_step: 10, last_eval_step: 10 }), training(), 100)).toBe(false);
+    expect(evaluationDue(state({ global_step: 0 }), training(), 100)).toBe(false);
+    expect(evaluationDue(state({ global_step: 11 }), training(), 100)).toBe(false);
+    expect(evaluationDue(state({ global_step: 10 }), training({ eval_steps: 0 }), 100)).toBe(false);
+  });
+});
+
+describe('the evaluation at the end', () => {
+  test('is due whatever eval_steps is, unless it is 0 or that step has been evaluated', () => {
+    expect(evaluationDue(state({ global_step: 17 }), training(), 17)).toBe(true);
+    expect(evaluationDue(state({ global_step: 17, last_eval_step: 10 }), training({ eval_steps: 500 }), 17)).toBe(true);
+    expect(evaluationDue(state({ global_step: 17, last_eval_step: 17 }), training(), 17)).toBe(false);
+    expect(evaluationDue(state({ global_step: 17 }), training({ eval_steps: 0 }), 17)).toBe(false);
   });
 });
 
@@ -63,6 +72,11 @@ describe('training ends', () => {
     expect(endingOf(state(waiting), patient, 100)).toBeNull();
     expect(endingOf(state({ ...waiting, evals_without_improvement: 3 }), patient, 100)?.reason).toBe('early_stopped');
     expect(endingOf(state({ ...waiting, evals_without_improvement: 3, last_eval_step: 30 }), patient, 100)).toBeNull();
+  });
+
+  test('as completed when the patience runs out at the last step', () => {
+    const spent = { global_step: 40, last_eval_step: 40, evals_without_improvement: 3 };
+    expect(endingOf(state(spent), training({ early_stopping_patience: 3 }), 40)?.reason).toBe('completed');
   });
 
   test('when an evaluation reaches the target accuracy', () => {

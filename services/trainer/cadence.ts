@@ -15,10 +15,11 @@ type State = Pick<
   'global_step' | 'last_eval_step' | 'evals_without_improvement' | 'best_accuracy' | 'data_position'
 >;
 
-/** Every `eval_steps`, never twice for a step. */
-export function evaluationDue(state: State, training: RunSpec['training']): boolean {
+/** Every `eval_steps` and at the end, never twice for a step. */
+export function evaluationDue(state: State, training: RunSpec['training'], totalSteps: number): boolean {
   const { global_step: step, last_eval_step: last } = state;
-  return training.eval_steps > 0 && step > 0 && step % training.eval_steps === 0 && last !== step;
+  if (training.eval_steps === 0 || step === 0 || last === step) return false;
+  return step % training.eval_steps === 0 || step >= totalSteps;
 }
 
 /** Whether the checkpoint schedule asks for this step. */
@@ -35,13 +36,14 @@ export function endingOf(state: State, training: RunSpec['training'], totalSteps
   if (evaluatedNow && target !== null && state.best_accuracy >= target) {
     return { reason: 'target_accuracy_reached', why: `accuracy ${state.best_accuracy} reached the target ${target}` };
   }
-  if (evaluatedNow && patience !== null && state.evals_without_improvement >= patience) {
+  const stepsLeft = state.global_step < totalSteps;
+  if (stepsLeft && evaluatedNow && patience !== null && state.evals_without_improvement >= patience) {
     return {
       reason: 'early_stopped',
       why: `${state.evals_without_improvement} evaluations without improvement (patience ${patience})`,
     };
   }
-  return state.global_step >= totalSteps ? { reason: 'completed', why: null } : null;
+  return stepsLeft ? null : { reason: 'completed', why: null };
 }
 
 /** What a checkpoint at this point would be for; empty: none is due. */

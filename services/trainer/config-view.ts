@@ -20,6 +20,7 @@ export function configView(spec: RunSpec, outputDir: string): Record<string, unk
     learning_rate: training.learning_rate,
     lr_scheduler_type: training.lr_scheduler_type,
     warmup_steps: training.warmup_steps,
+    warmup_ratio: training.warmup_ratio,
     weight_decay: training.weight_decay,
     max_grad_norm: training.max_grad_norm,
     max_seq_length: model.max_seq_length,

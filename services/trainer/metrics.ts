@@ -1,5 +1,6 @@
 import type { Evaluation } from '../contracts/evaluation.ts';
 import type { RecordBody } from '../contracts/record.ts';
+import type { DpoMetrics } from './objectives/dpo-loss.ts';
 import type { GrpoMetrics } from './objectives/grpo-metrics.ts';
 import type { Statistics } from './statistics.ts';
 
@@ -24,6 +25,28 @@ export function sftStepMetrics(at: StepMetrics & { readonly tokens: number; read
   return { ...stepMetrics(at), 'train/entropy': at.entropy, 'train/tokens': at.tokens };
 }
 
+export interface DpoStep extends StepMetrics {
+  readonly objective: DpoMetrics;
+  readonly entropy: number;
+  /** Completion tokens of both sides. */
+  readonly tokens: number;
+}
+
+export function dpoStepMetrics(at: DpoStep): MetricValues {
+  const { objective } = at;
+  return {
+    ...stepMetrics(at),
+    'train/accuracy': objective.accuracy,
+    'train/reward_margin': objective.rewardMargin,
+    'train/chosen_reward': objective.chosenReward,
+    'train/rejected_reward': objective.rejectedReward,
+    'train/chosen_logprob': objective.chosenLogprob,
+    'train/rejected_logprob': objective.rejectedLogprob,
+    'train/entropy': at.entropy,
+    'train/tokens': at.tokens,
+  };
+}
+
 export interface GrpoStep extends StepMetrics {
   readonly rewards: Statistics;
   /** Share of rollouts that succeeded. */
@@ -34,6 +57,10 @@ export interface GrpoStep extends StepMetrics {
   readonly trainableTokens: number;
   readonly totalTokens: number;
   readonly completionLength: number;
+  /** Share of rollouts that were cut off at the longest length. */
+  readonly truncated: number;
+  /** Mean of what rollouts lost by their length; their rewards are reported without it. */
+  readonly overlongPenalty: number;
   readonly objective: GrpoMetrics;
 }
 
@@ -51,17 +78,22 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/reward_std': rewards.std,
     'train/groups_kept': at.groupsKept,
     'train/groups_filtered': at.groupsFiltered,
+    'train/dead_group_ratio': at.groupsFiltered / Math.max(1, at.groupsKept + at.groupsFiltered),
     'train/num_early_exit': at.earlyExits,
     'train/trainable_token_ratio': at.totalTokens === 0 ? 0 : at.trainableTokens / at.totalTokens,
     'train/completion_length': at.completionLength,
+    'train/truncated_ratio': at.truncated,
+    'train/overlong_penalty': at.overlongPenalty,
     'train/entropy': objective.entropy,
     'train/clip_fraction_low': objective.clipFractionLow,
     'train/clip_fraction_high': objective.clipFractionHigh,
     'train/ratio_mean': objective.ratioMean,
+    'train/ratio_max': objective.ratioMax,
     'train/mismatch_kl': objective.mismatchKl,
     'train/mismatch_abs': objective.mismatchAbs,
     'train/mismatch_weight': objective.mismatchWeight,
     'train/mismatch_truncated': objective.mismatchTruncated,
+    'train/mismatch_max': objective.mismatchMax,
   };
 }
 
@@ -87,6 +119,17 @@ export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: numb
     'eval/accuracy': evaluation.accuracy,
     'eval/best_accuracy': bestAccuracy,
     ...(evaluation.eval_loss !== undefined && { eval_loss: evaluation.eval_loss, 'eval/loss': evaluation.eval_loss }),
+  };
+}
+
+/** Of an evaluation on preference pairs. */
+export function preferenceEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {
+  const { accuracy, eval_loss: loss, reward_margin: margin } = evaluation;
+  return {
+    ...lossEvaluationMetrics(evaluation, bestAccuracy),
+    val_accuracy: accuracy,
+    ...(loss !== undefined && { val_loss: loss }),
+    ...(margin !== undefined && { val_reward_margin: margin, 'eval/reward_margin': margin }),
   };
 }
 

@@ -176,7 +176,7 @@ describe('a failure says its reason, where, and the remedy, in its event and its
       'Training diverged',
       { training: { learning_rate: 10, weight_decay: 100, max_steps: 60, eval_steps: 0 } },
     ],
-    ['invalid_spec', 64, 'does not train dpo', { written: { method: 'dpo' } }],
+    ['invalid_data', 65, 'chosen', { written: { method: 'dpo' } }],
     ['inference_failed', 69, 'no inference server', { written: { method: 'grpo' } }],
   ] as const)('%s', async (reason, code, message, given: Given) => {
     const bad = path.join(root, 'bad.jsonl');

@@ -8,8 +8,9 @@ import { untilAnswered } from './agent/backoff.ts';
 import { startRecordPoster } from './agent/record-poster.ts';
 import { openRecordSpool, type RecordSpool } from './agent/record-spool.ts';
 import type { AttemptEnvironment } from './attempt-environment.ts';
-import { explainFailure, TrainerError } from './failure.ts';
+import { explainFailure } from './failure.ts';
 import { type ComponentLogs, createComponentLogs } from './log/component-logs.ts';
+import { trainDpo } from './methods/dpo.ts';
 import { evaluateOnce } from './methods/evaluate.ts';
 import { trainGrpo } from './methods/grpo.ts';
 import { trainSft } from './methods/sft.ts';
@@ -92,7 +93,7 @@ function train(session: Session): Promise<Outcome> {
     case 'grpo':
       return trainGrpo(session);
     case 'dpo':
-      throw new TrainerError('invalid_spec', 'the tfjs trainer does not train dpo', 'Set method to sft or grpo.');
+      return trainDpo(session);
   }
 }
 

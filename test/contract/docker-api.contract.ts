@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { extract, pack } from 'tar-stream';
@@ -338,6 +341,29 @@ export function dockerApiContract(name: string, connect: () => Promise<DaemonUnd
       // Not into what is not there, and not into the read-only root.
       expect(await put('/tandem/nowhere')).toMatchObject({ status: 404 });
       expect(await put('/')).toMatchObject({ status: 500, json: { message: 'container rootfs is marked read-only' } });
+    });
+
+    it('makes the directory of the host that a container binds, unpacks into it, and knows the hosts that it is told of', async () => {
+      const above = mkdtempSync(join(tmpdir(), 'tandem-bind-'));
+      const directory = join(above, 'made');
+      try {
+        const container = newName();
+        const script = `cat ${directory}/sub/secret; echo 1 > ${directory}/written; grep far-away /etc/hosts`;
+        const host = { Binds: [`${directory}:${directory}`], ExtraHosts: ['far-away:192.0.2.7'], ReadonlyRootfs: true };
+        await create(container, { ...sh(script), HostConfig: host });
+        const bytes = await tar({ 'sub/secret': 'told\n' });
+        expect(await docker.call('PUT', `/containers/${container}/archive?path=${directory}`, bytes)).toMatchObject({
+          status: 200,
+        });
+        expect(readFileSync(join(directory, 'sub/secret'), 'utf8')).toBe('told\n');
+        await start(container);
+        await wait(container);
+        expect(readFileSync(join(directory, 'written'), 'utf8')).toBe('1\n');
+        const said = (await logs(container)).map(({ text }) => text.replace(/\s+/g, ' '));
+        expect(said).toEqual(['told ', ...(under.isolates ? ['192.0.2.7 far-away '] : [])]);
+      } finally {
+        rmSync(above, { recursive: true });
+      }
     });
 
     it('packs a directory out of the volume of a stopped container, and answers 404 for a file that is not there', async () => {

@@ -50,6 +50,8 @@ export function openDockerRuntimes({
       agentNetwork,
       ensureAgentNetwork: async () => {},
       gpuDriver,
+      adapters: null,
+      gateway: '127.0.0.1',
       work: join(root, 'work'),
       kept: join(root, 'output'),
       bootedAt: 0,

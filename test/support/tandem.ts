@@ -74,6 +74,8 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
         TANDEM_HOME: home,
         TANDEM_OUTPUTS: outputs,
         TANDEM_DATA_ROOTS: directory,
+        // No test asks the real hub.
+        HF_ENDPOINT: 'http://127.0.0.1:9',
         ...env,
       },
       stdio: ['ignore', output, output],

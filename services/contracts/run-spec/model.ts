@@ -39,8 +39,17 @@ export const modelSpecSchema = z
     {
       name: field(
         z.string().min(1),
-        'A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, or a hub name.',
+        'A model directory, `runs/<id>/<checkpoint>` (or `runs/<id>` for its best) for what another run trained, `store:models/<path>` for one in the object store, or ' +
+          'the name of a model hub (`HF_ENDPOINT`), which is fetched before the run starts.',
         'Qwen/Qwen3-VL-32B-Instruct',
+      ),
+      revision: field(
+        z
+          .string()
+          .regex(/^[\w][\w./-]{0,199}$/, 'must be a branch, a tag or a commit, such as main')
+          .default('main'),
+        'Of a model from a hub: branch, tag or commit. A run keeps the commit that it meant when the run was submitted.',
+        'main',
       ),
       max_seq_length: field(
         positiveInt().max(1_048_576).default(2048),

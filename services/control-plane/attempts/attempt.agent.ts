@@ -126,7 +126,10 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     base_adapter_directory: seen(run.base_adapter_directory),
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),
-    adapters_directory: options.runtime.sharedDirectory({ run: run.id, attempt: attempt.number }),
+    adapters_directory: options.runtime.sharedDirectory(
+      { run: run.id, attempt: attempt.number },
+      inference.kind === 'external',
+    ),
     inference_url: inference.kind === 'external' ? inference.url : attempt.inference_url,
     hand_off: handOffOf(run, options),
     resume: candidates.map((candidate) => ({ ...candidate, directory: seen(candidate.directory) })),

@@ -1,16 +1,19 @@
 import type { GpuInventory } from '../../contracts/gpu.ts';
 import type { Operations } from '../../contracts/operations.ts';
 import type { Handlers } from '../api/handlers.ts';
+import { ProblemError } from '../api/problem-error.ts';
 import type { LeaseRow, LeaseStore } from '../leases/lease.store.ts';
 import type { GpuService } from './gpu.service.ts';
 import { type ContainerName, nameContainers } from './name-containers.ts';
 
 export interface GpuHandlerOptions {
   gpus: Pick<GpuService, 'inventory' | 'newest'>;
-  leases: Pick<LeaseStore, 'all'>;
+  leases: Pick<LeaseStore, 'all' | 'trust'>;
   /** UUIDs of those that runs may have, and of those that they can have now, with what they hold. */
   leasable: () => { may: ReadonlySet<string>; can: ReadonlySet<string> };
   containerName: ContainerName;
+  /** Told that a GPU may be free now. */
+  changed: () => void;
 }
 
 /** The GPUs of the host, and whose they are. */
@@ -19,7 +22,8 @@ export function createGpuHandlers({
   leases,
   leasable,
   containerName,
-}: GpuHandlerOptions): Pick<Handlers<Operations>, 'listGpus'> {
+  changed,
+}: GpuHandlerOptions): Pick<Handlers<Operations>, 'listGpus' | 'releaseGpu'> {
   return {
     listGpus: async ({ query }) => {
       const inventory = await gpus.inventory(query);
@@ -42,6 +46,19 @@ export function createGpuHandlers({
         problems: [...inventory.problems, ...[...rows.values()].map(tellAbsent)],
       };
       return { status: 200, body };
+    },
+
+    releaseGpu: async ({ params: { uuid } }) => {
+      if (leases.trust(uuid)) {
+        changed();
+        return { status: 204 };
+      }
+      const lease = leases.all().find(({ gpu }) => gpu === uuid);
+      if (lease === undefined && !gpus.newest()?.gpus.some((gpu) => gpu.uuid === uuid)) {
+        throw new ProblemError('not-found', `There is no GPU ${uuid}; GET /gpus lists those there are.`);
+      }
+      const why = lease?.state === 'quarantined' ? `: ${lease.note}` : '';
+      throw new ProblemError('conflict', `No program has called ${uuid} broken; there is nothing to take back${why}.`);
     },
   };
 }

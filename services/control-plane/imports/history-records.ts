@@ -150,6 +150,7 @@ function evaluationOf(row: Json): Evaluation | null {
     accuracy: row['val_accuracy'] ?? row['eval_accuracy'],
     avg_reward: row['val_reward'] ?? row['eval_reward'],
     eval_loss: row['eval_loss'] ?? row['val_loss'],
+    reward_margin: row['val_reward_margin'],
   };
   const known = Object.fromEntries(Object.entries(fields).filter(([, value]) => typeof value === 'number'));
   return toEvaluation({ ...known, eval_time: positive(row['eval_runtime']) ?? 0 }, row['step'] as number) ?? null;

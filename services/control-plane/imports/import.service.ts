@@ -9,7 +9,7 @@ import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
 import { refuseIn } from '../runs/check-spec.ts';
 import type { RunServiceOptions } from '../runs/run-service-options.ts';
 import type { SubmissionPlan } from '../runs/submission-plan.ts';
-import { newRunRow, planSubmission, prepareModelFor } from '../runs/submit-run.ts';
+import { checkSubmission, newRunRow, planSubmission, prepareModelFor } from '../runs/submit-run.ts';
 import { copyCheckpoint } from './copy-checkpoint.ts';
 import { LeftOutError } from './import-folder.ts';
 import { createImportJournal, type ImportEntry } from './import-journal.ts';
@@ -47,7 +47,7 @@ export function createImportService(options: ImportServiceOptions): ImportServic
     const root = await refuseIn('path', () => paths.existing(path, 'directory'));
     await refuseOwnTree(root, options);
     const folder = await planImport(root, spec, now());
-    const submission = await planSubmission({ written: folder.spec }, options);
+    const submission = await planSubmission(await checkSubmission(folder.spec, options), options);
     if (submission.occupant !== null) {
       throw new ProblemError('conflict', `${submission.tree} holds another run; choose another training.output_dir.`);
     }

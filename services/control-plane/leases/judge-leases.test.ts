@@ -7,6 +7,7 @@ import { migrations } from '../schema.ts';
 import { createGoneWatch } from './gone.ts';
 import { judgeLeases, type LeaseFacts, SETTLE_MS } from './judge-leases.ts';
 import { createLeaseStore, type LeaseOwner, type LeaseRow } from './lease.store.ts';
+import { COOL_DOWN_MS } from './suspicion.ts';
 
 /** GPUs as a file describes them, with what is read of their memory. */
 function gpusWith(change: Partial<Gpu> = {}, count = 1): Gpu[] {
@@ -24,6 +25,7 @@ const lease = (change: Partial<LeaseRow> = {}): LeaseRow => ({
     granted_at: 0,
     state: 'held',
     note: null,
+    suspicion: null,
   },
   ...change,
 });
@@ -72,6 +74,50 @@ describe('a lease', () => {
     expect(read(gpusWith({ memory_used_mib: null }))).toBe('its memory cannot be read');
     expect(read(gpusWith({ memory_used_mib: null, memory_total_mib: null }))).toBeUndefined();
     expect(read([])).toMatch(/^it is no longer listed/);
+  });
+
+  describe('of a GPU that a program called broken', () => {
+    const uuids = [0, 1].map((i) => `GPU-0000000${i}-0000-4000-8000-000000000000`);
+    const line = 'RuntimeError: CUDA error: uncorrectable ECC error encountered';
+    const pair = gpusWith({}, 2).map((gpu, i) => ({ ...gpu, uuid: uuids[i]!, pci_bus_id: `00000000:1${i}:00.0` }));
+    const suspects = (suspicion: string) => uuids.map((gpu, place) => lease({ gpu, place, suspicion }));
+    const judgeBoth = (suspicion: string, change: Partial<LeaseFacts> = {}) =>
+      judge({ leases: suspects(suspicion), reading: { begunAt: 1000, gpus: pair }, ...change }).changes.flatMap(
+        (each) =>
+          each.change === 'mark' ? [`${each.index} ${each.state}`] : each.gpus.map(({ index }) => `${index} released`),
+      );
+
+    it('is quarantined at once, although it is clean, until it has cooled down', () => {
+      const now = (ms: number) => ({ now: 1000 + ms });
+      expect(judgeBoth(line)).toEqual(['0 quarantined', '1 quarantined']);
+      const cooling = { leases: suspects(line).map((each) => ({ ...each, state: 'quarantined' as const })) };
+      const note = judge({ leases: suspects(line), reading: { begunAt: 1000, gpus: pair } }).changes[0];
+      expect(note).toMatchObject({
+        note: `a program on it printed "${line}"; it is given out again 10 minutes after that program's end if it is read to be healthy then, or by POST /gpus/${uuids[0]}/release`,
+      });
+      expect(judgeBoth(line, { ...cooling, ...now(COOL_DOWN_MS - 1) })).toEqual(['0 quarantined', '1 quarantined']);
+      expect(judgeBoth(line, { ...cooling, ...now(COOL_DOWN_MS) })).toEqual(['0 released', '1 released']);
+    });
+
+    it('is kept beyond that while it is read to be unusable, or somebody is on it', () => {
+      const health: Gpu['health'] = {
+        verdict: 'unusable',
+        findings: [{ verdict: 'unusable', why: 'Lost.', remedy: 'Reboot.' }],
+      };
+      const late = { now: 1000 + COOL_DOWN_MS };
+      const of = (change: Partial<Gpu>) => ({ begunAt: 1000, gpus: pair.map((gpu) => ({ ...gpu, ...change })) });
+      expect(judgeBoth(line, { ...late, reading: of({ health }) })).toEqual(['0 quarantined', '1 quarantined']);
+      expect(judgeBoth(line, { ...late, reading: of({ foreign_processes: [foreign] }) })).toEqual([
+        ...['0 quarantined', '1 quarantined'],
+      ]);
+    });
+
+    it.each([
+      ['its UUID', `GPU ${uuids[1]} has fallen off the bus`],
+      ['its PCI address', 'NVRM: Xid (PCI:0000:11:00): 79, GPU has fallen off the bus.'],
+    ])('is no other than the one that is named by %s', (_, named) => {
+      expect(judgeBoth(named)).toEqual(['0 released', '1 quarantined']);
+    });
   });
 
   it('of a GPU in use notes its trouble once, and that it is over', () => {

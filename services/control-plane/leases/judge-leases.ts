@@ -2,6 +2,7 @@ import type { Gpu } from '../../contracts/gpu.ts';
 import type { TimedReading } from '../gpus/gpu.service.ts';
 import { findDirt } from './clean-gpu.ts';
 import type { LeaseOwner, LeaseRow } from './lease.store.ts';
+import { COOL_DOWN_MS, isMeant, tellSuspicion } from './suspicion.ts';
 
 /** How long the driver may take to give a program's memory back after its end, in milliseconds; a GPU is not called dirty before. */
 export const SETTLE_MS = 10_000;
@@ -29,7 +30,7 @@ export type LeaseChange =
 
 /**
  * What becomes of each lease. It is released when all programs of its attempt are gone and a reading that began after that says that the GPU is clean; a GPU
- * that is not clean in the end is quarantined, and looked at again with each reading. Of a GPU in use only its trouble is noted. `waitsForReading`: a reading
+ * that is not clean in the end is quarantined, and looked at again with each reading; one that a program called broken at once. Of a GPU in use only its trouble is noted. `waitsForReading`: a reading
  * that begins now would decide something.
  */
 export function judgeLeases({ leases, goneSince, reading, now }: LeaseFacts): {
@@ -58,18 +59,27 @@ export function judgeLeases({ leases, goneSince, reading, now }: LeaseFacts): {
       continue;
     }
     const dirt = findDirt(gpu);
-    if (dirt === null && gpu !== undefined) {
+    const doubt = gpu === undefined ? null : findDoubt(lease, gpu, reading.gpus, now - gone);
+    if (dirt === null && doubt === null && gpu !== undefined) {
       const key = `${run} ${epoch}`;
       const release = released.get(key) ?? { change: 'release', owner, gpus: [] };
       released.set(key, release);
       release.gpus.push({ gpu: uuid, index: gpu.index });
-    } else if (state === 'held' && now - gone < SETTLE_MS) {
+    } else if (state === 'held' && now - gone < SETTLE_MS && doubt === null) {
       waitsForReading = true;
     } else {
-      mark('quarantined', dirt);
+      mark('quarantined', [dirt, doubt].filter((why) => why !== null).join('; '));
     }
   }
   return { changes: [...released.values(), ...changes], waitsForReading };
+}
+
+/** Why a GPU that a program called broken is not given out yet, although it is clean; null where no doubt is left. */
+function findDoubt({ suspicion }: LeaseRow, gpu: Gpu, all: readonly Gpu[], goneMs: number): string | null {
+  if (suspicion === null || !isMeant(suspicion, gpu, all)) return null;
+  const trouble = findTrouble(gpu);
+  if (trouble === null && goneMs >= COOL_DOWN_MS) return null;
+  return [...(trouble === null ? [] : [trouble]), tellSuspicion(suspicion, gpu.uuid)].join(' ');
 }
 
 /** What is wrong with a GPU that is in use; null where it works. */

@@ -48,6 +48,19 @@ describe('leases', () => {
     expect(numbers[0]).toBeGreaterThan(Date.parse('2026-01-01T00:00:00Z') / 1000);
   });
 
+  it('are suspected by role, and trusted again one by one', () => {
+    leases.grant(owner('split'), { inference: ['GPU-1'], trainer: ['GPU-2', 'GPU-3'] });
+    leases.grant(owner('shared'), { inference: ['GPU-7'], trainer: ['GPU-7'] });
+    const suspects = () => leases.all().flatMap(({ gpu, suspicion }) => (suspicion === null ? [] : [gpu]));
+    leases.suspect(owner('split'), 'trainer', 'Xid');
+    leases.suspect(owner('shared'), 'inference', 'Xid');
+    leases.suspect(owner('other'), 'trainer', 'Xid');
+    expect(suspects()).toEqual(['GPU-2', 'GPU-3', 'GPU-7']);
+    expect(leases.trust('GPU-2')).toBe(true);
+    expect(leases.trust('GPU-2')).toBe(false);
+    expect(suspects()).toEqual(['GPU-3', 'GPU-7']);
+  });
+
   it('are released and marked for their owner alone', () => {
     const epoch = leases.grant(owner('run'), { inference: [], trainer: ['GPU-0', 'GPU-1'] });
     const strangers = [

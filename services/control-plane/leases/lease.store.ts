@@ -17,6 +17,8 @@ export interface LeaseRow {
   state: 'held' | 'quarantined';
   /** What is wrong with it; null where nothing is. */
   note: string | null;
+  /** The line by which a program of the attempt told that it is broken; null where none did. */
+  suspicion: string | null;
 }
 
 /** Whose a lease is; what is done with one is done for this owner alone. */
@@ -47,6 +49,10 @@ export interface LeaseStore {
   release(owner: LeaseOwner, gpus: readonly string[]): string[];
   /** Marks those of the GPUs that are still this owner's; says whether anything has changed. */
   mark(owner: LeaseOwner, gpu: string, state: LeaseRow['state'], note: string | null): boolean;
+  /** Notes what a program of an attempt printed of the GPUs of its role. */
+  suspect(attempt: Pick<LeaseRow, 'run' | 'attempt'>, role: 'inference' | 'trainer', line: string): void;
+  /** Takes that back for one GPU; says whether there was anything to take back. */
+  trust(gpu: string): boolean;
   /** Notes for whom a run gives its GPUs up. */
   notePreemption(run: string, by: string): void;
   forgetPreemption(run: string): void;
@@ -93,6 +99,14 @@ export function createLeaseStore({ db }: { db: Database }): LeaseStore {
         `UPDATE leases SET state = :state, note = :note WHERE ${owned} AND (state <> :state OR note IS NOT :note)`,
         { ...key(owner), gpu, state, note },
       ).changes === 1,
+    suspect: ({ run, attempt }, role, line) => {
+      db.run(
+        "UPDATE leases SET suspicion = :line WHERE run = :run AND attempt = :attempt AND role IN (:role, 'both')",
+        { run, attempt, role, line },
+      );
+    },
+    trust: (gpu) =>
+      db.run('UPDATE leases SET suspicion = NULL WHERE gpu = :gpu AND suspicion IS NOT NULL', { gpu }).changes === 1,
     notePreemption: (run, by) => {
       db.run('INSERT INTO preemptions VALUES (:run, :by) ON CONFLICT DO UPDATE SET by = :by', { run, by });
     },

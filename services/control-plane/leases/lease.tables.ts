@@ -25,3 +25,6 @@ CREATE TABLE preemptions (
   by TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 `;
+
+/** What a program on a leased GPU printed of its being broken; null where nothing was. */
+export const leaseSuspicions = 'ALTER TABLE leases ADD COLUMN suspicion TEXT;';

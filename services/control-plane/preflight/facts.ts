@@ -16,6 +16,8 @@ export interface Facts {
   gpusLeftOut: boolean;
   /** Whether a container sees the GPUs. */
   probe: GpuProbeAnswer;
+  /** The directory that TANDEM_ADAPTERS_DIR names, as it is seen from here; null where none is named or runs are processes. */
+  adapters: { path: string; kind: 'directory' | 'other' | 'missing' } | null;
   memoryBytes: number;
   disks: readonly { path: string; freeBytes: number }[];
   ports: readonly PortFact[];

@@ -21,6 +21,7 @@ const good: Facts = {
   compose: '2.29.7',
   gpus: eight,
   probe: { kind: 'seen', gpus: 8 },
+  adapters: null,
   memoryBytes: 1082e9,
   disks: [{ path: '/srv/tandem', freeBytes: 3000e9 }],
   ports: [{ setting: 'PORT', port: 8080, state: 'free' }],
@@ -60,6 +61,13 @@ it('needs of a host without GPUs nothing that only GPUs need, and of one without
 });
 
 it.each<[Partial<Facts>, string, RegExp]>([
+  [{ adapters: { path: '/srv/a', kind: 'directory' } }, 'TANDEM_ADAPTERS_DIR', /^ok: \/srv\/a is there$/],
+  [{ adapters: { path: '/srv/a', kind: 'other' } }, 'TANDEM_ADAPTERS_DIR', /^missing: .* -> name a directory/],
+  [
+    { adapters: { path: '/srv/a', kind: 'missing' } },
+    'TANDEM_ADAPTERS_DIR',
+    /^note: .* not seen from here.* -> make it/,
+  ],
   [
     { system: { name: 'Darwin', release: '24', architecture: 'arm64' } },
     'system',

@@ -23,6 +23,7 @@ export function judge(facts: Facts): Preflight {
     judgeGpus(facts),
     judgeMemory(facts),
     ...facts.disks.map((disk) => judgeDisk(disk, facts)),
+    ...(facts.adapters === null ? [] : [judgeAdapters(facts.adapters)]),
     ...facts.ports.map(judgePort),
     ...Object.entries(facts.keys).map(([key, isSet]) => judgeKey(key as RunKey, isSet)),
   ];
@@ -186,6 +187,15 @@ function judgeDisk({ path, freeBytes }: Facts['disks'][number], facts: Facts): P
         `${DISK_GB} GB are needed for models and checkpoints: make room, or put TANDEM_HOME and TANDEM_OUTPUTS on a larger disk`,
       )
     : check('disk', 'note', `${found}; enough for small models`);
+}
+
+/** What trainers put there belongs to them, and others may read it; of the directory itself nothing is asked. */
+function judgeAdapters({ path, kind }: NonNullable<Facts['adapters']>): PreflightCheck {
+  const name = 'TANDEM_ADAPTERS_DIR';
+  if (kind === 'directory') return check(name, 'ok', `${path} is there`);
+  if (kind === 'other') return check(name, 'missing', `${path} is no directory`, 'name a directory of the host');
+  const remedy = 'make it, and let your inference server see it under the same path';
+  return check(name, 'note', `${path} is not seen from here; on the host Docker makes it for the first run`, remedy);
 }
 
 function judgePort({ setting, port, state }: Facts['ports'][number]): PreflightCheck {

@@ -44,6 +44,15 @@ it('looks at the daemon of this host, and starts nothing in it where there is no
 });
 
 it.each([
+  ['/tmp', 'ok'],
+  ['/tmp/none/of/this', 'note'],
+  ['/dev/null', 'missing'],
+])('looks whether %s, where trainers leave adapters, is a directory', async (path, verdict) => {
+  const { checks } = await look(fake.socketPath, { TANDEM_ADAPTERS_DIR: path });
+  expect(checks.find(({ name }) => name === 'TANDEM_ADAPTERS_DIR')).toMatchObject({ verdict });
+});
+
+it.each([
   'hook',
   'cdi',
 ] as const)('says that GPUs which Docker gives (%s) are not seen, unless none is meant', async (gpuAccess) => {

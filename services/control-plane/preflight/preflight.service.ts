@@ -6,7 +6,7 @@ import { probeGpus } from './gpu-probe.ts';
 import { judge } from './judge.ts';
 import { readComposeProgram } from './read-compose.ts';
 import { readComposeLabel, readDocker } from './read-docker.ts';
-import { readDisks, readKeys, readMemory, readSystem } from './read-host.ts';
+import { readAdapters, readDisks, readKeys, readMemory, readSystem } from './read-host.ts';
 
 export interface PreflightOptions {
   runtime: Facts['runtime'];
@@ -26,12 +26,14 @@ export async function preflight(
   { probe, signal }: { probe: boolean; signal: AbortSignal },
 ): Promise<Preflight> {
   const { runtime, environment, engine, inventory, paths, ports } = options;
-  const [docker, compose, gpus, disks, portFacts] = await Promise.all([
+  const adapters = runtime === 'docker' ? environment['TANDEM_ADAPTERS_DIR'] : undefined;
+  const [docker, compose, gpus, disks, portFacts, adaptersFact] = await Promise.all([
     readDocker(engine, signal),
     readComposeProgram(environment, signal).then((version) => version ?? readComposeLabel(engine, signal)),
     inventory(),
     readDisks(paths),
     ports(),
+    adapters ? readAdapters(adapters) : null,
   ]);
   return judge({
     system: readSystem(),
@@ -41,6 +43,7 @@ export async function preflight(
     gpus,
     gpusLeftOut: environment['TANDEM_GPUS'] === 'none',
     probe: await tryContainer(options, { docker, gpus, probe, signal }),
+    adapters: adaptersFact,
     memoryBytes: readMemory(),
     disks,
     ports: portFacts,

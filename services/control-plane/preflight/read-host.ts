@@ -1,4 +1,4 @@
-import { statfs } from 'node:fs/promises';
+import { stat, statfs } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { arch, release, totalmem, type } from 'node:os';
 import { dirname } from 'node:path';
@@ -39,6 +39,12 @@ async function readDisk(path: string): Promise<{ id: string; freeBytes: number }
 
 export function readKeys(environment: Readonly<Record<string, string | undefined>>): Facts['keys'] {
   return Object.fromEntries(keys.map((key) => [key, Boolean(environment[key])])) as Facts['keys'];
+}
+
+export async function readAdapters(path: string): Promise<NonNullable<Facts['adapters']>> {
+  const found = await stat(path).catch(() => null);
+  if (found === null) return { path, kind: 'missing' };
+  return { path, kind: found.isDirectory() ? 'directory' : 'other' };
 }
 
 /** Whether a program may listen there, and whether one of ours does already. */

@@ -1,6 +1,7 @@
 import type { WaitingRunView } from '../../contracts/queue.ts';
 import type { GpuService, TimedReading } from '../gpus/gpu.service.ts';
 import type { LeaseRow, LeaseStore, RoleGpus } from '../leases/lease.store.ts';
+import type { Models } from '../models/models.ts';
 import type { Taken } from '../placement/gpu-map.ts';
 import { type GpuSet, membersOf } from '../placement/gpu-sets.ts';
 import type { Placed } from '../placement/place.ts';
@@ -20,6 +21,7 @@ export interface QueueDeskOptions extends GpuLineOptions {
   runs: Pick<RunStore, 'queued' | 'underWay' | 'queueRow'>;
   leases: Pick<LeaseStore, 'all' | 'preemptions'>;
   gpus: Pick<GpuService, 'newest' | 'failure'>;
+  models: Pick<Models, 'describe'>;
   /** What `CUDA_VISIBLE_DEVICES` leaves; null: all. */
   visible: readonly string[] | null;
   slots: number;
@@ -63,7 +65,7 @@ export interface Present {
 
 /** Decides who starts next, for the rounds and for those who ask why they wait. Reads everything anew each time and changes nothing. */
 export function createQueueDesk(options: QueueDeskOptions) {
-  const { runs, attempts, leases, gpus, profiles, slots, now, steady } = options;
+  const { runs, attempts, leases, gpus, models, profiles, slots, now, steady } = options;
   const readHost = createHostReader(options.visible);
   let present: Present = { ending: new Set() };
 
@@ -73,7 +75,8 @@ export function createQueueDesk(options: QueueDeskOptions) {
     const held = all.filter(({ state }) => state === 'held');
     const reading = gpus.newest();
     const host = reading && readHost(reading, all);
-    const queued = runs.queued();
+    // Who waits for a model is in no line: nothing is kept free for it, and its place is that of its age once the model is there.
+    const [queued, waitingForModels] = splitBy(runs.queued(), ({ model }) => model === null);
     const forGpus = queued.filter(({ profile }) => needsGpus(profile, profiles));
     const ending = new Set([
       ...present.ending,
@@ -94,6 +97,17 @@ export function createQueueDesk(options: QueueDeskOptions) {
     const fresh = reading !== null && steady() - reading.endedAt <= FRESH_MS;
     const unread = host === null || (!fresh && gpus.failure() !== null);
     const starts = round && state && host && !unread ? seatAll(round, state, host, byId) : [];
+    const line = [
+      ...(unread
+        ? forGpus.map((run, i) => describe(run, i + 1, unreadGpus(gpus.failure())))
+        : waitsForGpus(round as Round, state as GpuQueueState, byId, ending, forGpus)),
+      ...cpu.flatMap((decision): WaitingRunView[] => {
+        if (decision.action === 'start') return [];
+        const { run: id, position, why, cause } = decision;
+        const free = Math.max(0, slots - busy.size);
+        return [describe(byId.get(id) as QueueRow, position, { on: 'cpu', needs: 0, free, cause, why })];
+      }),
+    ];
     return {
       now: at,
       reading,
@@ -104,17 +118,7 @@ export function createQueueDesk(options: QueueDeskOptions) {
       starts,
       cpuStarts: cpu.flatMap(({ run, action }) => (action === 'start' ? [run] : [])),
       slotsUsed: busy.size,
-      waiting: [
-        ...(unread
-          ? forGpus.map((run, i) => describe(run, i + 1, unreadGpus(gpus.failure())))
-          : waitsForGpus(round as Round, state as GpuQueueState, byId, ending, forGpus)),
-        ...cpu.flatMap((decision): WaitingRunView[] => {
-          if (decision.action === 'start') return [];
-          const { run: id, position, why, cause } = decision;
-          const free = Math.max(0, slots - busy.size);
-          return [describe(byId.get(id) as QueueRow, position, { on: 'cpu', needs: 0, free, cause, why })];
-        }),
-      ],
+      waiting: [...line, ...withoutModel(line, waitingForModels, models, (profile) => needsGpus(profile, profiles))],
     };
   };
 
@@ -176,6 +180,27 @@ function describe(run: QueueRow, position: number, line: Line): WaitingRunView {
   const { id, name, priority, queuedAt, profile } = run;
   const queued_at = new Date(queuedAt).toISOString();
   return { run: id, name, position, priority, queued_at, profile, behind: null, ...line };
+}
+
+function withoutModel(
+  line: readonly WaitingRunView[],
+  runs: readonly QueueRow[],
+  models: Pick<Models, 'describe'>,
+  onGpus: (profile: string) => boolean,
+): WaitingRunView[] {
+  const places = { gpus: 0, cpu: 0 };
+  for (const { on } of line) places[on] += 1;
+  return runs.flatMap((run): WaitingRunView[] => {
+    if (run.model === null) return [];
+    const on = onGpus(run.profile) ? 'gpus' : 'cpu';
+    places[on] += 1;
+    const why = models.describe(run.model.directory, run.model.origin);
+    return [describe(run, places[on], { on, needs: 0, free: 0, cause: 'model', why })];
+  });
+}
+
+function splitBy<T>(items: readonly T[], isFirst: (item: T) => boolean): [T[], T[]] {
+  return [items.filter(isFirst), items.filter((item) => !isFirst(item))];
 }
 
 function unreadGpus(failure: string | null): Line {

@@ -2,10 +2,16 @@ import { settleWithin } from '../settle-within.ts';
 import { laneOf, type Step, type StepName } from './step.ts';
 
 /**
- * Steps that wait for the object store, write a tree, start a role, whose image and inputs may have to be fetched first, or remove what one has left, and how many of each go on at a
+ * Steps that fetch a model, wait for the object store, write a tree, start a role, whose image and inputs may have to be fetched first, or remove what one has left, and how many of each go on at a
  * time. They share no slots, so none waits for another kind.
  */
-const AT_ONCE: Partial<Record<StepName, number>> = { startRole: 8, endAttempt: 8, cleanUp: 8, finishFiles: 4 };
+const AT_ONCE: Partial<Record<StepName, number>> = {
+  fetchModel: 4,
+  startRole: 8,
+  endAttempt: 8,
+  cleanUp: 8,
+  finishFiles: 4,
+};
 /** How long requests to a store that cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 

@@ -11,12 +11,13 @@ import type { StepArguments } from './step.ts';
 
 /** Closes an attempt whose trainer has ended: takes over what it has left, decides what that means, and writes it down in one transaction. */
 export async function endAttempt(options: ExecuteOptions, step: StepArguments['endAttempt']): Promise<void> {
-  const { db, runs, attempts, events, records, checkpoints, runtime, now } = options;
+  const { db, runs, attempts, leases, events, records, checkpoints, runtime, now } = options;
   const { run: id, attempt: number, trainer } = step;
   const spool = trainer && (await runtime.fetchFile(trainer.identity, SPOOL_FILE));
   if (spool !== null) await records.drain(id, number, spool);
   await checkpoints.rebuild(id);
   const output = trainer === null ? '' : await outputTail(trainer.identity, options);
+  const known = explainOutput(output);
 
   db.transaction(() => {
     const run = runs.get(id);
@@ -29,7 +30,7 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
       trainer,
       outcome: records.outcome(id, number),
       printed: quoteOutput(output),
-      known: explainOutput(output),
+      known,
       nothingMissing: run.spec.task === 'evaluate' || (final?.run === id && final.attempt === number),
       killed: trainerRow?.kill_at != null,
       latestStep: latest?.step ?? null,
@@ -44,6 +45,10 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
     });
 
     attempts.update(id, number, { ended_at: now(), ...verdict.attempt });
+    // Of an attempt that ended for another reason it was no more than a word.
+    if (known?.gpuLine != null && verdict.attempt.reason === known.reason) {
+      leases.suspect({ run: id, attempt: number }, 'trainer', known.gpuLine);
+    }
     events.append({
       run: id,
       name: 'attempt_ended',

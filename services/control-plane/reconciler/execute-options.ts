@@ -4,6 +4,7 @@ import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
 import type { LeaseStore } from '../leases/lease.store.ts';
+import type { Models } from '../models/models.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import type { OutputTrees } from '../runs/output-tree.ts';
@@ -27,6 +28,7 @@ export interface ExecuteOptions {
   leases: LeaseStore;
   runFiles: Pick<RunFiles, 'save'>;
   prune: Pruner['prune'];
+  models: Pick<Models, 'fetch' | 'isComplete'>;
   runtime: Runtime;
   programs: Programs;
   /** Container image of vLLM. */

@@ -9,6 +9,7 @@ import { type ObservedRole, type RoleIdentity, RoleRefusedError, roleName } from
 import { endAttempt } from './end-attempt.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { explainOutput } from './explain-output.ts';
+import { fetchDueModel } from './fetch-due-model.ts';
 import { grant } from './grant.ts';
 import { markGpu, preempt, releaseGpus } from './lease-steps.ts';
 import { describeEnd } from './plan.ts';
@@ -33,6 +34,7 @@ export function createExecutors(options: ExecuteOptions): Executors {
     giveUp: (step) => giveUp(options, step),
     endAttempt: (step) => endAttempt(options, step),
     finishFiles: (step, signal) => finishFiles(options, step, signal),
+    fetchModel: (step, signal) => fetchDueModel(options, step, signal),
     releaseGpus: async (step) => releaseGpus(options, step),
     markGpu: async (step) => markGpu(options, step),
     preempt: async (step) => preempt(options, step),
@@ -215,7 +217,7 @@ async function sendSignal(options: ExecuteOptions, { identity, signal, why }: St
 }
 
 async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): Promise<void> {
-  const { db, attempts, events } = options;
+  const { db, attempts, leases, events } = options;
   const { run, attempt, deadline, speaker } = step;
   const output = speaker === null ? '' : await outputTail(speaker, options);
   const known = step.reason === 'inference_failed' ? explainOutput(output) : null;
@@ -224,6 +226,7 @@ async function giveUp(options: ExecuteOptions, step: StepArguments['giveUp']): P
   const message = `${step.message}${quoteOutput(output)}${step.message.includes(remedy) ? '' : ` ${remedy}`}`;
   db.transaction(() => {
     if (attempts.get(run, attempt)?.ending_reason !== null) return;
+    if (known?.gpuLine != null) leases.suspect({ run, attempt }, 'inference', known.gpuLine);
     attempts.update(run, attempt, { ending_reason: reason, ending_message: message, ending_deadline: deadline });
     events.append({ run, name: 'warning', actor: 'control_plane', attempt, reason, message });
   });

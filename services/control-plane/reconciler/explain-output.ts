@@ -1,15 +1,23 @@
 import { type Failure, remedies } from '../../contracts/reason.ts';
+import { oneLine } from '../gpus/one-line.ts';
+
+/** As much of a line as is kept of it. */
+const LONGEST_LINE = 300;
 
 interface Known {
   pattern: RegExp;
   reason: Failure;
   cause: string;
   remedy?: string;
+  /** It is a GPU itself that is to blame. */
+  blamesGpu?: true;
 }
 
 interface Explanation {
   reason: Failure;
   message: string;
+  /** The line by which a GPU was said to be broken; null where none was. */
+  gpuLine: string | null;
 }
 
 /** What vLLM prints when it cannot start, as its releases up to 0.30 word it. */
@@ -103,6 +111,7 @@ const known: readonly Known[] = [
     reason: 'gpu_unavailable',
     cause: 'A GPU is broken or gone.',
     remedy: 'Look at its health (GET /gpus, nvidia-smi -q); reset it or start the machine anew, then resume.',
+    blamesGpu: true,
   },
   {
     pattern:
@@ -155,11 +164,14 @@ const HARMLESS = /^(\([\w ]+ pid=\d+\) ?)?(DEBUG|INFO|WARNING) /;
 
 /** What a program's last output says about its end, with the way out; null when it says nothing known. */
 export function explainOutput(output: string): Explanation | null {
-  const telling = output
-    .split('\n')
-    .filter((line) => !HARMLESS.test(line))
-    .join('\n');
+  const lines = output.split('\n').filter((line) => !HARMLESS.test(line));
+  const telling = lines.join('\n');
   const found = known.find(({ pattern }) => pattern.test(telling));
   if (found === undefined) return null;
-  return { reason: found.reason, message: `${found.cause} ${found.remedy ?? remedies[found.reason]}` };
+  const line = found.blamesGpu ? lines.find((each) => found.pattern.test(each)) : undefined;
+  return {
+    reason: found.reason,
+    message: `${found.cause} ${found.remedy ?? remedies[found.reason]}`,
+    gpuLine: line === undefined ? null : oneLine(line, LONGEST_LINE),
+  };
 }

@@ -1,6 +1,8 @@
-import { writeFileSync } from 'node:fs';
+import { existsSync, writeFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { GpuInventory } from '../../contracts/gpu.ts';
 import type { Database } from '../../platform/database.ts';
 import { createFileSource } from '../gpus/file-source.ts';
 import { type RoleSpec, type Runtime, roleName } from '../runtimes/runtime.ts';
@@ -50,6 +52,18 @@ const open = (environment: Record<string, string> = {}, wrapDatabase?: (db: Data
   });
 type Opened = Awaited<ReturnType<typeof open>>;
 
+async function call({ publicApp }: Opened, method: string, path: string): Promise<{ status: number; body: unknown }> {
+  const server = publicApp.listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const { port } = server.address() as AddressInfo;
+  try {
+    const answer = await fetch(`http://127.0.0.1:${port}${path}`, { method });
+    return { status: answer.status, body: answer.status === 204 ? null : await answer.json() };
+  } finally {
+    server.close();
+  }
+}
+
 /** With sft, which has no server, a profile means the GPUs of its trainer. */
 const submit = async ({ service }: Opened, name: string, change: Record<string, unknown>) => {
   const spec = bench.spec({
@@ -85,9 +99,10 @@ it('leases the GPUs of a run with its attempt, shows each role its own, and give
     'GPUs leased: trainer on 0; leaves 7 free (NVLink cliques of 7, NUMA nodes of 4 + 3); best of 2',
   ]);
   writeFileSync(join(bench.root, 'go'), '');
-  await reconcileUntil(wiring, () => leased(wiring).length === 0);
+  const printed = `.tandem/output/${id}/${id}.a1.trainer.log`;
+  await reconcileUntil(wiring, () => leased(wiring).length === 0 && existsSync(join(bench.root, printed)));
   expect(wiring.service.get(id).status).toBe('succeeded');
-  expect(bench.read(`.tandem/output/${id}/${id}.a1.trainer.log`)).toBe('sees GPU-0\n');
+  expect(bench.read(printed)).toBe('sees GPU-0\n');
   expect(named(wiring, id, 'gpus_released')).toEqual(['The GPUs 0 are clean and free again']);
 });
 
@@ -106,7 +121,7 @@ it('keeps a GPU with a program on it from everybody, says which, and gives it ou
   await reconcileUntil(wiring, () => named(wiring, first, 'gpu_quarantined').length === 1);
   expect(leased(wiring)).toEqual([`GPU-0 ${first} trainer quarantined`]);
   expect(named(wiring, first, 'gpu_quarantined')).toEqual([
-    'GPU 0 (GPU-0) is not clean and given to nobody until it is: process 4711 (512 MiB) is on it; 512 MiB in use',
+    'GPU 0 (GPU-0) is not in order and given to nobody until it is: process 4711 (512 MiB) is on it; 512 MiB in use',
   ]);
   expect(wiring.service.get(second)).toMatchObject({
     reason: 'waiting_for_gpus',
@@ -116,6 +131,37 @@ it('keeps a GPU with a program on it from everybody, says which, and gives it ou
   ahead += 6000;
   await reconcileUntil(wiring, () => wiring.service.get(second).status === 'succeeded');
   expect(named(wiring, first, 'gpus_released')).toHaveLength(1);
+});
+
+it('gives a GPU to nobody for a while on which a program ended with words of its being broken, unless somebody knows better', async () => {
+  const line = 'RuntimeError: CUDA error: uncorrectable ECC error encountered';
+  bench.script(
+    'trainer',
+    `${trainerPrelude} [ -f ${bench.root}/mended ] || { echo '${line}' >&2; exit 1; }; record "$finished"`,
+  );
+  describeGpus(1);
+  const wiring = await open();
+  const id = await submit(wiring, 'one', {
+    gpu_profile: 'shared-1',
+    recovery: { max_restarts: 1, backoff_seconds: 0 },
+  });
+  await reconcileUntil(wiring, () => named(wiring, id, 'gpu_quarantined').length === 1);
+  expect(named(wiring, id, 'gpu_quarantined')[0]).toContain(`a program on it printed "${line}"`);
+  const why = () => wiring.service.get(id).waiting?.why;
+  await reconcileUntil(wiring, () => why() === 'needs 1, 0 usable, 1 quarantined; waits for GPUs to come back');
+  writeFileSync(join(bench.root, 'mended'), '');
+  ahead += 9 * MINUTE;
+  for (let i = 0; i < 20; i += 1) await wiring.reconciler.round();
+  expect(leased(wiring)).toEqual([`GPU-0 ${id} trainer quarantined`]);
+  const listed = (await call(wiring, 'GET', '/gpus')).body as GpuInventory;
+  expect(listed.gpus[0]).toMatchObject({
+    usable: false,
+    lease: { run: id, state: 'quarantined', why: expect.stringContaining('/gpus/GPU-0/release') },
+  });
+  expect(await call(wiring, 'POST', '/gpus/GPU-9/release')).toMatchObject({ status: 404 });
+  expect(await call(wiring, 'POST', '/gpus/GPU-0/release')).toMatchObject({ status: 204 });
+  expect(await call(wiring, 'POST', '/gpus/GPU-0/release')).toMatchObject({ status: 409 });
+  await reconcileUntil(wiring, () => wiring.service.get(id).status === 'succeeded');
 });
 
 it('tells a run that one of its GPUs has become unusable, and gives it to nobody', async () => {

@@ -20,6 +20,7 @@ export async function grant(options: ExecuteOptions, { run: id, start }: StepArg
   const run = runs.get(id);
   if (run?.status !== 'queued' || (needsGpus(run.profile, profiles) ? run.profile : null) !== (start?.profile ?? null))
     return;
+  if (run.model_due === 1 || (await isModelGone(options, run))) return;
   const candidates = await prepareStart(options, run);
   if (candidates === null) return;
   const [first] = candidates;
@@ -76,6 +77,13 @@ export async function grant(options: ExecuteOptions, { run: id, start }: StepArg
     return;
   }
   sinks.open(sinkTarget(run, runs));
+}
+
+/** A model that was fetched once and removed since is fetched again. */
+async function isModelGone({ models, runs }: ExecuteOptions, run: RunRow): Promise<boolean> {
+  if (run.model_origin === null || (await models.isComplete(run.model_directory))) return false;
+  runs.update(run.id, { model_due: 1 }, ['queued']);
+  return true;
 }
 
 /**

@@ -31,7 +31,7 @@ export function markGpu(options: ExecuteOptions, step: StepArguments['markGpu'])
     if (!leases.mark({ run, attempt, epoch }, gpu, state, note)) return;
     const name = `GPU ${index ?? ''} (${gpu})`.replace('  ', ' ');
     if (state === 'quarantined') {
-      const message = `${name} is not clean and given to nobody until it is: ${note}`;
+      const message = `${name} is not in order and given to nobody until it is: ${note}`;
       tell(options, step, 'gpu_quarantined', message, { epoch, gpu });
     } else {
       const message =

@@ -1,6 +1,6 @@
 import type { AttemptRow, RoleRow } from '../attempts/attempt.store.ts';
 import type { Pulse } from '../records/pulse.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { DueModel, RunRow } from '../runs/run.store.ts';
 import type { ObservedRole } from '../runtimes/runtime.ts';
 import type { QueueObservation } from './observe-queue.ts';
 
@@ -66,4 +66,6 @@ export interface Observation {
   leftovers: Leftover[];
   /** Runs at rest whose tree does not show yet how they ended. */
   filesDue: string[];
+  /** Models that runs in the queue wait for. */
+  modelsDue: readonly DueModel[];
 }

@@ -51,7 +51,9 @@ export function createQueueWatch({ desk, gpus, steady }: QueueWatchOptions) {
     const { changes, waitsForReading } = judgeLeases({ leases, goneSince: gone.since, reading, now });
     const preemptions = line?.round.preemptions ?? [];
     const decides = (starts.length > 0 || preemptions.length > 0) && !fresh;
-    const unclean = leases.some(({ state }) => state === 'quarantined') && now - (reading?.endedAt ?? 0) >= RELOOK_MS;
+    // One that a program called broken has time until the next reading that there is anyway.
+    const waitsToBeClean = leases.some(({ state, suspicion }) => state === 'quarantined' && suspicion === null);
+    const unclean = waitsToBeClean && now - (reading?.endedAt ?? 0) >= RELOOK_MS;
     const blind = waiting.some(({ cause }) => cause === 'reading');
     if (waitsForReading || decides || unclean || blind) gpus.readSoon();
     return {

@@ -16,7 +16,7 @@ const QUIET_MS = 5000;
 type AttemptKey = Pick<RoleIdentity, 'run' | 'attempt'>;
 
 export interface ObserveOptions {
-  runs: Pick<RunStore, 'active' | 'filesDue'>;
+  runs: Pick<RunStore, 'active' | 'filesDue' | 'modelsDue'>;
   attempts: Pick<AttemptStore, 'open' | 'roles' | 'liveRoles'>;
   records: Pick<RecordService, 'lastReportAt' | 'outcome' | 'pulse'>;
   runtime: Pick<Runtime, 'observe' | 'listShared' | 'serving'>;
@@ -73,6 +73,7 @@ export async function observe(options: ObserveOptions): Promise<Observation> {
     active,
     leftovers: left,
     filesDue: runs.filesDue().map(({ id }) => id),
+    modelsDue: runs.modelsDue(),
   };
 }
 

@@ -43,6 +43,8 @@ const runRow = (change: Partial<RunRow> = {}): RunRow => ({
   model_directory: '/m',
   base_adapter_directory: null,
   model_run: null,
+  model_origin: null,
+  model_due: 0,
   train_data: null,
   val_data: null,
   parent_run: null,
@@ -107,6 +109,7 @@ const observation = (change: Partial<Observation>): Observation => ({
   active: [],
   leftovers: [],
   filesDue: [],
+  modelsDue: [],
   ...change,
 });
 

@@ -18,8 +18,15 @@ export function plan(observation: Observation, limits: Limits): Step[] {
     ...observation.leftovers.flatMap((leftover) => clearAway(leftover, observation.now, limits)),
     ...observation.active.flatMap((active) => advance(active, observation, limits)),
     ...observation.filesDue.map((run): Step => ({ step: 'finishFiles', run })),
+    ...planFetches(observation),
     ...planQueue(observation.queue),
   ];
+}
+
+/** Runs that wait for the same model wait for one fetch. */
+function planFetches({ modelsDue }: Observation): Step[] {
+  const byDirectory = new Map(modelsDue.toReversed().map((due) => [due.directory, due]));
+  return [...byDirectory.values()].toReversed().map((due): Step => ({ step: 'fetchModel', ...due }));
 }
 
 /** Milliseconds until the next look: soon while a program is expected to come or to go, else the resync alone. */

@@ -10,7 +10,7 @@ const limits: Limits = {
 };
 const id = 'run-00000001';
 const queued: Observation = {
-  ...{ now: 0, since: 0, active: [], leftovers: [], filesDue: [] },
+  ...{ now: 0, since: 0, active: [], leftovers: [], filesDue: [], modelsDue: [] },
   queue: { ...nothingQueued, cpuStarts: [id] },
 };
 

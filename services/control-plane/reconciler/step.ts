@@ -1,6 +1,7 @@
 import type { Reason } from '../../contracts/reason.ts';
 import type { LeaseOwner, LeaseRow } from '../leases/lease.store.ts';
 import type { GpuStart } from '../queue/queue-desk.ts';
+import type { DueModel } from '../runs/run.store.ts';
 import type { ObservedRole, RoleIdentity, RoleSignal } from '../runtimes/runtime.ts';
 
 /** What the reconciler can do, and with which arguments. */
@@ -29,6 +30,8 @@ export interface StepArguments {
   endAttempt: { run: string; attempt: number; trainer: ObservedRole | null };
   /** Let the files of the tree of a run at rest say how it ended. */
   finishFiles: { run: string };
+  /** Get a model that runs in the queue wait for; `run` is one of them. */
+  fetchModel: DueModel;
   releaseGpus: LeaseOwner & { gpus: { gpu: string; index: number }[] };
   markGpu: LeaseOwner & { gpu: string; index: number | null; state: LeaseRow['state']; note: string | null };
   /** Ask a run for its GPUs. */
@@ -52,6 +55,8 @@ export function runOf(step: Step): string {
  * are to be ended and removed however long its files take.
  */
 export function laneOf(step: Step): string {
+  // It goes on for the others when the run that it was begun for is cancelled.
+  if (step.step === 'fetchModel') return `model ${step.directory}`;
   return `${runOf(step)}${sideLanes[step.step] ?? ''}`;
 }
 

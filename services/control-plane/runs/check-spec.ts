@@ -2,6 +2,7 @@ import { missingKeys } from '../../contracts/needed-keys.ts';
 import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
@@ -23,6 +24,8 @@ export interface CheckedSpec {
   warnings: string[];
   profile: string;
   model: ModelSource;
+  /** For an evaluation: the adapter that the training of its checkpoint started from. */
+  baseAdapter?: string | null;
   /** Null for an evaluation. */
   train_data: string | null;
   val_data: string | null;
@@ -54,9 +57,9 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     : await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
-  const limit = model === null ? null : await attempt('model.name', () => modelPositions(model, options));
-  const fitted = fitSequenceLength(spec, { limit, isWritten: writesSequenceLength(written) });
-  issues.push(...fitted.issues);
+  const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
+  const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
+  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)));
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
@@ -64,12 +67,20 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...(isEvaluation ? evaluationWarnings(placed) : specWarnings(placed, host))],
+    warnings: [
+      ...placement.warnings,
+      ...(isEvaluation ? evaluationWarnings(placed) : specWarnings(placed, host)),
+      ...warningsOf(model),
+    ],
     profile: placement.profile.name,
     model,
     train_data: train,
     val_data: validation,
   };
+}
+
+function warningsOf(model: ModelSource): string[] {
+  return model.kind === 'fetched' && model.found.warning !== null ? [model.found.warning] : [];
 }
 
 function writesSequenceLength(written: unknown): boolean {

@@ -20,6 +20,7 @@ const on = (change: Partial<Host> = {}): Host => ({
   ...{ gpus: eightH100.gpus as readonly PlaceableGpu[], profiles, vllmApiBase: null, runtime: 'docker' },
   has: 'this host has',
   unread: null,
+  sharesAdapters: true,
   trainerImages: null,
   ...change,
 });
@@ -87,6 +88,12 @@ describe('the server of a run', () => {
       warnings: [expect.stringContaining('inference.vllm.managed: true has no effect')],
     });
     expect(place({ method: 'sft' }, host)).toMatchObject({ kind: 'none', roles: ['trainer'], warnings: [] });
+  });
+
+  it('may be one that containers reach where what they write lies on the host, and takes no GPU of the lease', () => {
+    for (const url of ['http://10.0.0.7:8000/v1', 'http://host.docker.internal:8000/v1']) {
+      expect(place(vllm({ api_base: url }), on())).toMatchObject({ kind: 'external', url, roles: ['trainer'] });
+    }
   });
 
   it('of the user’s own leaves the lease to the trainer', () => {
@@ -165,9 +172,9 @@ describe('refused is', () => {
     [
       'a server of one’s own that cannot see into a container',
       vllm({ api_base: 'http://10.0.0.7:8000/v1' }),
-      () => on(),
+      () => on({ sharesAdapters: false }),
       'inference.vllm.api_base',
-      'adapters in the volume',
+      'with TANDEM_ADAPTERS_DIR, a directory of the host',
     ],
     [
       'a group that does not divide the GPUs',
@@ -178,6 +185,22 @@ describe('refused is', () => {
     ],
   ])('%s', (_, written, host, path, why) => {
     expect(place(written, host())).toMatchObject({ [path]: expect.stringContaining(why) });
+  });
+
+  it.each([
+    'localhost',
+    '127.0.0.7',
+    '[::1]',
+    'tandem.localhost',
+    '[::ffff:127.0.0.1]',
+  ])('a server of one’s own at %s, which is the container itself, and where the trainers are processes it is not', (name) => {
+    const own = vllm({ api_base: `http://${name}:8001/v1` });
+    expect(place(own, on())).toEqual({
+      'inference.vllm.api_base': expect.stringContaining(
+        'write host.docker.internal for this host (http://host.docker.internal:8001/v1)',
+      ),
+    });
+    expect(place(own, processes())).toMatchObject({ kind: 'external' });
   });
 
   it('nothing about full weights where the embedded server takes them', () => {

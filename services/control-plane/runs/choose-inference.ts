@@ -2,10 +2,13 @@ import type { GpuProfile } from '../../contracts/gpu-profile.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { refuseUrl } from '../../platform/address-policy.ts';
+import { HOST_ALIAS } from '../runtimes/docker/places.ts';
 import { inferenceOf, MANAGED_API_BASE, withoutSlash } from './inference-of.ts';
 import type { Host } from './placement.ts';
 
-type InferenceHost = Pick<Host, 'gpus' | 'has' | 'vllmApiBase' | 'runtime'>;
+type InferenceHost = Pick<Host, 'gpus' | 'has' | 'vllmApiBase' | 'runtime' | 'sharesAdapters'>;
+/** The names of a machine for itself, by which a container means none but itself. */
+const LOOPBACK = /^(localhost|.*\.localhost|127\..*|\[::1\]|\[::ffff:7f.*\])$/;
 
 /** The address that counts: `VLLM_API_BASE` wins over the spec. */
 export function withApiBase(spec: RunSpec, { vllmApiBase }: Pick<Host, 'vllmApiBase'>): RunSpec {
@@ -71,12 +74,15 @@ export function refuseInference(spec: RunSpec, profile: GpuProfile | undefined, 
 
 type Refuse = (path: string, message: string) => void;
 
-function refuseOwn(url: string, { vllmApiBase, runtime }: InferenceHost, refuse: Refuse): void {
+function refuseOwn(url: string, { vllmApiBase, runtime, sharesAdapters }: InferenceHost, refuse: Refuse): void {
   const named = vllmApiBase === null ? '' : `VLLM_API_BASE (${vllmApiBase}) `;
   const wrong = refuseUrl(url) ?? (/\/v1$/.test(new URL(url).pathname) ? null : 'must end in /v1');
   if (wrong !== null) refuse('inference.vllm.api_base', `${named}${wrong}`);
-  if (runtime === 'docker') {
-    const message = `${named}names a server of your own, which cannot read the adapters in the volume of a container; leave it out, or start the control plane with TANDEM_RUNTIME=process`;
+  if (!sharesAdapters) {
+    const message = `${named}names a server of your own, which cannot read the adapters in the volume of a container; leave it out, or start the control plane with TANDEM_ADAPTERS_DIR, a directory of the host that the server sees under the same path`;
+    refuse('inference.vllm.api_base', message);
+  } else if (wrong === null && runtime === 'docker' && LOOPBACK.test(new URL(url).hostname)) {
+    const message = `${named}is, seen from the trainer's container, the container itself; write ${HOST_ALIAS} for this host (${url.replace(/\/\/(\[.*?\]|[^:/]+)/, `//${HOST_ALIAS}`)}), and let the server listen on an address that containers reach, such as 0.0.0.0`;
     refuse('inference.vllm.api_base', message);
   }
 }

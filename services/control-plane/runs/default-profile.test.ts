@@ -12,6 +12,7 @@ const host = (count: number): Host => ({
   gpus: eightH100.gpus.slice(0, count),
   has: 'this host has',
   unread: null,
+  sharesAdapters: false,
   trainerImages: null,
   profiles,
   vllmApiBase: null,

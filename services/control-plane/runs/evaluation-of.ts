@@ -4,12 +4,12 @@ import type { evaluationRequestSchema } from '../../contracts/evaluation-operati
 import { valueAt } from '../../contracts/explain-issue.ts';
 import { mergeSpecs, renameAliases, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { refusal } from './check-spec.ts';
-import { RUN_MODEL, resolveTrained } from './model-source.ts';
+import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
+import { RUN_MODEL, recallModel, resolveTrained } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import type { RunRow } from './run.store.ts';
 import type { RunServiceOptions } from './run-service-options.ts';
-import type { Submission } from './submission-plan.ts';
+import { checkSubmission } from './submit-run.ts';
 
 export type EvaluationRequest = z.output<typeof evaluationRequestSchema>;
 type Sources = Pick<RunServiceOptions, 'runs' | 'checkpoints' | 'trees' | 'paths'>;
@@ -27,17 +27,17 @@ const fixed = {
  * The run that an evaluation is. What was trained is evaluated under the settings of its run, on the model that run was trained from.
  * @throws ProblemError invalid-spec or checkpoint-unusable
  */
-export async function evaluationOf(request: EvaluationRequest, options: Sources): Promise<Submission> {
+export async function checkEvaluation(request: EvaluationRequest, options: RunServiceOptions): Promise<CheckedSpec> {
   const { document: overrides, issues } = renameAliases(request.overrides);
   const refused = [...issues, ...refuseTarget(request), ...refuseFixed(overrides)];
   if (refused.length > 0) throw refusal('invalid-spec', refused);
-  if (request.checkpoint === null) return { written: mergeSpecs(ofModel(request), overrides) };
+  if (request.checkpoint === null) return await checkSubmission(mergeSpecs(ofModel(request), overrides), options);
 
   const { run, manifest } = await findSource(request.checkpoint, options);
-  return {
-    written: mergeSpecs(ofCheckpoint(request, run, manifest), overrides),
-    model: { kind: 'directory', directory: run.model_directory, baseAdapter: run.base_adapter_directory },
-  };
+  const model = await refuseIn('checkpoint', () => recallModel(run, options));
+  const written = mergeSpecs(ofCheckpoint(request, run, manifest), overrides);
+  const checked = await checkSpec(written, { ...options, run: options.runs.get, model });
+  return { ...checked, baseAdapter: run.base_adapter_directory };
 }
 
 function ofModel({ model, method, labels, gpu_profile, ...request }: EvaluationRequest): Json {

@@ -5,31 +5,43 @@ import type { RunSpec } from '../../contracts/run-spec.ts';
 import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import { ModelFetchError } from '../models/model-fetch-error.ts';
+import type { ModelOrigin } from '../models/model-files.ts';
+import type { FoundModel, Models } from '../models/models.ts';
 import { readConfig } from './model-config.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';
 import type { RunRow } from './run.store.ts';
 
 /** Where the model of a run comes from. */
 export type ModelSource =
-  | {
-      kind: 'directory';
-      directory: string;
-      /** The adapter that what is trained on it started from. */
-      baseAdapter?: string | null;
-    }
+  | { kind: 'directory'; directory: string }
+  /** A model of a hub or of the object store, which has to be fetched unless it is there. */
+  | { kind: 'fetched'; found: FoundModel }
   /** What another run trained. With a LoRA its adapter is used on that run's own base model. */
-  | { kind: 'checkpoint'; manifest: Manifest; baseModel: string; isAdapter: boolean };
+  | { kind: 'checkpoint'; manifest: Manifest; isAdapter: boolean; base: BaseModel };
+
+/** The model that another run's adapter belongs to. */
+export interface BaseModel {
+  directory: string;
+  /** Null for one that is not fetched. */
+  origin: ModelOrigin | null;
+  isThere: boolean;
+}
 
 export interface ModelSourceOptions {
-  paths: Pick<PathPolicy, 'existing'>;
+  paths: Pick<PathPolicy, 'existing' | 'absolute'>;
   run: (id: string) => RunRow | undefined;
   checkpoints: Pick<CheckpointService, 'resolve' | 'read'>;
+  models: Pick<Models, 'findOnHub' | 'findInStore' | 'recall' | 'isComplete'>;
+  /** Aborted when the process ends. */
+  closing: AbortSignal;
 }
 
 /** `runs/<id>`, or a checkpoint of it. */
 export const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
-/** A model hub's `<organisation>/<name>`. */
-const HUB_NAME = /^[\w-]+\/[\w.-]+$/;
+/** A model hub's `<organisation>/<name>`: letters, digits, `-`, `_` and `.`, the first and the last of each no `-` or `.`. */
+const HUB_NAME = /^(?!.*(--|\.\.))\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
+const STORE_NAME = /^store:(.*)$/;
 const FILES_AT_ONCE = 8;
 const REQUESTS_AT_ONCE = 4;
 const ADAPTER_FILE = 'model/adapter_model.safetensors';
@@ -38,16 +50,39 @@ const ADAPTER_FILE = 'model/adapter_model.safetensors';
 export async function findModel(spec: RunSpec['model'], options: ModelSourceOptions): Promise<ModelSource> {
   const named = RUN_MODEL.exec(spec.name);
   if (named !== null) return findTrained(named[1] as string, named[2], spec, options);
+  const stored = STORE_NAME.exec(spec.name)?.[1];
+  if (stored !== undefined) {
+    return await fetched(() => options.models.findInStore(stored, options.closing));
+  }
   try {
     const directory = await options.paths.existing(spec.name, 'directory');
     await readConfig(directory);
     return { kind: 'directory', directory };
   } catch (error) {
-    if (!(error instanceof PathRefusedError) || !HUB_NAME.test(spec.name)) throw error;
-    throw new PathRefusedError(
-      `${error.message}. If ${spec.name} is the name of a model hub: this build does not download models; ` +
-        `download it (hf download ${spec.name} --local-dir models/${spec.name.split('/')[1]}) and give that directory`,
-    );
+    const isHubName = HUB_NAME.test(spec.name) && !(await stat(options.paths.absolute(spec.name)).catch(() => null));
+    if (!(error instanceof PathRefusedError) || !isHubName) throw error;
+    // A mistyped directory looks like the name of a hub, and the other way round: both are told.
+    const beside = `${error.message.replace(/; give .*$/, '')}, and as the name of a hub it cannot be used: `;
+    return await fetched(() => options.models.findOnHub(spec.name, spec.revision, options.closing), beside);
+  }
+}
+
+/** What a run was made with, for one that goes on. */
+export async function recallModel(
+  run: Pick<RunRow, 'model_directory' | 'model_origin'>,
+  { models, closing }: Pick<ModelSourceOptions, 'models' | 'closing'>,
+): Promise<ModelSource> {
+  const { model_directory: directory, model_origin: origin } = run;
+  if (origin === null) return { kind: 'directory', directory };
+  return await fetched(() => models.recall(directory, origin, closing));
+}
+
+async function fetched(find: () => Promise<FoundModel>, beside = ''): Promise<ModelSource> {
+  try {
+    return { kind: 'fetched', found: await find() };
+  } catch (error) {
+    if (!(error instanceof ModelFetchError)) throw error;
+    throw new PathRefusedError(`${beside}${error.message}`, { cause: error });
   }
 }
 
@@ -55,7 +90,7 @@ async function findTrained(
   id: string,
   name: string | undefined,
   spec: RunSpec['model'],
-  { run, checkpoints }: ModelSourceOptions,
+  { run, checkpoints, models }: ModelSourceOptions,
 ): Promise<ModelSource> {
   const source = run(id);
   if (source === undefined) throw new PathRefusedError(`there is no run ${id}; GET /runs lists those there are`);
@@ -75,7 +110,9 @@ async function findTrained(
       `${spec.name} is a LoRA adapter of rank ${source.spec.model.lora.r}; set model.lora.r: ${source.spec.model.lora.r}`,
     );
   }
-  return { kind: 'checkpoint', manifest, baseModel: source.model_directory, isAdapter };
+  const { model_directory: directory, model_origin: origin } = source;
+  const isThere = origin === null || (await models.isComplete(directory));
+  return { kind: 'checkpoint', manifest, isAdapter, base: { directory, origin, isThere } };
 }
 
 /** The checkpoint of a run that a name means; without one its best, else its final, else its latest. */

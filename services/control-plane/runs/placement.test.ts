@@ -27,6 +27,7 @@ function place(
     profiles: known,
     vllmApiBase: null,
     runtime: 'docker',
+    sharesAdapters: false,
     trainerImages,
   });
   return placed.ok

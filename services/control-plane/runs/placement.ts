@@ -17,8 +17,10 @@ export interface Host {
   profiles: GpuProfiles;
   /** `VLLM_API_BASE`; wins over the spec. */
   vllmApiBase: string | null;
-  /** What starts programs: vLLM runs in containers alone, and a server of the user's own cannot see into them. */
+  /** What starts programs: vLLM runs in containers alone. */
   runtime: 'process' | 'docker';
+  /** Whether a server of the user's own can read what trainers write. */
+  sharesAdapters: boolean;
   /** Images of trainers that runs may name; null where roles are not containers. */
   trainerImages: readonly string[] | null;
 }
@@ -68,14 +70,6 @@ function refuseTrainer(spec: RunSpec): SpecIssue[] {
   if (spec.trainer !== 'tfjs') {
     const message = `${spec.trainer} is a container image for GPUs, which this build does not start; leave trainer out to use tfjs`;
     refusals.push({ path: 'trainer', message });
-  }
-  if (spec.method === 'dpo') {
-    refusals.push({ path: 'method', message: 'the tfjs trainer of this build has no dpo; it has sft and grpo' });
-  }
-  if (spec.model.use_4bit) {
-    const message =
-      'the tfjs trainer keeps weights in float32, 4 bits need a trainer on GPUs; set model.use_4bit: false';
-    refusals.push({ path: 'model.use_4bit', message });
   }
   return refusals;
 }

@@ -1,12 +1,13 @@
 import type { z } from 'zod';
 import type { Manifest } from '../../contracts/checkpoint.ts';
-import { mergeSpecs, renameAliases } from '../../contracts/resolve-run-spec.ts';
+import { mergeSpecs, overrideSpec, renameAliases } from '../../contracts/resolve-run-spec.ts';
 import type { Run } from '../../contracts/run.ts';
 import type { resumeRequestSchema } from '../../contracts/run-operations.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { changeStatus } from './change-status.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
+import { recallModel } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { notBegun, type RunRow, type StartFrom } from './run.store.ts';
 import { createRunId } from './run-id.ts';
@@ -33,7 +34,7 @@ export async function resumeRun(
   if (!request.fork) requireResumable(run);
   // An evaluation is of one checkpoint; its own lineage has none.
   const manifest = run.spec.task === 'evaluate' ? undefined : await findCheckpoint(run, request.from, options);
-  const model = { kind: 'directory', directory: run.model_directory } as const;
+  const model = await refuseIn('model.name', () => recallModel(run, options));
   const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
@@ -139,7 +140,7 @@ function changedSpec(run: RunRow, { overrides, fork }: ResumeRequest): unknown {
   const base = fork
     ? mergeSpecs(run.spec, { training: { output_dir: null }, checkpoint: { resume_from_checkpoint: null } })
     : run.spec;
-  return mergeSpecs(base as Record<string, unknown>, document);
+  return overrideSpec(base as Record<string, unknown>, document);
 }
 
 /** What a checkpoint cannot follow. */
@@ -148,6 +149,7 @@ function refuseChanges(before: RunSpec, after: RunSpec): void {
     ['task', (spec) => spec.task],
     ['method', (spec) => spec.method],
     ['model.name', (spec) => spec.model.name],
+    ['model.revision', (spec) => spec.model.revision],
     ['model.use_lora', (spec) => spec.model.use_lora],
     ['model.lora.r', (spec) => spec.model.use_lora && spec.model.lora.r],
     ['model.lora.alpha', (spec) => spec.model.use_lora && spec.model.lora.alpha],

@@ -4,6 +4,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
+import type { Models } from '../models/models.ts';
 import type { QueueDesk } from '../queue/queue-desk.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
@@ -30,6 +31,7 @@ export interface RunServiceOptions {
   paths: PathPolicy;
   runtime: Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt' | 'forgetOutput'>;
   programs: Programs;
+  models: Pick<Models, 'findOnHub' | 'findInStore' | 'recall' | 'isComplete' | 'keep'>;
   /** The GPUs and profiles that runs may use now. */
   readHost: () => Promise<Host>;
   /** Variables of the control plane, among them the keys that some runs need. */

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
 import type { Database } from '../../platform/database.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { createTestBench, reconcileUntil, type TestBench, trainerPrelude } from '../testing.ts';
+import { benchConfig, createTestBench, reconcileUntil, type TestBench, trainerPrelude } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
 
 let bench: TestBench;
@@ -179,10 +179,10 @@ describe('submit', () => {
     expect((await issuesOf({ training: { output_dir } })).type).toBe('invalid-spec');
   });
 
-  it('says how to get a model that is the name of a hub', async () => {
-    const { issues } = await issuesOf({ model: { name: 'Qwen/Qwen3-VL-2B-Instruct' } });
-    expect(issues['model.name']).toContain(
-      'hf download Qwen/Qwen3-VL-2B-Instruct --local-dir models/Qwen3-VL-2B-Instruct',
+  it('says both that there is no such directory and why no model of that name can be had from the hub', async () => {
+    const { issues } = await issuesOf({ model: { name: 'models/mistyped' } });
+    expect(issues['model.name']).toMatch(
+      /models\/mistyped does not exist on this machine, and as the name of a hub it cannot be used: .* cannot be reached: .*set HF_ENDPOINT/,
     );
   });
 
@@ -223,7 +223,7 @@ describe('submit', () => {
       method: 'grpo',
       trainer: 'areal',
       gpu_profile: 'split-8',
-      model: { name: 'model', use_4bit: true },
+      model: { name: 'model' },
       inference: { backend: 'vllm', vllm: { tensor_parallel_size: 4 } },
       rollout: { max_turns: 15 },
     });
@@ -232,7 +232,6 @@ describe('submit', () => {
       gpu_profile:
         'split-8 needs 8 GPUs (4 for inference, 4 for the trainer), this host has 0; leave gpu_profile out to use cpu',
       trainer: expect.stringContaining('areal is a container image'),
-      'model.use_4bit': expect.stringContaining('set model.use_4bit: false'),
       'inference.backend': expect.stringContaining('vllm needs at least 4 GPUs, this host has 0'),
       'rollout.max_turns': expect.stringContaining('set rollout.max_turns: 1'),
     });
@@ -307,7 +306,7 @@ describe('one tree, one run', () => {
   it('refuses to continue with fewer steps than were done, or with another model', async () => {
     await saved(40, mine);
     mkdirSync(join(bench.root, 'model2'));
-    writeFileSync(join(bench.root, 'model2/config.json'), '{}');
+    writeFileSync(join(bench.root, 'model2/config.json'), benchConfig);
     const short = await issuesOf({ training: { output_dir: 'outputs/mine', max_steps: 30 } });
     expect(short.issues['training.max_steps']).toContain('30 steps are asked for, and checkpoint-40 has done 40 steps');
     const other = await issuesOf({ ...mine, model: { name: 'model2' } });

@@ -5,14 +5,14 @@ import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { deleteRun } from './delete-run.ts';
-import { type EvaluationRequest, evaluationOf } from './evaluation-of.ts';
+import { checkEvaluation, type EvaluationRequest } from './evaluation-of.ts';
 import { type ResumeRequest, resumeRun } from './resume-run.ts';
 import type { RunRow } from './run.store.ts';
 import { viewRun, viewSummary } from './run.view.ts';
 import { decodeCursor, encodeCursor, parseLabel } from './run-page.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
 import { stopRun } from './stop-run.ts';
-import { type DryRun, planSubmission, showPlan, submitRun } from './submit-run.ts';
+import { checkSubmission, type DryRun, planSubmission, showPlan, submitRun } from './submit-run.ts';
 
 export interface RunPageQuery {
   status?: RunStatus | undefined;
@@ -58,18 +58,20 @@ export function createRunService(options: RunServiceOptions): RunService {
   const view = (id: string): Run => viewRun(require(id), { ...options, waitOf: (run) => queue.waits().get(run) });
 
   return {
-    dryRun: async (written) => showPlan(await planSubmission({ written }, options), options),
-    submit: async (written, remember) => {
-      const reply = await serial('tree', () => submitRun({ written }, options, { view, remember }));
+    dryRun: async (written) =>
+      showPlan(await planSubmission(await checkSubmission(written, options), options), options),
+    planEvaluation: async (request) =>
+      showPlan(await planSubmission(await checkEvaluation(request, options), options), options),
+    evaluate: async (request, remember) => {
+      const checked = await checkEvaluation(request, options);
+      const reply = await serial('tree', () => submitRun(checked, options, { view, remember }));
       changed();
       return reply;
     },
-    planEvaluation: async (request) =>
-      showPlan(await planSubmission(await evaluationOf(request, options), options), options),
-    evaluate: async (request, remember) => {
-      const reply = await serial('tree', async () =>
-        submitRun(await evaluationOf(request, options), options, { view, remember }),
-      );
+    submit: async (written, remember) => {
+      // A hub that is slow to answer keeps nobody else waiting.
+      const checked = await checkSubmission(written, options);
+      const reply = await serial('tree', () => submitRun(checked, options, { view, remember }));
       changed();
       return reply;
     },

@@ -2,6 +2,7 @@ import type { Reason } from '../../contracts/reason.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
 import type { BindValue, Database, Params } from '../../platform/database.ts';
+import type { ModelOrigin } from '../models/model-files.ts';
 import type { QueuedRun } from '../queue/schedule.ts';
 import { hasServer } from './inference-of.ts';
 
@@ -32,6 +33,10 @@ export interface RunRow {
   base_adapter_directory: string | null;
   /** The run whose checkpoint is the base model. */
   model_run: string | null;
+  /** Where `model_directory` is fetched from; null for one that is not Tandem's to fetch. */
+  model_origin: ModelOrigin | null;
+  /** 1 while it has to be fetched before the run can start. */
+  model_due: 0 | 1;
   train_data: string | null;
   val_data: string | null;
   parent_run: string | null;
@@ -65,17 +70,29 @@ export interface QueueRow extends QueuedRun {
   tensorParallel: number | null;
   preemptible: boolean;
   expectedMinutes: number | null;
+  /** The model that it waits for; null when that is there. */
+  model: Pick<DueModel, 'directory' | 'origin'> | null;
 }
-type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping' | 'serves'> & {
+/** A model that a run in the queue waits for. */
+export interface DueModel {
+  run: string;
+  directory: string;
+  origin: ModelOrigin;
+}
+
+type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping' | 'serves' | 'model'> & {
   labels: string;
   method: Method;
   inference: string;
   preemptible: 0 | 1;
   stopping: 0 | 1;
+  modelDirectory: string | null;
+  modelOrigin: string | null;
 };
 
 const jsonColumns = ['labels', 'spec', 'warnings', 'start_from'] as const;
-type Stored = Omit<RunRow, (typeof jsonColumns)[number]> & Record<(typeof jsonColumns)[number], string>;
+type Stored = Omit<RunRow, (typeof jsonColumns)[number] | 'model_origin'> &
+  Record<(typeof jsonColumns)[number], string> & { model_origin: string | null };
 
 export interface RunFilter {
   status?: RunStatus | undefined;
@@ -107,6 +124,8 @@ export interface RunStore {
   list(filter: RunFilter): RunRow[];
   /** Runs that wait for a slot or for GPUs, as the queue needs them. */
   queued(): QueueRow[];
+  /** Models that runs in the queue wait for. */
+  modelsDue(): DueModel[];
   /** The same of one run, whatever its status. */
   queueRow(id: string): QueueRow | undefined;
   /** Runs that hold a slot or GPUs. */
@@ -132,13 +151,18 @@ export interface RunStore {
 // Of thousands of runs that wait no spec is read in full, at every round.
 const SELECT_QUEUE_ROW = `SELECT id, name, priority, queued_at AS queuedAt, restart_at AS restartAt, profile, method, labels, started_at AS startedAt,
   stop IS NOT NULL AS stopping, spec -> '$.inference' AS inference, spec ->> '$.inference.vllm.tensor_parallel_size' AS tensorParallel,
-  coalesce(spec ->> '$.preemptible', 1) AS preemptible, spec ->> '$.expected_minutes' AS expectedMinutes FROM runs`;
+  coalesce(spec ->> '$.preemptible', 1) AS preemptible, spec ->> '$.expected_minutes' AS expectedMinutes,
+  iif(model_due = 1, model_directory, NULL) AS modelDirectory, iif(model_due = 1, model_origin, NULL) AS modelOrigin FROM runs`;
 
 function toQueueRow(row: StoredQueueRow): QueueRow {
-  const { method, inference, ...rest } = row;
+  const { method, inference, modelDirectory, modelOrigin, ...rest } = row;
+  const model =
+    modelDirectory === null || modelOrigin === null
+      ? null
+      : { directory: modelDirectory, origin: JSON.parse(modelOrigin) as ModelOrigin };
   const labels = JSON.parse(row.labels) as Record<string, string>;
   const serves = hasServer({ method, inference: JSON.parse(inference) as RunSpec['inference'] });
-  return { ...rest, serves, labels, preemptible: row.preemptible === 1, stopping: row.stopping === 1 };
+  return { ...rest, model, serves, labels, preemptible: row.preemptible === 1, stopping: row.stopping === 1 };
 }
 
 export function createRunStore({ db }: { db: Database }): RunStore {
@@ -175,6 +199,13 @@ export function createRunStore({ db }: { db: Database }): RunStore {
     byTree: (tree) => parsed(db.get<Stored>('SELECT * FROM runs WHERE tree = :tree', { tree })),
     list: (filter) => list(db, filter),
     queued: () => db.all<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE status = 'queued'`).map(toQueueRow),
+    modelsDue: () =>
+      db
+        .all<{ run: string; directory: string; origin: string }>(
+          `SELECT id AS run, model_directory AS directory, model_origin AS origin FROM runs INDEXED BY runs_model_due
+           WHERE model_due = 1 AND status = 'queued' AND model_origin IS NOT NULL ORDER BY id`,
+        )
+        .map((row) => ({ ...row, origin: JSON.parse(row.origin) as ModelOrigin })),
     queueRow: (id) => {
       const row = db.get<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE id = :id`, { id });
       return row && toQueueRow(row);
@@ -270,6 +301,7 @@ function toStored(run: Partial<RunRow>): Partial<Stored> {
   for (const column of jsonColumns) {
     if (column in run) stored[column] = JSON.stringify(run[column]);
   }
+  if (run.model_origin != null) stored['model_origin'] = JSON.stringify(run.model_origin);
   return stored as Partial<Stored>;
 }
 
@@ -284,6 +316,7 @@ function parse(row: Stored): RunRow {
     spec: specOf(row.spec),
     warnings: JSON.parse(row.warnings) as string[],
     start_from: JSON.parse(row.start_from) as StartFrom,
+    model_origin: row.model_origin === null ? null : (JSON.parse(row.model_origin) as ModelOrigin),
   };
 }
 

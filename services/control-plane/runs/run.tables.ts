@@ -50,3 +50,10 @@ CREATE TABLE run_labels (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX labels_by_run ON run_labels (run);
 `;
+
+/** Models that are fetched: where each comes from, and whether the run waits for it. */
+export const runModelTables = `
+ALTER TABLE runs ADD COLUMN model_origin TEXT;
+ALTER TABLE runs ADD COLUMN model_due INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX runs_model_due ON runs (id) WHERE model_due = 1;
+`;

@@ -1,4 +1,5 @@
 import type { WaitingRunView } from '../../contracts/queue.ts';
+import type { Reason } from '../../contracts/reason.ts';
 import type { Run, RunSummary } from '../../contracts/run.ts';
 import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
 import type { RecordService } from '../records/record.service.ts';
@@ -43,12 +44,7 @@ export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): R
     method: run.method,
     task: run.spec.task,
     status: run.status,
-    reason:
-      run.reason === 'submitted' && wait !== undefined
-        ? wait.on === 'gpus'
-          ? 'waiting_for_gpus'
-          : 'waiting_for_slot'
-        : run.reason,
+    reason: reasonOf(run, wait),
     message: run.message,
     labels: run.labels,
     priority: run.priority,
@@ -62,6 +58,12 @@ export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): R
     latest_evaluation: records.latestEvaluation(run.id),
     warnings: run.warnings,
   };
+}
+
+function reasonOf({ reason }: RunRow, wait: WaitingRunView | undefined): Reason {
+  if (wait?.cause === 'model') return 'fetching_model';
+  if (reason !== 'submitted' || wait === undefined) return reason;
+  return wait.on === 'gpus' ? 'waiting_for_gpus' : 'waiting_for_slot';
 }
 
 function iso(time: number): string {

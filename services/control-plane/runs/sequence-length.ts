@@ -1,7 +1,5 @@
 import { resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
-import { readConfig, readTrainedConfig } from './model-config.ts';
-import type { ModelSource, ModelSourceOptions } from './model-source.ts';
 
 /**
  * Fits the default of `model.max_seq_length` to the model: what the user did not write is lowered to what the model was made for, what
@@ -22,15 +20,8 @@ export function fitSequenceLength(
   return { spec, issues: [{ path: 'model.max_seq_length', message }] };
 }
 
-/** `max_position_embeddings` of the model's config, in tokens; null when it does not say. @throws PathRefusedError when it cannot be read */
-export async function modelPositions(
-  model: ModelSource,
-  { checkpoints }: Pick<ModelSourceOptions, 'checkpoints'>,
-): Promise<number | null> {
-  const config =
-    model.kind === 'directory'
-      ? await readConfig(model.directory)
-      : await readTrainedConfig(model.manifest, checkpoints);
+/** `max_position_embeddings` of a model's config, in tokens; null when it does not say. */
+export function modelPositions(config: Readonly<Record<string, unknown>> | null): number | null {
   const positions = config?.['max_position_embeddings'];
   return typeof positions === 'number' && positions > 0 ? positions : null;
 }

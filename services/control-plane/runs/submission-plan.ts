@@ -1,14 +1,5 @@
 import type { CheckedSpec } from './check-spec.ts';
-import type { ModelSource } from './model-source.ts';
 import type { RunRow, StartFrom } from './run.store.ts';
-
-/** What is asked for. */
-export interface Submission {
-  /** The run spec as it was written. */
-  written: unknown;
-  /** The model, where it is known already. */
-  model?: ModelSource;
-}
 
 /** What a submission will do. */
 export interface SubmissionPlan extends CheckedSpec {

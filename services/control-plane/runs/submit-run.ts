@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import type { Role, Run } from '../../contracts/run.ts';
 import type { dryRunSchema } from '../../contracts/run-operations.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { describeOrigin, inBytes, totalBytes } from '../models/model-files.ts';
 import { shapeOf } from '../placement/shape-of.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
@@ -13,18 +14,19 @@ import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
 import { notBegun, type RunRow } from './run.store.ts';
 import { createRunId } from './run-id.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
-import type { StartPoint, Submission, SubmissionPlan } from './submission-plan.ts';
+import type { StartPoint, SubmissionPlan } from './submission-plan.ts';
 
 export type DryRun = z.input<typeof dryRunSchema>;
 type Reply = { status: 200 | 201; body: Run };
 
+/** Checks what was written against this machine; it may have to ask a model hub. */
+export function checkSubmission(written: unknown, options: RunServiceOptions): Promise<CheckedSpec> {
+  return checkSpec(written, { ...options, run: options.runs.get });
+}
+
 /** Checks everything about a submission and decides what it will do; changes nothing. */
-export async function planSubmission(
-  { written, model }: Submission,
-  options: RunServiceOptions,
-): Promise<SubmissionPlan> {
-  const { runs, paths } = options;
-  const checked = await checkSpec(written, { ...options, run: runs.get, ...(model && { model }) });
+export async function planSubmission(checked: CheckedSpec, options: RunServiceOptions): Promise<SubmissionPlan> {
+  const { paths } = options;
   const id = createRunId();
   const wanted = checked.spec.training.output_dir ?? `outputs/${id}`;
   const tree = await refuseIn('training.output_dir', () => paths.writable(wanted));
@@ -75,11 +77,11 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
 
 /** Puts a run into the queue; one that ended in the same tree is continued instead. */
 export async function submitRun(
-  submission: Submission,
+  checked: CheckedSpec,
   options: RunServiceOptions,
   { view, remember }: { view: (id: string) => Run; remember: Remember },
 ): Promise<Reply> {
-  const plan = await planSubmission(submission, options);
+  const plan = await planSubmission(checked, options);
   const { occupant } = plan;
   if (occupant?.run != null && occupant.action === 'continue') {
     return await continueRun(occupant.run, plan, options, { view, remember });
@@ -121,8 +123,8 @@ async function insertRun(
       actor: 'user',
       status: 'queued',
       reason: 'submitted',
-      message: 'queued: submitted.',
-      data: aside === null ? {} : { moved_aside: aside },
+      message: `queued: submitted${fetchNote(plan)}.`,
+      data: { ...(aside === null ? {} : { moved_aside: aside }), ...(row.model_origin && { model: row.model_origin }) },
     });
     const made: Reply = { status: 201, body: view(plan.id) };
     remember(made);
@@ -134,16 +136,24 @@ async function insertRun(
   return reply;
 }
 
-/** Puts what another run trained in place, where that is the model. */
+function fetchNote({ model }: CheckedSpec): string {
+  if (model.kind !== 'fetched') return '';
+  const { origin, files } = model.found.listing;
+  const fetches = model.found.isComplete ? 'is there already' : `is fetched first, ${inBytes(totalBytes(files))}`;
+  return `; ${describeOrigin(origin)} ${fetches}`;
+}
+
+/** Puts what another run trained in place, where that is the model, and keeps what is to be fetched of one that is fetched later. */
 export async function prepareModelFor(
   plan: SubmissionPlan,
-  { work, checkpoints, closing }: Pick<RunServiceOptions, 'work' | 'checkpoints' | 'closing'>,
+  { work, checkpoints, models, closing }: Pick<RunServiceOptions, 'work' | 'checkpoints' | 'models' | 'closing'>,
 ): Promise<ModelColumns> {
   const directory = join(work, plan.id, 'model');
   if (plan.model.kind === 'checkpoint') {
     const { manifest } = plan.model;
     await refuseIn('model.name', () => prepareModel(manifest, directory, checkpoints, closing));
   }
+  if (plan.model.kind === 'fetched') await models.keep(plan.model.found);
   return modelOf(plan, directory);
 }
 
@@ -177,16 +187,32 @@ export function newRunRow(plan: SubmissionPlan, model: ModelColumns, { now }: Ru
   };
 }
 
-type ModelColumns = Pick<RunRow, 'model_directory' | 'base_adapter_directory' | 'model_run'>;
+type ModelColumns = Pick<
+  RunRow,
+  'model_directory' | 'base_adapter_directory' | 'model_run' | 'model_origin' | 'model_due'
+>;
 
-function modelOf({ model }: CheckedSpec, prepared: string): ModelColumns {
-  if (model.kind === 'directory') {
-    return { model_directory: model.directory, base_adapter_directory: model.baseAdapter ?? null, model_run: null };
+function modelOf({ model, baseAdapter }: CheckedSpec, prepared: string): ModelColumns {
+  const alone = {
+    base_adapter_directory: baseAdapter ?? null,
+    model_run: null,
+    model_origin: null,
+    model_due: 0,
+  } as const;
+  if (model.kind === 'directory') return { ...alone, model_directory: model.directory };
+  if (model.kind === 'fetched') {
+    const { directory, listing, isComplete } = model.found;
+    return { ...alone, model_directory: directory, model_origin: listing.origin, model_due: isComplete ? 0 : 1 };
   }
+  const model_run = model.manifest.run;
+  if (!model.isAdapter) return { ...alone, model_directory: prepared, model_run };
+  const { directory, origin, isThere } = model.base;
   return {
-    model_directory: model.isAdapter ? model.baseModel : prepared,
-    base_adapter_directory: model.isAdapter ? prepared : null,
-    model_run: model.manifest.run,
+    model_directory: directory,
+    base_adapter_directory: prepared,
+    model_run,
+    model_origin: origin,
+    model_due: isThere ? 0 : 1,
   };
 }
 

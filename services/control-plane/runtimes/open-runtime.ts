@@ -110,6 +110,8 @@ async function openDocker(
     agentNetwork,
     ensureAgentNetwork,
     gpuDriver,
+    adapters: docker.adapters,
+    gateway,
     work,
     kept,
     bootedAt: now() - uptime() * SECOND,

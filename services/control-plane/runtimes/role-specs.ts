@@ -89,6 +89,7 @@ function embeddedRole({ run, attempt, start, share, runtime, programs }: Inferen
       ...['--host', host, '--port', `${port}`],
       ...['--max-model-len', `${spec.model.max_seq_length}`],
       ...(spec.model.use_lora ? lora : []),
+      ...(spec.model.use_4bit ? ['--quantization', 'bitsandbytes'] : []),
       ...['--adapters-root', runtime.sharedDirectory({ run: run.id, attempt })],
       ...['--ready-file', `${runtime.workspace(identity)}/${READY_FILE}`],
     ],
@@ -132,6 +133,7 @@ export function trainerRole(params: {
       (path) => path !== null,
     ),
     ...share,
+    sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
   };
 }

@@ -30,6 +30,8 @@ export interface RoleSpec {
   epoch: number | null;
   /** Size of /dev/shm, in GiB, where the role gets one of its own. */
   shmGib: number;
+  /** What it shares is seen by programs outside of the pair as well, under the same path. */
+  sharesWithHost?: boolean;
   /** For a role that serves: a command that succeeds, run beside it, while it answers its health check. */
   health: readonly string[] | null;
 }
@@ -82,8 +84,8 @@ export interface Runtime {
   remove(identity: RoleIdentity): Promise<void>;
   /** The role's own directory, as the role sees it. */
   workspace(identity: RoleIdentity): string;
-  /** A directory that all roles of an attempt see; created with the first start. */
-  sharedDirectory(attempt: Pick<RoleIdentity, 'run' | 'attempt'>): string;
+  /** A directory that all roles of an attempt see; created with the first start. `withHost`: the one of roles that share with other programs too. */
+  sharedDirectory(attempt: Pick<RoleIdentity, 'run' | 'attempt'>, withHost?: boolean): string;
   /** Removes what the roles of an attempt shared, once they are removed. */
   removeShared(attempt: Pick<RoleIdentity, 'run' | 'attempt'>): Promise<void>;
   /** The attempts whose roles share something, also when the roles are gone. */

@@ -45,6 +45,8 @@ export function vllmCommand({ spec, profile, model, name, host, port, staleness 
     ...['--api-server-count', '1'],
     ...['--max-model-len', `${spec.model.max_seq_length}`],
     ...['--dtype', spec.model.bf16 ? 'bfloat16' : 'auto'],
+    // Weights in 4 bits as the trainer has them: quantised at loading, which vLLM does as NF4 with double quantisation.
+    ...(spec.model.use_4bit ? ['--quantization', 'bitsandbytes'] : []),
     ...['--seed', `${spec.seed % SEEDS}`],
     ...['--gpu-memory-utilization', `${share}`],
     ...(spec.model.use_lora ? loraArguments(spec.model.lora.r, staleness) : []),

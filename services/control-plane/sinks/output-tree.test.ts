@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, promises, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { syncBuiltinESMExports } from 'node:module';
 import { dirname, join } from 'node:path';
+import { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -108,6 +109,27 @@ describe('the tree of a run', () => {
     expect(shown('checkpoints/checkpoint-30')).toEqual(['manifest.json', 'model', 'optimizer.pt']);
     await expectWhole();
     expect(readdirSync(fixture.tree).sort()).toEqual(['best_model', 'checkpoints', 'final']);
+  });
+
+  it('has no manifest that is not whole, not even aside, where one was cut off in the middle of it', async () => {
+    await history();
+    const { read, ...view } = remote();
+    const cut: View['read'] = (id, path, range) =>
+      path === 'manifest.json'
+        ? Readable.from(
+            (async function* () {
+              yield '{"half":';
+              throw new Error('cut off');
+            })(),
+          )
+        : read(id, path, range);
+    await expect(sink({ ...view, read: cut }).catchUp(false, signal)).rejects.toThrow('cut off');
+    const files = readdirSync(fixture.tree, { recursive: true }).map(String);
+    expect(files.filter((path) => path.endsWith('optimizer.pt'))).not.toEqual([]);
+    expect(files.filter((path) => path.endsWith('/manifest.json'))).toEqual([]);
+    await sink(remote()).catchUp(false, signal);
+    expect(shown('checkpoints/checkpoint-30')).toEqual(['manifest.json', 'model', 'optimizer.pt']);
+    await expectWhole();
   });
 
   it('takes no disk space of its own on the file system of the store', async () => {

@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { lstat, readFile } from 'node:fs/promises';
+import { lstat, readFile, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { MANIFEST_FILE, type Manifest } from '../../contracts/checkpoint.ts';
@@ -33,9 +33,10 @@ export async function buildCheckpoint(
     } else await checkpoints.fetchFile(manifest, file, to, { signal: stop, slots });
   });
   await makeDirectory(directory);
-  await pipeline(checkpoints.read(manifest, MANIFEST_FILE), createWriteStream(join(directory, MANIFEST_FILE)), {
-    signal,
-  });
+  // Under another name until it is whole: what has a manifest is a checkpoint, also where this process was killed.
+  const unfinished = join(directory, `${MANIFEST_FILE}.part`);
+  await pipeline(checkpoints.read(manifest, MANIFEST_FILE), createWriteStream(unfinished), { signal });
+  await rename(unfinished, join(directory, MANIFEST_FILE));
   await syncFiles(directory, [...manifest.files.map(({ path }) => path), MANIFEST_FILE]);
 }
 

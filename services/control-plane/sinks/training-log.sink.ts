@@ -38,7 +38,7 @@ export function createTrainingLogSink({
     const manifest = checkpoints.resolve(run, 'best');
     const evaluation = history.find(({ step }) => step === manifest?.step)?.evaluation ?? null;
     const best = manifest && { manifest, evaluation, step: manifest.step, ...records.positionAt(run, manifest.step) };
-    const rows = records.rows(run, { names: metrics ?? [], every: spec.training.logging_steps, includeLast: final });
+    const rows = records.rows(run, { names: metrics, every: spec.training.logging_steps, includeLast: final });
     return renderTrainingLog({ spec, outputDir, rows, evaluations: history, best: best ?? null, final });
   };
 
@@ -46,7 +46,6 @@ export function createTrainingLogSink({
     name: path,
     wakesOn: ['records', 'checkpoints'],
     async catchUp(final) {
-      if (metrics === null) return;
       const history = evaluations();
       const milestone = `${history.length}/${checkpoints.resolve(run, 'best')?.name}/${final}`;
       const state = `${formatCursor(records.end(run))}/${milestone}`;

@@ -97,6 +97,28 @@ describe('training_log.json', () => {
     expect(read().final_metrics).toEqual({ best_metric: 0.42, best_checkpoint: 'outputs/run/best_model' });
   });
 
+  it('has the rows of a DPO run, and its best checkpoint with all that was validated', async () => {
+    const row = (n: number, step: number) =>
+      metricsRecord(n, step, { 'train/loss': 0.6, 'train/accuracy': 0.75, 'train/reward_margin': 0.2 });
+    await fixture.records.records.ingest(RUN, 1, [
+      row(1, 10),
+      evaluationRecord(2, 10, { accuracy: 0.8, eval_loss: 0.55, reward_margin: 0.3 }),
+      row(3, 15),
+    ]);
+    await fixture.checkpoints.save(10, ['best'], { best_metric: 0.8 });
+    await sink({ method: 'dpo', dpo: { beta: 0.2 } }).catchUp(true, signal);
+    expect(read()).toMatchObject({
+      config: { model_path: 'models/tiny', beta: 0.2 },
+      train_history: [
+        { step: 10, epoch: 0.1, loss: 0.6, accuracy: 0.75, reward_margin: 0.2 },
+        { step: 15, epoch: 0.15, loss: 0.6, accuracy: 0.75, reward_margin: 0.2 },
+      ],
+    });
+    const validated = { val_loss: 0.55, val_accuracy: 0.8, val_reward_margin: 0.3 };
+    expect(read().val_history).toEqual([{ step: 10, epoch: 0.1, ...validated }]);
+    expect(read().best_checkpoint).toEqual({ step: 10, epoch: 0.1, ...validated, path: 'outputs/run/best_model' });
+  });
+
   it('has an empty val_history where nothing is validated', async () => {
     await fixture.records.records.ingest(RUN, 1, [grpo(1, 10)]);
     await sink({}).catchUp(false, signal);

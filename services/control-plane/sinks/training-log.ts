@@ -37,7 +37,7 @@ interface Shape {
   ending: (input: TrainingLogInput) => Record<string, unknown>;
 }
 
-const shapes: Partial<Record<Method, Shape>> = {
+const shapes: Readonly<Record<Method, Shape>> = {
   sft: {
     train: { loss: ['train/loss'], learning_rate: ['train/learning_rate'] },
     trainCounters: ['epoch'],
@@ -93,18 +93,41 @@ const shapes: Partial<Record<Method, Shape>> = {
             },
     }),
   },
+  dpo: {
+    train: { loss: ['train/loss'], accuracy: ['train/accuracy'], reward_margin: ['train/reward_margin'] },
+    trainCounters: ['epoch'],
+    validation: ({ step, epoch, evaluation }) => ({
+      step,
+      epoch,
+      val_loss: finite(evaluation?.eval_loss),
+      val_accuracy: finite(evaluation?.accuracy),
+      val_reward_margin: finite(evaluation?.reward_margin),
+    }),
+    config: ({ dpo }) => ({ beta: dpo.beta }),
+    ending: ({ best, outputDir }) => ({
+      best_checkpoint:
+        best === null
+          ? null
+          : {
+              step: best.step,
+              epoch: best.epoch,
+              val_accuracy: finite(best.evaluation?.accuracy),
+              val_loss: finite(best.evaluation?.eval_loss),
+              val_reward_margin: finite(best.evaluation?.reward_margin),
+              path: bestPath(outputDir),
+            },
+    }),
+  },
 };
 
-/** The metrics that the rows of a method are made of; null for a method that has no training log. */
-export function trainingLogMetrics(method: Method): string[] | null {
-  const shape = shapes[method];
-  return shape === undefined ? null : Object.values(shape.train).flat();
+/** The metrics that the rows of a method are made of. */
+export function trainingLogMetrics(method: Method): string[] {
+  return Object.values(shapes[method].train).flat();
 }
 
-/** The document, or null for a method that has none. */
-export function renderTrainingLog(input: TrainingLogInput): Record<string, unknown> | null {
+/** The document. */
+export function renderTrainingLog(input: TrainingLogInput): Record<string, unknown> {
   const shape = shapes[input.spec.method];
-  if (shape === undefined) return null;
   const { spec, outputDir, rows, evaluations } = input;
   return {
     config: {

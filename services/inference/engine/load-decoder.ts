@@ -1,17 +1,24 @@
 import type { Engine } from '../../model/backend.ts';
-import { createDecoder, type Decoder } from '../../model/decoder.ts';
+import { type Decoder, loadDecoder as loadFrom } from '../../model/decoder.ts';
 import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';
-import { loadConfig, loadWeights } from '../../model/weights.ts';
+import { parameterSpecs } from '../../model/parameters.ts';
+import { roundedToNf4 } from '../../model/quantised-weights.ts';
+import { loadConfig, readingWeights } from '../../model/weights.ts';
 
 /**
  * Loads a Hugging Face model directory into the engine, frozen.
+ *
+ * @param rounded compute with the values that the projections have in 4 bits. They are held in float32: unpacking them for every token
+ *   would take longer than the token.
  * @throws ModelError when it is not a model this engine runs; EngineMemoryError when it does not fit beside what is loaded.
  */
-export async function loadDecoder(engine: Engine, directory: string): Promise<Decoder> {
+export async function loadDecoder(engine: Engine, directory: string, rounded = false): Promise<Decoder> {
   const { config } = await loadConfig(directory);
-  const weights = await loadWeights(directory, config);
   const tied = config.tieWordEmbeddings ? config.vocabSize * config.hiddenSize : 0;
-  const values = [...weights.values()].reduce((sum, { data }) => sum + data.length, tied);
+  const values = parameterSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), tied);
   engine.checkMemory(values * Float32Array.BYTES_PER_ELEMENT);
-  return createDecoder({ config, weights, kernels: createWasmKernels(engine) });
+  const kernels = createWasmKernels(engine);
+  return readingWeights(directory, config, (source) =>
+    loadFrom({ config, source: rounded ? roundedToNf4(source) : source, kernels, storage: 'frozen' }),
+  );
 }

@@ -47,7 +47,11 @@ export function differentiable<T extends tf.Tensor>(
     const save = args.at(-1) as tf.GradSaveFunc;
     const { value, saved } = forward();
     save([...saved]);
-    return { value, gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => backward(dy as T, kept) };
+    return {
+      value,
+      // Without a scope of its own all that a backward pass makes on its way would live to the end of the whole pass.
+      gradFunc: (dy: tf.Tensor, kept: tf.Tensor[]) => tf.tidy(() => backward(dy as T, kept)),
+    };
   });
   return op(...inputs) as T;
 }

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { floats, matrix, relativeDifference, startKernels, values } from '../testing/support.ts';
-import type { Kernels, LinearWeight } from './kernels.ts';
+import { frozenLinear, trainedLinear } from './float-linear.ts';
+import type { Kernels } from './kernels.ts';
 import { createRopeTable } from './rope.ts';
 
 let kernels: Kernels;
@@ -15,12 +16,7 @@ describe('linear', () => {
   test('has the value and gradients of x W + b', () => {
     const variables = [tf.variable(matrix(10, 6, 4)), tf.variable(tf.tensor1d(values(6, 5)))] as const;
     const [matrixVariable, bias] = [variables[0] as tf.Tensor as tf.Tensor2D, variables[1] as tf.Tensor as tf.Tensor1D];
-    const weight: LinearWeight = {
-      matrix: matrixVariable,
-      bias,
-      trainable: true,
-      transposed: () => tf.transpose(matrixVariable),
-    };
+    const weight = trainedLinear(matrixVariable, bias);
     const own = gradients((input) => kernels.linear(input as tf.Tensor2D, weight), [x()], variables);
     const reference = gradients((input) => tf.add(tf.matMul(input!, matrixVariable), bias), [x()], variables);
     expectClose(own, reference);
@@ -28,7 +24,7 @@ describe('linear', () => {
 
   test('adds scale * (x * mask) A B, with gradients for x, A and B', () => {
     const frozen = matrix(10, 6, 4);
-    const weight: LinearWeight = { matrix: frozen, trainable: false, transposed: () => tf.transpose(frozen) };
+    const weight = frozenLinear(frozen, undefined);
     const mask = tf.tensor2d(
       values(70, 6).map((value) => (value > 0 ? 1.25 : 0)),
       [7, 10],

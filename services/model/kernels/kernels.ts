@@ -2,16 +2,20 @@ import type * as tf from '@tensorflow/tfjs';
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import type { RopeTable } from './rope.ts';
 
-/** A projection y = x W + b in the engine's layout. */
+/** A projection y = x W + b. Where and how W is kept is its own affair. */
 export interface LinearWeight {
-  /** [in, out] */
-  readonly matrix: tf.Tensor2D;
+  /** Of W: [in, out]. */
+  readonly shape: readonly [number, number];
   /** [out] */
   readonly bias?: tf.Tensor1D;
-  /** Whether gradients flow to matrix and bias. */
-  readonly trainable: boolean;
-  /** [out, in]: for a frozen weight made once, when first asked for, and owned by the weight. */
-  transposed(): tf.Tensor2D;
+  /** W and the bias where gradients flow to them, else empty. */
+  readonly trained: readonly tf.Tensor[];
+  /** What a product takes besides its operands and its result. */
+  readonly scratchBytes: number;
+  /** x W: [rows, in] -> [rows, out]. */
+  times(x: tf.Tensor2D): tf.Tensor2D;
+  /** dy W^T: [rows, out] -> [rows, in]. */
+  timesTransposed(dy: tf.Tensor2D): tf.Tensor2D;
 }
 
 /** What a LoRA adapter adds to a projection: scale * dropout(x) A B. */

@@ -17,16 +17,16 @@ export function linear(
   options: LinearOptions = {},
 ): tf.Tensor2D {
   const followed = options.constantInput ? [] : [x];
-  const trained = weight.trainable ? [weight.matrix, ...(weight.bias ? [weight.bias] : [])] : [];
+  const { trained } = weight;
   const adapted = term ? [term.a, term.b] : [];
   const [rows, inner] = x.shape;
-  const outer = weight.matrix.shape[1];
+  const outer = weight.shape[1];
   // The sum of LoRA and base is a second output-sized tensor; the low-rank ones are small beside it.
-  engine.checkMemory(8 * rows * outer);
+  engine.checkMemory(8 * rows * outer + weight.scratchBytes);
   return differentiable(
     [...followed, ...trained, ...adapted],
     () => {
-      const base = multiply(x, weight.matrix, weight.bias);
+      const base = withBias(weight.times(x), weight.bias);
       if (!term) return { value: base, saved: [x] };
       const input = term.mask ? tf.mul(x, term.mask) : x;
       const low: tf.Tensor2D = tf.mul(tf.matMul<tf.Tensor2D>(input, term.a), term.scale);
@@ -34,9 +34,9 @@ export function linear(
       return { value, saved: [x, low, input, ...(term.mask ? [term.mask] : [])] };
     },
     (dy, saved) => {
-      engine.checkMemory(8 * (rows * inner + (weight.trainable ? inner * outer : 0)));
-      const dxBase = followed.map(() => tf.matMul(dy, weight.transposed()));
-      const dTrained = weight.trainable ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
+      engine.checkMemory(8 * (rows * inner + (trained.length > 0 ? inner * outer : 0)) + weight.scratchBytes);
+      const dxBase = followed.map(() => weight.timesTransposed(dy));
+      const dTrained = trained.length > 0 ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
       if (!term) return [...dxBase, ...dTrained];
       const [, low, input, mask] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D | undefined];
       const dLow = tf.mul(tf.matMul(dy, tf.transpose(term.b)), term.scale) as tf.Tensor2D;
@@ -51,8 +51,7 @@ export function linear(
   );
 }
 
-function multiply(x: tf.Tensor2D, matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
-  const product: tf.Tensor2D = tf.matMul(x, matrix);
+function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
   return bias ? tf.add(product, bias) : product;
 }
 

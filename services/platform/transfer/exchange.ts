@@ -1,5 +1,6 @@
 import http from 'node:http';
 import https from 'node:https';
+import type { LookupFunction } from 'node:net';
 import { CONNECT_MS, limitConnecting } from '../limit-connecting.ts';
 import { placeOf, TransferError } from './transfer-error.ts';
 
@@ -14,7 +15,13 @@ const agents = {
 /** @param idleMs the request fails when nothing moves for so long, in milliseconds; the connection has to stand within ten seconds */
 export function openRequest(
   url: string,
-  options: { method: 'GET' | 'PUT'; headers: Record<string, string | number>; signal: AbortSignal; idleMs: number },
+  options: {
+    method: 'GET' | 'HEAD' | 'PUT';
+    headers: Record<string, string | number>;
+    signal: AbortSignal;
+    idleMs: number;
+    lookup?: LookupFunction;
+  },
 ): http.ClientRequest {
   const { idleMs, ...rest } = options;
   const parsed = new URL(url);

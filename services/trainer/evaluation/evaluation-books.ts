@@ -34,6 +34,7 @@ export interface EvaluationBooks {
 export function createEvaluationBooks(params: {
   readonly session: Session;
   readonly state: TrainingState;
+  readonly totalSteps: number;
   readonly evaluator: Evaluator | null;
   readonly recorded: ReadonlyMap<string, number>;
   readonly record: (values: MetricValues) => void;
@@ -60,7 +61,8 @@ export function createEvaluationBooks(params: {
   }
 
   async function evaluateIfDue(): Promise<void> {
-    if (evaluator === null || control.stopping.aborted || !evaluationDue(state, spec.training)) return;
+    if (evaluator === null || control.stopping.aborted || !evaluationDue(state, spec.training, params.totalSteps))
+      return;
     const evaluation = await evaluate(evaluator, state.global_step);
     state.best_accuracy = Math.max(state.best_accuracy, evaluation.accuracy);
     state.last_eval_step = state.global_step;

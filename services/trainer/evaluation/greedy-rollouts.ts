@@ -1,6 +1,7 @@
-import type { PromptExample } from '../data/tokenize.ts';
+import { type ExampleSource, inParts } from '../data/example-source.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { rewardEvaluationMetrics } from '../metrics.ts';
-import { collectRollouts, type Environment } from '../rollout/collect-rollouts.ts';
+import { collectRollouts, type Environment, type Rollout } from '../rollout/collect-rollouts.ts';
 import { statisticsOf } from '../statistics.ts';
 import type { Evaluator } from './evaluation-books.ts';
 
@@ -10,7 +11,7 @@ import type { Evaluator } from './evaluation-books.ts';
  */
 export function createGreedyRollouts(params: {
   readonly environment: Environment;
-  readonly problems: readonly PromptExample[];
+  readonly problems: ExampleSource<PromptExample>;
   readonly concurrency: number;
   readonly seed: number;
   /** Called after each problem, with 1. */
@@ -19,25 +20,19 @@ export function createGreedyRollouts(params: {
   const { environment, problems, concurrency, seed, alive } = params;
   return {
     async evaluate(signal) {
-      const purpose = ['evaluation'];
-      const groups = await collectRollouts({
-        environment,
-        tasks: problems,
-        rollouts: 1,
-        concurrency,
-        seed,
-        purpose,
-        signal,
-        onGroup: () => alive(1),
-      });
-      const rollouts = groups.flatMap((group) => group.rollouts);
+      const rollouts: Played[] = [];
+      for await (const tasks of inParts(problems)) {
+        const play = { environment, tasks, firstTask: rollouts.length, rollouts: 1, concurrency, seed, signal };
+        const groups = await collectRollouts({ ...play, purpose: ['evaluation'], onGroup: () => alive(1) });
+        rollouts.push(...groups.flatMap((group) => group.rollouts.map(brief)));
+      }
       const correct = rollouts.filter(({ success }) => success).length;
       const rewards = statisticsOf(rollouts.map(({ reward }) => reward));
       return {
         accuracy: correct / rollouts.length,
         correct_answers: correct,
         total_samples: rollouts.length,
-        attempted_answer: rollouts.filter(({ text }) => text.trim() !== '').length,
+        attempted_answer: rollouts.filter(({ attempted }) => attempted).length,
         avg_reward: rewards.mean,
         median_reward: rewards.median,
         std_reward: rewards.std,
@@ -48,4 +43,13 @@ export function createGreedyRollouts(params: {
     },
     metrics: rewardEvaluationMetrics,
   };
+}
+
+/** What an evaluation keeps of a rollout: there may be many. */
+interface Played extends Pick<Rollout, 'success' | 'reward' | 'turns'> {
+  readonly attempted: boolean;
+}
+
+function brief({ success, reward, turns, text }: Rollout): Played {
+  return { success, reward, turns, attempted: text.trim() !== '' };
 }

@@ -1,7 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import { rowStatistics } from '../../model/kernels/token-logprobs.ts';
-import type { CompletionExample } from '../data/tokenize.ts';
+import { type ExampleSource, inParts } from '../data/example-source.ts';
+import type { CompletionExample } from '../data/readers/completion-reader.ts';
 import { completionRows } from '../learner/completion-rows.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -16,7 +16,7 @@ import type { EvaluationResult, Evaluator } from './evaluation-books.ts';
  */
 export function createTeacherForcing(params: {
   readonly policy: Policy;
-  readonly examples: readonly CompletionExample[];
+  readonly examples: ExampleSource<CompletionExample>;
   readonly limits: MicroBatchLimits;
   /** Called after each part, with the number of its problems. */
   readonly alive: (problems: number) => void;
@@ -27,14 +27,16 @@ export function createTeacherForcing(params: {
     let negativeLogprob = 0;
     let tokens = 0;
     const rewards: number[] = [];
-    for (const batch of microBatches(examples, limits)) {
-      signal.throwIfAborted();
-      const measured = measure(policy, batch);
-      negativeLogprob += measured.negativeLogprob;
-      tokens += batch.completionTokens;
-      rewards.push(...measured.correct.map(Number));
-      alive(batch.sequences.length);
-      await turn();
+    for await (const part of inParts(examples)) {
+      for (const batch of microBatches(part, limits)) {
+        signal.throwIfAborted();
+        const measured = measure(policy, batch);
+        negativeLogprob += measured.negativeLogprob;
+        tokens += batch.completionTokens;
+        rewards.push(...measured.correct.map(Number));
+        alive(batch.sequences.length);
+        await turn();
+      }
     }
     const correct = rewards.filter((reward) => reward === 1).length;
     const rewardStatistics = statisticsOf(rewards);
@@ -59,19 +61,20 @@ function measure(
   batch: MicroBatch<CompletionExample>,
 ): { negativeLogprob: number; correct: boolean[] } {
   const input = completionRows(batch.sequences);
-  const logits = tf.tidy(() => policy.logits(input).dataSync() as Float32Array);
-  const vocabulary = logits.length / input.targets.length;
+  const right = new Uint8Array(input.targets.length);
   let negativeLogprob = 0;
-  let row = 0;
-  const correct = batch.sequences.map(({ completion }) => {
-    let right = true;
-    for (const target of completion) {
-      const at = row * vocabulary;
-      negativeLogprob -= rowStatistics(logits, at, vocabulary, target, 1).logprob;
-      right &&= likeliest(logits, at, vocabulary) === target;
-      row += 1;
+  policy.readLogits(input, (logits, first, count) => {
+    const vocabulary = logits.length / count;
+    for (let row = 0; row < count; row++) {
+      const target = input.targets[first + row]!;
+      negativeLogprob -= rowStatistics(logits, row * vocabulary, vocabulary, target, 1).logprob;
+      right[first + row] = Number(likeliest(logits, row * vocabulary, vocabulary) === target);
     }
-    return right;
+  });
+  let at = 0;
+  const correct = batch.sequences.map(({ completion }) => {
+    at += completion.length;
+    return right.subarray(at - completion.length, at).every((value) => value === 1);
   });
   return { negativeLogprob, correct };
 }

@@ -1,21 +1,23 @@
-import type * as tf from '@tensorflow/tfjs';
+import * as tf from '@tensorflow/tfjs';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Engine } from '../../model/backend.ts';
 import type { ModelConfig } from '../../model/config.ts';
-import { createDecoder, type Decoder } from '../../model/decoder.ts';
+import { type Decoder, loadDecoder } from '../../model/decoder.ts';
 import type { Kernels } from '../../model/kernels/kernels.ts';
 import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';
 import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig } from '../../model/lora.ts';
 import type { DropoutState } from '../../model/lora-dropout.ts';
+import { parameterSpecs } from '../../model/parameters.ts';
 import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
 import { deriveSeed } from '../../model/random.ts';
 import type { TensorData } from '../../model/safetensors.ts';
+import { readLogits, type TokenStatistics, tokenLogprobs } from '../../model/token-logprobs.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.ts';
 import { type TrainableVariable, writeVariable } from '../../model/trainable.ts';
-import { loadConfig, loadWeights, type Weights } from '../../model/weights.ts';
+import { loadConfig, readingWeights, type WeightSource, type Weights } from '../../model/weights.ts';
 import { TrainerError } from '../failure.ts';
 import type { CompletionRows } from './completion-rows.ts';
-import { mergeAdapter } from './merge-adapter.ts';
+import { withAdapter } from './merge-adapter.ts';
 
 /** The model in training: a decoder whose weights are the policy, or a frozen one with the adapter that is. */
 export interface Policy {
@@ -29,8 +31,8 @@ export interface Policy {
   readonly variables: readonly TrainableVariable[];
   /** Differentiable; call inside tf.tidy or tf.variableGrads. One value per row asked for, in nats. */
   tokenLogprobs(input: CompletionRows, temperature: number, dropout?: DropoutState): TokenStatistics;
-  /** Logits of the rows that predict completion tokens, [rows, vocabulary]; call inside tf.tidy. */
-  logits(input: CompletionRows): tf.Tensor2D;
+  /** Shows the logits of the rows that predict completion tokens, some rows at a time (`readLogits`); no gradients. */
+  readLogits(input: CompletionRows, use: Parameters<typeof readLogits>[3]): void;
   /** Of the model the run started from, with no gradient; call inside tf.tidy. */
   referenceLogprobs(input: CompletionRows, temperature: number): tf.Tensor1D;
   /** A copy of what is trained, under the names and in the layout of its file. */
@@ -39,11 +41,6 @@ export interface Policy {
   loadTrainedWeights(weights: Weights): void;
   /** Trained and total parameters. */
   readonly size: { readonly trainable: number; readonly total: number };
-}
-
-interface TokenStatistics {
-  readonly logprobs: tf.Tensor1D;
-  readonly entropy: tf.Tensor1D;
 }
 
 /**
@@ -62,20 +59,16 @@ export async function loadPolicy(params: {
   const { engine, spec, modelDirectory: directory } = params;
   const { json: configJson, config } = await loadConfig(directory);
   const tokenizer = await loadTokenizer(directory, config);
-  const stored = await loadWeights(directory, config);
   const base = params.baseAdapterDirectory === null ? null : await readPeftAdapter(params.baseAdapterDirectory);
   const kernels = createWasmKernels(engine);
-  const parts = spec.model.use_lora
-    ? adapterParts({ spec, config, kernels, weights: stored, base })
-    : fullParts({ config, kernels, weights: mergeAdapter(stored, base), withReference: params.withReference });
+  const parts = await readingWeights(directory, config, (source) =>
+    spec.model.use_lora
+      ? adapterParts({ spec, config, kernels, source, base })
+      : fullParts({ config, kernels, source: withAdapter(source, base), withReference: params.withReference }),
+  );
   const { decoder, adapter, variables } = parts;
 
-  const rowsOf = (of: Decoder, input: CompletionRows, options: Parameters<Decoder['hidden']>[1]) => {
-    engine.checkMemory(8 * input.rows.length * config.vocabSize);
-    return of.logits(of.selectRows(of.hidden(input.batch, options), input.rows));
-  };
-  const logits = (input: CompletionRows, dropout?: DropoutState) =>
-    rowsOf(decoder, input, { ...(adapter && { adapter }), ...(dropout && { dropout }) });
+  const checkpointLayers = spec.training.gradient_checkpointing;
 
   return {
     directory,
@@ -84,17 +77,21 @@ export async function loadPolicy(params: {
     tokenizer,
     lora: adapter?.config ?? null,
     variables,
-    tokenLogprobs: (input, temperature, dropout) =>
-      kernels.tokenLogprobs(logits(input, dropout), input.targets, temperature),
-    logits: (input) => logits(input),
+    tokenLogprobs(input, temperature, dropout) {
+      const options = { ...(adapter && { adapter }), ...(dropout && { dropout }), checkpointLayers };
+      return tokenLogprobs(decoder, decoder.hidden(input.batch, options), input, temperature);
+    },
+    readLogits(input, use) {
+      tf.tidy(() => readLogits(decoder, decoder.hidden(input.batch, { ...(adapter && { adapter }) }), input.rows, use));
+    },
     referenceLogprobs(input, temperature) {
       const { decoder: reference, adapter: frozen } = parts.reference();
-      const rows = rowsOf(reference, input, frozen && { adapter: frozen });
-      return kernels.tokenLogprobs(rows, input.targets, temperature).logprobs;
+      const hidden = reference.hidden(input.batch, frozen && { adapter: frozen });
+      return tokenLogprobs(reference, hidden, input, temperature).logprobs;
     },
     trainedWeights: () => (adapter ? adapter.export() : decoder.export()),
     loadTrainedWeights: (weights) => loadInto(variables, weights),
-    size: { trainable: count(variables), total: count([...stored.values()]) + (adapter ? count(variables) : 0) },
+    size: { trainable: count(variables), total: count(parameterSpecs(config)) + (adapter ? count(variables) : 0) },
   };
 }
 
@@ -105,19 +102,19 @@ interface Parts {
   reference(): { readonly decoder: Decoder; readonly adapter?: LoraAdapter | undefined };
 }
 
-function adapterParts(params: {
+async function adapterParts(params: {
   readonly spec: RunSpec;
   readonly config: ModelConfig;
   readonly kernels: Kernels;
-  readonly weights: Weights;
+  readonly source: WeightSource;
   readonly base: PeftAdapter | null;
-}): Parts {
-  const { spec, config, kernels, weights, base } = params;
+}): Promise<Parts> {
+  const { spec, config, kernels, source, base } = params;
   const { r, alpha, dropout, target_modules: targetModules } = spec.model.lora;
   const lora: LoraConfig = { r, alpha, dropout, targetModules };
   if (base) requireSameAdapter(base.config, lora);
   const initial = base?.weights ?? initialLoraWeights(lora, config, deriveSeed(spec.seed, 'lora'));
-  const decoder = createDecoder({ config, weights, kernels });
+  const decoder = await loadDecoder({ config, source, kernels, storage: spec.model.use_4bit ? 'nf4' : 'frozen' });
   const adapter = createLora(lora, config, initial, true);
   let frozen: LoraAdapter | undefined;
   return {
@@ -132,15 +129,17 @@ function adapterParts(params: {
   };
 }
 
-function fullParts(params: {
+async function fullParts(params: {
   readonly config: ModelConfig;
   readonly kernels: Kernels;
-  readonly weights: Weights;
+  readonly source: WeightSource;
   readonly withReference: boolean;
-}): Parts {
-  const { config, kernels, weights } = params;
-  const decoder = createDecoder({ config, weights, kernels, trainable: true });
-  const reference = params.withReference ? createDecoder({ config, weights, kernels }) : undefined;
+}): Promise<Parts> {
+  const { config, kernels, source } = params;
+  const decoder = await loadDecoder({ config, source, kernels, storage: 'trainable' });
+  const reference = params.withReference
+    ? await loadDecoder({ config, source, kernels, storage: 'frozen' })
+    : undefined;
   return {
     decoder,
     variables: decoder.variables,

@@ -28,6 +28,7 @@ export function evaluationBlock(evaluation: Evaluation, file: string, of?: strin
     `  Min reward: ${fixed(evaluation.min_reward, 4)}`,
     `  Max reward: ${fixed(evaluation.max_reward, 4)}`,
     ...optional('  Eval loss', evaluation.eval_loss, (value) => fixed(value, 4)),
+    ...optional('  Reward margin', evaluation.reward_margin, (value) => fixed(value, 4)),
     ...optional('  Attempted answer', evaluation.attempted_answer, (count) => `${count}/${total}`),
     ...optional('  Found correct profile', evaluation.found_correct_profile, (count) => `${count}/${total}`),
     ...optional('  Read correct profile', evaluation.read_correct_profile, (count) => `${count}/${total}`),

@@ -39,6 +39,10 @@ export function trainingStep(loss: {
   return parts.join(' | ');
 }
 
+export function preferenceStep(loss: number, at: { readonly accuracy: number; readonly rewardMargin: number }): string {
+  return `${trainingStep({ loss })} | accuracy=${fixed(at.accuracy, 2)} | reward_margin=${fixed(at.rewardMargin, 3)}`;
+}
+
 export function evalStep(accuracy: number, reward: number, std: number): string {
   return `Eval step | accuracy=${fixed(accuracy, 2)} | reward=${fixed(reward, 3)} | std=${fixed(std, 3)}`;
 }

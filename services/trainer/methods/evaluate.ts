@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { StopRequested } from '../agent/attempt-control.ts';
-import type { Dataset } from '../data/dataset.ts';
 import { type Evaluator, takeEvaluation } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -8,11 +7,11 @@ import { fixed } from '../log/format.ts';
 import { metricsRecord } from '../metrics.ts';
 import { evaluationProgress } from '../progress.ts';
 import { type Evaluated, loadEvaluated } from '../resuming/load-evaluated.ts';
-import { openInference } from '../rollout/open-inference.ts';
 import type { Outcome, Session } from '../session.ts';
-import { createGrpoEvaluator, playOf, readPrompts } from './grpo.ts';
-import { loadModel, readValidation } from './prepare.ts';
-import { createSftEvaluator } from './sft.ts';
+import { createDpoEvaluator, readingPreferences } from './dpo.ts';
+import { createGrpoEvaluator, openInferenceFor, playOf, readingPrompts } from './grpo.ts';
+import { loadModel, openValidation } from './prepare.ts';
+import { createSftEvaluator, readingCompletions } from './sft.ts';
 
 /**
  * Measures a checkpoint, or the model itself, on a data set, as evaluations of a run of its method do. Nothing is trained and nothing saved: what is
@@ -24,21 +23,22 @@ export async function evaluateOnce(session: Session): Promise<Outcome> {
     throw new TrainerError('invalid_spec', 'data.val_data is not set', 'Name the data set to evaluate on.');
   }
   const policy = await loadModel(session, { withReference: spec.method === 'dpo' });
-  const dataset = await readValidation(attempt.val_data, spec);
   const evaluated = await loadEvaluated(session, policy);
   const { global_step: step, epoch, samples } = evaluated.state;
-  logs.eval.info(
-    `Evaluating ${evaluated.label} (step ${step}) on ${dataset.examples.length} problems of ${dataset.path}`,
-  );
+  const counted = countProblems(session, evaluated);
+  const { evaluator, problems } = await openEvaluator(session, policy, {
+    data: attempt.val_data,
+    version: evaluated.state.policy_version,
+    alive: counted.done,
+  });
+  counted.begin(problems);
+  logs.eval.info(`Evaluating ${evaluated.label} (step ${step}) on ${problems} problems of ${attempt.val_data}`);
 
-  const done = countProblems(session, evaluated, dataset.examples.length);
-  const evaluator = createEvaluator(session, policy, { dataset, evaluated, alive: done });
   try {
-    done(0);
     const evaluation = await takeEvaluation(session, evaluator, step, evaluated.label);
     records.append([metricsRecord({ step, epoch, samples }, evaluator.metrics(evaluation, evaluation.accuracy))]);
     const { accuracy, correct_answers: correct, total_samples: total } = evaluation;
-    const message = `Evaluated ${evaluated.label} on ${path.basename(dataset.path)}: accuracy ${fixed(accuracy, 4)} (${correct}/${total})`;
+    const message = `Evaluated ${evaluated.label} on ${path.basename(attempt.val_data)}: accuracy ${fixed(accuracy, 4)} (${correct}/${total})`;
     records.append([{ kind: 'event', name: 'finished', message, reason: 'completed', data: { step, accuracy } }]);
     return { kind: 'finished' };
   } catch (error) {
@@ -50,49 +50,54 @@ export async function evaluateOnce(session: Session): Promise<Outcome> {
 }
 
 /** As each method evaluates while it trains. */
-function createEvaluator(
+async function openEvaluator(
   session: Session,
   policy: Policy,
-  at: { readonly dataset: Dataset; readonly evaluated: Evaluated; readonly alive: (problems: number) => void },
-): Evaluator {
-  const { dataset, evaluated, alive } = at;
+  at: { readonly data: string; readonly version: number; readonly alive: (problems: number) => void },
+): Promise<{ readonly evaluator: Evaluator; readonly problems: number }> {
+  const { data, version, alive } = at;
   switch (session.spec.method) {
-    case 'sft':
-      return createSftEvaluator(session, policy, dataset, alive);
-    case 'grpo': {
-      const problems = readPrompts(session, policy, dataset);
-      const inference = openInference(session, policy, problems[0]!.prompt);
-      const { publisher } = inference;
-      const version = () => evaluated.state.policy_version;
-      return createGrpoEvaluator(session, {
-        problems,
-        play: playOf(session, policy, inference),
-        publisher,
-        version,
-        alive,
-      });
+    case 'sft': {
+      const examples = await openValidation(session, policy, data, readingCompletions(session));
+      return { evaluator: createSftEvaluator(session, policy, examples, alive), problems: examples.size };
     }
-    case 'dpo':
-      throw new TrainerError('invalid_spec', 'the tfjs trainer does not evaluate dpo', 'Set method to sft or grpo.');
+    case 'dpo': {
+      const pairs = await openValidation(session, policy, data, readingPreferences(session));
+      return { evaluator: createDpoEvaluator(session, policy, pairs, alive), problems: pairs.size };
+    }
+    case 'grpo': {
+      const problems = await openValidation(session, policy, data, readingPrompts(session));
+      const inference = await openInferenceFor(session, policy, problems);
+      const play = playOf(session, policy, inference);
+      const { publisher } = inference;
+      const evaluator = createGrpoEvaluator(session, { problems, play, publisher, version: () => version, alive });
+      return { evaluator, problems: problems.size };
+    }
   }
 }
 
 /** Reports how many problems are done: each second as progress, each tenth as a line of the log. */
-function countProblems(session: Session, { state }: Evaluated, total: number): (problems: number) => void {
+function countProblems(session: Session, { state }: Evaluated) {
   const { records, logs, now } = session;
-  const startedAt = now();
-  let done = 0;
-  let reportedAt = Number.NEGATIVE_INFINITY;
-  return (problems) => {
-    const before = Math.floor((10 * done) / total);
-    done += problems;
-    const elapsedSeconds = (now() - startedAt) / 1000;
-    if (now() - reportedAt >= 1000 || done === total) {
-      reportedAt = now();
-      records.append([
-        evaluationProgress({ step: state.global_step, epoch: state.epoch, done, total, elapsedSeconds }),
-      ]);
-    }
-    if (Math.floor((10 * done) / total) > before) logs.eval.info(`Evaluated ${done}/${total} problems`);
+  const { global_step: step, epoch } = state;
+  let [total, done, startedAt, reportedAt] = [0, 0, 0, 0];
+
+  function report(): void {
+    reportedAt = now();
+    records.append([evaluationProgress({ step, epoch, done, total, elapsedSeconds: (reportedAt - startedAt) / 1000 })]);
+  }
+
+  return {
+    begin(problems: number): void {
+      total = problems;
+      startedAt = now();
+      report();
+    },
+    done(problems: number): void {
+      const tenths = Math.floor((10 * done) / total);
+      done += problems;
+      if (now() - reportedAt >= 1000 || done === total) report();
+      if (Math.floor((10 * done) / total) > tenths) logs.eval.info(`Evaluated ${done}/${total} problems`);
+    },
   };
 }

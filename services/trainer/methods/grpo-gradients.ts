@@ -5,54 +5,62 @@ import { completionRows } from '../learner/completion-rows.ts';
 import type { Learner } from '../learner/learner.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
-import { type GrpoLoss, grpoLoss } from '../objectives/grpo-loss.ts';
+import { type GrpoLoss, type GrpoOptions, grpoLoss } from '../objectives/grpo-loss.ts';
 import { type GrpoMetrics, sumGrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { clipRange } from '../objectives/grpo-rules.ts';
 import type { GrpoBatch, GrpoSequence } from './grpo-batch.ts';
 
 /**
- * Forward and backward of one optimizer step; given up between micro-batches when the signal says so.
+ * Forward and backward of one update; given up between micro-batches when the signal says so.
  *
- * The logprobs before the update are those of this very forward pass, since a batch is used for one update: the ratio is 1, and what
- * the server reported serves to correct for where it differs from the trainer.
+ * At the first update of a step the logprobs before it are those of this very forward pass: the ratio is 1, and what the server reported
+ * serves to correct for where it differs from the trainer. They are returned, for the further updates of the step.
  */
 export async function gatherGrpoGradients(params: {
   readonly learner: Learner;
   readonly policy: Pick<Policy, 'referenceLogprobs'>;
   readonly batch: GrpoBatch;
+  /** Of each token before the step's first update; null at that one. */
+  readonly oldLogprobs: Float32Array | null;
   readonly limits: MicroBatchLimits;
   readonly options: RunSpec['grpo'];
   readonly temperature: number;
-  readonly step: number;
+  /** Counter of the dropout's random numbers. */
+  readonly update: number;
   readonly signal: AbortSignal;
   /** Called after each micro-batch. */
   readonly alive: () => void;
-}): Promise<{ readonly loss: number; readonly metrics: GrpoMetrics }> {
-  const { learner, policy, batch, options, step, signal } = params;
+}): Promise<{ readonly loss: number; readonly metrics: GrpoMetrics; readonly logprobs: Float32Array }> {
+  const { learner, policy, batch, options, signal } = params;
   // Greedy rollouts report logprobs of the unscaled distribution; the trainer's must be of the same.
   const temperature = params.temperature === 0 ? 1 : params.temperature;
+  const grpoOptions: GrpoOptions = {
+    lossType: options.loss_type,
+    clip: clipRange(options.loss_type, options.epsilon_low, options.epsilon_high),
+    klCoef: options.kl_coef,
+    decoupled: options.use_decoupled_loss,
+    mismatch: { correction: options.mismatch_correction, cap: options.mismatch_cap },
+    totalTokens: batch.trainableTokens,
+  };
+  const before = new Float32Array(batch.trainableTokens);
   const parts: GrpoLoss[] = [];
   for (const part of microBatches(batch.sequences, params.limits)) {
     signal.throwIfAborted();
     const constants = perToken(part);
     const referenceLogprobs = options.kl_coef > 0 ? referenceOf(policy, part, temperature) : null;
-    const objective = (logprobs: Float32Array, entropies: Float32Array) =>
-      grpoLoss(
-        { logprobs, oldLogprobs: logprobs, referenceLogprobs, entropies, ...constants },
-        {
-          epsilonLow: options.epsilon_low,
-          epsilonHigh: options.epsilon_high,
-          klCoef: options.kl_coef,
-          mismatchCap: options.mismatch_correction === 'tis' ? options.mismatch_cap : null,
-          totalTokens: batch.trainableTokens,
-        },
-      );
-    parts.push(learner.accumulate(part, objective, { temperature, step }));
+    const old = params.oldLogprobs?.subarray(part.firstToken, part.firstToken + part.completionTokens);
+    const objective = (logprobs: Float32Array, entropies: Float32Array) => {
+      before.set(logprobs, part.firstToken);
+      const oldLogprobs = old ?? logprobs;
+      return grpoLoss({ logprobs, oldLogprobs, referenceLogprobs, entropies, ...constants }, grpoOptions);
+    };
+    parts.push(learner.accumulate(part, objective, { temperature, step: params.update }));
     params.alive();
     // Heartbeats, records and the checkpoint being written get their turn.
     await turn();
   }
   const loss = parts.reduce((sum, part) => sum + part.loss, 0);
-  return { loss, metrics: sumGrpoMetrics(parts.map(({ metrics }) => metrics)) };
+  return { loss, metrics: sumGrpoMetrics(parts.map(({ metrics }) => metrics)), logprobs: before };
 }
 
 function perToken({ sequences, completionTokens }: MicroBatch<GrpoSequence>) {
@@ -64,7 +72,9 @@ function perToken({ sequences, completionTokens }: MicroBatch<GrpoSequence>) {
     rolloutLogprobs.set(sequence.rolloutLogprobs, at);
     at += sequence.completion.length;
   }
-  return { advantages, rolloutLogprobs };
+  const lengths = sequences.map(({ completion }) => completion.length);
+  const shares = Float64Array.from(sequences, ({ share }) => share);
+  return { lengths, shares, advantages, rolloutLogprobs };
 }
 
 function referenceOf(

@@ -1,14 +1,15 @@
 import type { Bookkeeping } from '../bookkeeping.ts';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
-import type { PromptExample } from '../data/tokenize.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits } from '../learner/micro-batches.ts';
+import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
 import { logRollouts } from '../log/rollout-lines.ts';
 import { grpoStepMetrics } from '../metrics.ts';
-import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { emptyGrpoMetrics, type GrpoMetrics, meanGrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import { collectRollouts, type Environment, type Rollout, type RolloutGroup } from '../rollout/collect-rollouts.ts';
@@ -16,7 +17,7 @@ import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
-import { type GrpoBatch, grpoBatch } from './grpo-batch.ts';
+import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
 import { gatherGrpoGradients } from './grpo-gradients.ts';
 
 export interface Collected {
@@ -34,7 +35,7 @@ export interface Learned {
   readonly loss: number;
   readonly objective: GrpoMetrics;
   readonly learningRate: number;
-  /** Null when every group was filtered, and no update was made. */
+  /** Null when there was nothing to learn from, and no update was made. */
   readonly gradNorm: number | null;
   readonly seconds: number;
 }
@@ -43,10 +44,18 @@ export interface Learned {
 export interface GrpoPhases {
   /** Plays the next tasks with the current policy version. */
   collect(step: number): Promise<Collected>;
-  /** Compares rollouts within their groups and updates the policy, unless no group says anything. */
+  /** Compares rollouts within their groups and updates the policy `grpo.num_iterations` times, unless no group says anything. */
   learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned>;
   report(collected: Collected, learned: Learned): void;
 }
+
+interface Update {
+  readonly loss: number;
+  readonly metrics: GrpoMetrics;
+  readonly gradNorm: number;
+}
+
+const UNSTOPPED = new AbortController().signal;
 
 export function createGrpoPhases(params: {
   readonly session: Session;
@@ -55,7 +64,7 @@ export function createGrpoPhases(params: {
   readonly books: Bookkeeping;
   readonly order: DataOrder;
   readonly schedule: ScheduleOptions;
-  readonly tasks: readonly PromptExample[];
+  readonly tasks: ExampleSource<PromptExample>;
   readonly tasksPerStep: number;
   readonly environment: Environment;
   readonly publisher: PolicyPublisher;
@@ -63,9 +72,14 @@ export function createGrpoPhases(params: {
 }): GrpoPhases {
   const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff } = params;
   const { spec, attempt, control, logs, now } = session;
-  const { rollout } = spec;
+  const { rollout, grpo } = spec;
+  const batchOptions: GrpoBatchOptions = {
+    grpo,
+    maxNewTokens: rollout.max_new_tokens,
+    batchSize: spec.training.batch_size,
+  };
   const { state } = books;
-  const limits = defaultLimits(policy.config.vocabSize);
+  const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
 
   function verbose(line: string, step: number): void {
@@ -82,7 +96,7 @@ export function createGrpoPhases(params: {
     await publisher.serve(state.policy_version, control.stopping);
     const groups = await collectRollouts({
       environment,
-      tasks: Array.from(indices, (index) => tasks[index]!),
+      tasks: await tasks.take(indices),
       rollouts: rollout.num_rollouts,
       concurrency: rollout.concurrency,
       seed: spec.seed,
@@ -104,30 +118,37 @@ export function createGrpoPhases(params: {
     const startedAt = now();
     verbose(phaseMarker('advantages'), step);
     books.progress('training');
-    const batch = grpoBatch(groups);
+    const batch = grpoBatch(groups, batchOptions);
     logs.training.info(computingAdvantages(batch.groupsKept, batch.groupsFiltered), { step });
 
     verbose(phaseMarker('backpropagation'), step);
     const learningRate = learningRateAt(schedule, state.global_step);
     const seconds = () => (now() - startedAt) / 1000;
-    if (batch.groupsKept === 0) {
+    if (batch.trainableTokens === 0) {
       return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
     }
     await handOff.toTrainer(control.stopping);
-    const { loss, metrics: objective } = await gatherGrpoGradients({
-      learner,
-      policy,
-      batch,
-      limits,
-      options: spec.grpo,
-      temperature: rollout.temperature,
-      step,
-      signal: control.stopping,
-      alive: books.alive,
-    });
-    requireFinite(loss, step);
-    const gradNorm = learner.update(learningRate);
-    return { batch, loss, objective, learningRate, gradNorm, seconds: seconds() };
+    const updates: Update[] = [];
+    let oldLogprobs: Float32Array | null = null;
+    for (let iteration = 0; iteration < grpo.num_iterations; iteration++) {
+      const gathered = await gatherGrpoGradients({
+        learner,
+        policy,
+        batch,
+        oldLogprobs,
+        limits,
+        options: grpo,
+        temperature: rollout.temperature,
+        update: (step - 1) * grpo.num_iterations + iteration + 1,
+        // Once the weights have changed the step is done to its end: half of one could not be resumed.
+        signal: iteration === 0 ? control.stopping : UNSTOPPED,
+        alive: books.alive,
+      });
+      oldLogprobs ??= gathered.logprobs;
+      requireFinite(gathered.loss, step);
+      updates.push({ ...gathered, gradNorm: learner.update(learningRate) });
+    }
+    return { batch, ...meanOf(updates), learningRate, seconds: seconds() };
   }
 
   function report(collected: Collected, learned: Learned): void {
@@ -148,6 +169,8 @@ export function createGrpoPhases(params: {
         accuracy,
         rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
         earlyExits: finishedEarly,
+        truncated: batch.truncated / rollouts.length,
+        overlongPenalty: batch.overlongPenalty,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
       ...cost,
@@ -161,4 +184,13 @@ export function createGrpoPhases(params: {
   }
 
   return { collect, learn, report };
+}
+
+/** What a step with several updates reports: their means. */
+function meanOf(updates: readonly Update[]): Pick<Learned, 'loss' | 'objective' | 'gradNorm'> {
+  return {
+    loss: statisticsOf(updates.map(({ loss }) => loss)).mean,
+    gradNorm: statisticsOf(updates.map(({ gradNorm }) => gradNorm)).mean,
+    objective: meanGrpoMetrics(updates.map(({ metrics }) => metrics)),
+  };
 }

@@ -1,5 +1,5 @@
-import type { Dataset } from '../data/dataset.ts';
-import { type PromptExample, tokenizePrompts } from '../data/tokenize.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import { createPromptReader, type PromptExample } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -9,7 +9,7 @@ import { createReward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
-import { load, start } from './prepare.ts';
+import { load, type Reading, start } from './prepare.ts';
 
 /**
  * Group relative policy optimisation (Shao et al., arXiv:2402.03300), synchronous: each step plays its tasks with the current policy
@@ -18,13 +18,10 @@ import { load, start } from './prepare.ts';
 export async function trainGrpo(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, rollout } = spec;
-  const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0 });
-  const { policy } = loaded;
+  const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0, reading: readingPrompts(session) });
+  const { policy, train: tasks, validation: problems } = loaded;
 
-  const tasks = readPrompts(session, policy, loaded.train);
-  const problems = loaded.validation && readPrompts(session, policy, loaded.validation);
-
-  const inference = openInference(session, policy, tasks[0]!.prompt);
+  const inference = await openInferenceFor(session, policy, tasks);
   const { publisher, handOff } = inference;
   const play = playOf(session, policy, inference);
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
@@ -39,7 +36,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
     });
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
-  const started = await start(session, { loaded, examples: tasks.length, perStep: tasksPerStep, evaluator });
+  const started = await start(session, { loaded, perStep: tasksPerStep, evaluator });
   const { books } = started;
   const { state } = books;
   const phases = createGrpoPhases({
@@ -82,17 +79,34 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   }
 }
 
-/** The problems of a data set, as the model is given them. */
-export function readPrompts(
-  { spec: { environment, model, rollout } }: Session,
-  { tokenizer }: Policy,
-  dataset: Dataset,
-): PromptExample[] {
-  return tokenizePrompts(dataset, tokenizer, {
-    systemPrompt: environment.system_prompt,
-    maxLength: model.max_seq_length,
-    maxNewTokens: rollout.max_new_tokens,
-  });
+export function readingPrompts({ spec: { environment, model, rollout } }: Session): Reading<PromptExample> {
+  return {
+    reader: ({ tokenizer }) =>
+      createPromptReader(tokenizer, {
+        systemPrompt: environment.system_prompt,
+        maxLength: model.max_seq_length,
+        maxNewTokens: rollout.max_new_tokens,
+        needsAnswer: true,
+      }),
+    weigh: ({ prompt }) => prompt.length,
+  };
+}
+
+/** The inference server, which is checked by the first of the prompts that it will be asked. */
+export async function openInferenceFor(
+  session: Session,
+  policy: Policy,
+  prompts: ExampleSource<PromptExample>,
+): Promise<Inference> {
+  const [first] = await prompts.take([0]);
+  return openInference(session, policy, first!.prompt);
+}
+
+/** What all rollouts of a run share: the server, and how a completion is made and scored. */
+type Play = Omit<Parameters<typeof createSingleTurn>[0], 'temperature'>;
+
+export function playOf({ spec }: Session, { tokenizer }: Policy, { server }: Inference): Play {
+  return { server, tokenizer, reward: createReward(spec.reward), maxNewTokens: spec.rollout.max_new_tokens };
 }
 
 /**
@@ -100,9 +114,9 @@ export function readPrompts(
  * @param version of the policy as it is when an evaluation begins
  */
 export function createGrpoEvaluator(
-  session: Session,
+  { spec: { rollout, seed } }: Session,
   params: {
-    readonly problems: readonly PromptExample[];
+    readonly problems: ExampleSource<PromptExample>;
     readonly play: Play;
     readonly publisher: PolicyPublisher;
     readonly version: () => number;
@@ -110,7 +124,6 @@ export function createGrpoEvaluator(
   },
 ): Evaluator {
   const { problems, play, publisher, version, alive } = params;
-  const { rollout, seed } = session.spec;
   const greedy = createGreedyRollouts({
     environment: createSingleTurn({ ...play, temperature: 0 }),
     problems,
@@ -126,11 +139,4 @@ export function createGrpoEvaluator(
       return greedy.evaluate(signal);
     },
   };
-}
-
-/** What all rollouts of a run share: the server, and how a completion is made and scored. */
-type Play = Omit<Parameters<typeof createSingleTurn>[0], 'temperature'>;
-
-export function playOf({ spec }: Session, { tokenizer }: Policy, { server }: Inference): Play {
-  return { server, tokenizer, reward: createReward(spec.reward), maxNewTokens: spec.rollout.max_new_tokens };
 }

@@ -1,39 +1,52 @@
-import type { RunSpec } from '../../contracts/run-spec.ts';
 import { deriveSeed } from '../../model/random.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
-import { createDataOrder, type DataOrder, stepsPerEpoch } from '../data/data-order.ts';
-import { type Dataset, readDataset } from '../data/dataset.ts';
+import { createDataOrder, type DataOrder } from '../data/data-order.ts';
+import { cached, type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { hashModel } from '../data/hash-inputs.ts';
+import { type ExampleReader, type OpenedExamples, openExamples } from '../data/open-examples.ts';
+import { requireEndOfTurn } from '../data/require-end-of-turn.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import { createLearner, type Learner } from '../learner/learner.ts';
 import { loadPolicy, type Policy } from '../learner/policy.ts';
-import type { ScheduleOptions } from '../optimizer/schedule.ts';
+import { planSchedule, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { startClock } from '../progress.ts';
 import { startingPoint } from '../resume.ts';
 import { createCheckpointSaver } from '../saving/checkpoint-saver.ts';
 import type { Session } from '../session.ts';
 
 /** What every method reads before it starts. */
-export interface Loaded {
+export interface Loaded<E> {
   readonly policy: Policy;
-  readonly train: Dataset;
+  readonly train: ExampleSource<E>;
   /** Null without `data.val_data`; at most `training.max_eval_samples` examples. */
-  readonly validation: Dataset | null;
+  readonly validation: ExampleSource<E> | null;
 }
 
-/** Reads the model and the data. */
-export async function load(session: Session, options: { readonly withReference: boolean }): Promise<Loaded> {
+/** Tokens of examples that are kept from one epoch to the next: 32 MiB, as numbers. */
+const CACHED_TOKENS = 4 << 20;
+
+/** How a method reads its examples. */
+export interface Reading<E> {
+  readonly reader: (policy: Policy) => ExampleReader<E>;
+  /** Tokens of an example, for what is kept of them. */
+  readonly weigh: (example: E) => number;
+}
+
+/** Reads the model, and opens the data. */
+export async function load<E>(
+  session: Session,
+  { withReference, reading }: { readonly withReference: boolean; readonly reading: Reading<E> },
+): Promise<Loaded<E>> {
   const { attempt, spec, logs } = session;
   if (attempt.train_data === null) {
     throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
   }
-  const policy = await loadModel(session, options);
-  const train = await readDataset(attempt.train_data, 'train');
-  const validation = attempt.val_data === null ? null : await readValidation(attempt.val_data, spec);
-  logs.training.info(
-    `Data loaded: ${train.examples.length} training, ${validation?.examples.length ?? 0} validation examples`,
-  );
+  const policy = await loadModel(session, { withReference });
+  const train = await openSet(session, policy, { path: attempt.train_data, set: 'train', reading });
+  const validation =
+    attempt.val_data === null ? null : await openValidation(session, policy, attempt.val_data, reading);
+  logs.training.info(`Data loaded: ${train.size} training, ${validation?.size ?? 0} validation examples`);
   if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
     logs.eval.warning(
       'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
@@ -45,27 +58,58 @@ export async function load(session: Session, options: { readonly withReference: 
 /** Reads the model, and says how large it is. */
 export async function loadModel(
   { attempt, spec, engine, logs }: Session,
-  options: { readonly withReference: boolean },
+  { withReference }: { readonly withReference: boolean },
 ): Promise<Policy> {
   const policy = await loadPolicy({
     engine,
     spec,
     modelDirectory: attempt.model_directory,
     baseAdapterDirectory: attempt.base_adapter_directory,
-    withReference: options.withReference,
+    withReference,
   });
   const { trainable, total } = policy.size;
   logs.training.info(
     `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
     { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
   );
+  requireEndOfTurn(policy);
   return policy;
 }
 
 /** The problems of an evaluation: at most `training.max_eval_samples`, from the front. */
-export async function readValidation(path: string, { training }: Pick<RunSpec, 'training'>): Promise<Dataset> {
-  const dataset = await readDataset(path, 'val');
-  return { ...dataset, examples: dataset.examples.slice(0, training.max_eval_samples ?? Number.POSITIVE_INFINITY) };
+export async function openValidation<E>(
+  session: Session,
+  policy: Policy,
+  path: string,
+  reading: Reading<E>,
+): Promise<ExampleSource<E>> {
+  const all = await openSet(session, policy, { path, set: 'val', reading });
+  return firstExamples(all, session.spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY);
+}
+
+async function openSet<E>(
+  session: Session,
+  policy: Policy,
+  { path, set, reading }: { readonly path: string; readonly set: 'train' | 'val'; readonly reading: Reading<E> },
+) {
+  const opened = await openExamples(path, set, reading.reader(policy), session.spec.data);
+  tellRows(session, path, opened);
+  return cached<E>(opened, { capacity: CACHED_TOKENS, weigh: reading.weigh });
+}
+
+/** Says what of the data is not used as it stands. */
+function tellRows({ logs, spec }: Session, path: string, { size, cut, skipped }: OpenedExamples<unknown>): void {
+  if (cut > 0) {
+    logs.training.warning(
+      `${cut} of ${size} examples in ${path} are longer than model.max_seq_length ${spec.model.max_seq_length}: their ends are cut off`,
+    );
+  }
+  if (skipped.count === 0) return;
+  const more = skipped.count > skipped.first.length ? `; and ${skipped.count - skipped.first.length} more` : '';
+  logs.training.warning(
+    `${skipped.count} of ${size + skipped.count} rows in ${path} are skipped: ${skipped.first.join('; ')}${more}`,
+    { skipped: skipped.count },
+  );
 }
 
 /** A method at the point where its steps begin. */
@@ -78,14 +122,12 @@ export interface Started {
 
 /**
  * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
- * @param examples in one pass over the data
  * @param perStep examples of one optimizer step
  */
 export async function start(
   session: Session,
   params: {
-    readonly loaded: Loaded;
-    readonly examples: number;
+    readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
     readonly evaluator: Evaluator | null;
   },
@@ -104,12 +146,7 @@ export async function start(
   const model = await hashModel(attempt.model_directory);
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule: ScheduleOptions = {
-    type: training.lr_scheduler_type,
-    learningRate: training.learning_rate,
-    warmupSteps: training.warmup_steps,
-    totalSteps: training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(params.examples, params.perStep)),
-  };
+  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
@@ -119,11 +156,11 @@ export async function start(
     policy,
     learner,
     schedule,
-    dataSize: params.examples,
+    dataSize: train.size,
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: params.examples, seed: spec.seed, shuffle: spec.data.shuffle });
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 

@@ -26,6 +26,11 @@ const training = {
   ...{ batch_size: 6, gradient_accumulation_steps: 2, max_steps: 22, learning_rate: 1e-3, lr_scheduler_type: 'cosine' },
   ...{ warmup_steps: 3, weight_decay: 0.01, eval_steps: 6, save_steps: 8, logging_steps: 5 },
 };
+/** Nine steps to the epoch, the last of them with 4 of 12 examples; 22 steps in all. What is saved unasked is saved at the boundary of an epoch. */
+const epochs = {
+  ...{ ...training, max_steps: null, num_epochs: 2.4, save_strategy: 'epoch', lr_scheduler_type: 'linear' },
+  ...{ warmup_steps: null, warmup_ratio: 0.2 },
+};
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-exact-'));
@@ -36,7 +41,7 @@ afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 /** Starts each life from what the ones before left, the last one uninterrupted. */
 async function livesOf(
   name: string,
-  model: Record<string, unknown>,
+  { model, training }: { readonly model: Record<string, unknown>; readonly training: Record<string, unknown> },
   interruptions: readonly Interruption[],
 ): Promise<Life[]> {
   const lives: Life[] = [];
@@ -51,17 +56,20 @@ async function livesOf(
 }
 
 test.each([
-  { kind: 'full', ...full, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
-  { kind: 'lora', ...lora, interruptions: [stopAt(4), fence(14)], exits: [0, 70, 0] },
+  { kind: 'full', ...full, training, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
+  { kind: 'lora', ...lora, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
 ])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
-  const { kind, files, model, interruptions, exits } = given;
-  const whole = await livesOf(`${kind}-whole`, model, []);
-  const torn = await livesOf(`${kind}-torn`, model, interruptions);
+  const { kind, files, interruptions, exits } = given;
+  const whole = await livesOf(`${kind}-whole`, given, []);
+  const torn = await livesOf(`${kind}-torn`, given, interruptions);
   expect([...whole, ...torn].flatMap((life) => life.errors)).toEqual([]);
   expect(whole.map((life) => life.exitCode)).toEqual([0]);
   expect(torn.map((life) => life.exitCode)).toEqual(exits);
 
   expect(await finalBytes(torn.at(-1)!, files)).toEqual(await finalBytes(whole[0]!, files));
   expect(measured(torn)).toEqual(measured(whole));
-  expect(measured(whole).evaluations.map(({ step }) => step)).toEqual([-1, 6, 12, 18]);
+  const evaluated = measured(whole).evaluations.map(({ step }) => step);
+  expect(evaluated).toEqual([-1, 6, 12, 18, 22]);
+  // Besides what was the best at an evaluation.
+  expect(whole[0]!.manifests.map(({ step }) => step)).toContain(kind === 'lora' ? 9 : 8);
 });

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Dataset } from '../data/dataset.ts';
-import { type CompletionExample, tokenizeCompletions } from '../data/tokenize.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
-import { defaultLimits, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
+import { limitsOf, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
@@ -12,7 +12,7 @@ import { sftLoss } from '../objectives/sft-loss.ts';
 import { learningRateAt } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import type { Outcome, Session } from '../session.ts';
-import { load, start } from './prepare.ts';
+import { load, type Reading, start } from './prepare.ts';
 
 /**
  * Supervised fine-tuning: the policy learns to write the completions of the data set. The loss is a mean over the completion tokens of
@@ -20,18 +20,16 @@ import { load, start } from './prepare.ts';
  */
 export async function trainSft(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
-  const { training, model } = spec;
-  const loaded = await load(session, { withReference: false });
-  const { policy } = loaded;
+  const { training } = spec;
+  const loaded = await load(session, { withReference: false, reading: readingCompletions(session) });
+  const { policy, train, validation } = loaded;
 
-  const examples = tokenize(session, loaded.train, policy.tokenizer, model.max_seq_length);
-  const limits = defaultLimits(policy.config.vocabSize, training.batch_size);
-  const evaluator = loaded.validation && createSftEvaluator(session, policy, loaded.validation, () => books.alive());
+  const limits = limitsOf(training, training.batch_size);
+  const evaluator = validation && createSftEvaluator(session, policy, validation, () => books.alive());
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
   const { learner, books, order, schedule } = await start(session, {
     loaded,
-    examples: examples.length,
     perStep,
     evaluator,
   });
@@ -50,7 +48,7 @@ export async function trainSft(session: Session): Promise<Outcome> {
       const startedAt = session.now();
       books.enter('training');
       const { indices, next } = order.take(state.data_position, perStep);
-      const batch = Array.from(indices, (index) => examples[index]!);
+      const batch = await train.take(indices);
       const { loss, entropy, tokens } = await gatherGradients(
         learner,
         batch,
@@ -83,30 +81,21 @@ export async function trainSft(session: Session): Promise<Outcome> {
   }
 }
 
-/** The loss on the completions of a data set. */
-export function createSftEvaluator(
-  session: Session,
-  policy: Policy,
-  dataset: Dataset,
-  alive: (problems: number) => void,
-): Evaluator {
-  const examples = tokenize(session, dataset, policy.tokenizer, session.spec.model.max_seq_length);
-  return createTeacherForcing({ policy, examples, limits: defaultLimits(policy.config.vocabSize), alive });
+export function readingCompletions({ spec }: Session): Reading<CompletionExample> {
+  return {
+    reader: ({ tokenizer }) => createCompletionReader(tokenizer, spec.model.max_seq_length),
+    weigh: ({ prompt, completion }) => prompt.length + completion.length,
+  };
 }
 
-function tokenize(
-  session: Session,
-  dataset: Parameters<typeof tokenizeCompletions>[0],
-  tokenizer: Parameters<typeof tokenizeCompletions>[1],
-  maxLength: number,
-): readonly CompletionExample[] {
-  const { examples, truncated } = tokenizeCompletions(dataset, tokenizer, maxLength);
-  if (truncated > 0) {
-    session.logs.training.warning(
-      `${truncated} of ${examples.length} examples in ${dataset.path} are longer than model.max_seq_length ${maxLength}: their ends are cut off`,
-    );
-  }
-  return examples;
+/** The loss on completions. */
+export function createSftEvaluator(
+  { spec }: Session,
+  policy: Policy,
+  examples: ExampleSource<CompletionExample>,
+  alive: (problems: number) => void,
+): Evaluator {
+  return createTeacherForcing({ policy, examples, limits: limitsOf(spec.training), alive });
 }
 
 /** Forward and backward of one optimizer step; given up between batches when the signal says so. */

@@ -18,16 +18,20 @@ const EPSILON = 1e-4;
  * A group whose rewards all agree has zero advantages and is not kept (dynamic sampling's filter; DAPO, arXiv:2503.14476, 3.2); so is a
  * group of one.
  *
+ * @param options.byDeviation false: `A = R - mean`, as Dr. GRPO has it (Liu et al., arXiv:2503.20783, 3.2).
  * @throws RangeError for a reward that is not a finite number.
  */
-export function groupAdvantages(rewards: readonly (readonly number[])[]): GroupAdvantages {
-  const advantages = rewards.map(normalise);
+export function groupAdvantages(
+  rewards: readonly (readonly number[])[],
+  options: { readonly byDeviation: boolean } = { byDeviation: true },
+): GroupAdvantages {
+  const advantages = rewards.map((group, index) => normalise(group, index, options.byDeviation));
   const kept = advantages.map((group) => group.some((advantage) => advantage !== 0));
   const groupsKept = kept.filter(Boolean).length;
   return { advantages, kept, groupsKept, groupsFiltered: kept.length - groupsKept };
 }
 
-function normalise(rewards: readonly number[], group: number): Float32Array {
+function normalise(rewards: readonly number[], group: number, byDeviation: boolean): Float32Array {
   const wrong = rewards.findIndex((reward) => !Number.isFinite(reward));
   if (wrong >= 0) {
     throw new RangeError(
@@ -38,6 +42,7 @@ function normalise(rewards: readonly number[], group: number): Float32Array {
   if (rewards.every((reward) => reward === rewards[0])) return new Float32Array(rewards.length);
 
   const mean = rewards.reduce((sum, reward) => sum + reward, 0) / rewards.length;
+  if (!byDeviation) return Float32Array.from(rewards, (reward) => reward - mean);
   const squares = rewards.reduce((sum, reward) => sum + (reward - mean) ** 2, 0);
   const deviation = Math.sqrt(squares / (rewards.length - 1));
   return Float32Array.from(rewards, (reward) => (reward - mean) / (deviation + EPSILON));

@@ -1,23 +1,38 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type GrpoOptions, type GrpoTokens, grpoLoss } from './grpo-loss.ts';
-import { sumGrpoMetrics } from './grpo-metrics.ts';
+import { meanGrpoMetrics, sumGrpoMetrics } from './grpo-metrics.ts';
+import type { MismatchCorrection } from './mismatch-weights.ts';
 
 const { grpo: golden }: { grpo: Golden } = JSON.parse(
   readFileSync(new URL('../../../test/golden/trainer/torch/objectives.json', import.meta.url), 'utf8'),
 );
 interface Golden {
   tokens: Record<'logprobs' | 'oldLogprobs' | 'rolloutLogprobs' | 'referenceLogprobs' | 'advantages', number[]>;
-  options: GrpoOptions;
+  options: Record<'epsilonLow' | 'epsilonHigh' | 'klCoef' | 'mismatchCap' | 'totalTokens', number>;
   policyLoss: number;
   klLoss: number;
   grad: number[];
 }
-const plain: GrpoOptions = { epsilonLow: 0.2, epsilonHigh: 0.28, klCoef: 0, mismatchCap: null, totalTokens: 1 };
+const plain: GrpoOptions = {
+  lossType: 'dapo',
+  clip: { low: 0.2, high: 0.28 },
+  klCoef: 0,
+  decoupled: true,
+  mismatch: { correction: 'off', cap: 2 },
+  totalTokens: 1,
+};
+const goldenOptions: GrpoOptions = {
+  ...plain,
+  clip: { low: golden.options.epsilonLow, high: golden.options.epsilonHigh },
+  klCoef: golden.options.klCoef,
+  mismatch: { correction: 'tis', cap: golden.options.mismatchCap },
+  totalTokens: golden.options.totalTokens,
+};
 
 describe('the GRPO loss', () => {
   test('has the value and the gradient of torch autograd', () => {
-    const { loss, gradLogprobs, metrics } = grpoLoss(goldenTokens(), golden.options);
+    const { loss, gradLogprobs, metrics } = grpoLoss(goldenTokens(), goldenOptions);
     expect(metrics.policyLoss).toBeCloseTo(golden.policyLoss, 6);
     expect(metrics.klLoss).toBeCloseTo(golden.klLoss, 6);
     expect(loss).toBe(metrics.policyLoss + metrics.klLoss);
@@ -26,12 +41,12 @@ describe('the GRPO loss', () => {
 
   test('has the gradient that finite differences give', () => {
     const tokens = goldenTokens();
-    const { gradLogprobs } = grpoLoss(tokens, golden.options);
+    const { gradLogprobs } = grpoLoss(tokens, goldenOptions);
     for (const [t, grad] of gradLogprobs.entries()) {
       const moved = (by: number) => {
         const logprobs = tokens.logprobs.slice();
         logprobs[t]! += by;
-        return { at: logprobs[t]!, loss: grpoLoss({ ...tokens, logprobs }, golden.options).loss };
+        return { at: logprobs[t]!, loss: grpoLoss({ ...tokens, logprobs }, goldenOptions).loss };
       };
       const [above, below] = [moved(1e-3), moved(-1e-3)];
       expect((above.loss - below.loss) / (above.at - below.at)).toBeCloseTo(grad, 5);
@@ -63,22 +78,30 @@ describe('the GRPO loss', () => {
   });
 
   test('mismatch weighs a token by the trainer over the server, at most by the cap, and is reported', () => {
-    const at = (server: number, mismatchCap: number | null) =>
+    const at = (server: number, correction: MismatchCorrection) =>
       grpoLoss(
         { ...oneToken({ advantage: 1, logprob: -1, old: -1 }), rolloutLogprobs: Float32Array.of(server) },
-        { ...plain, mismatchCap },
+        { ...plain, mismatch: { correction, cap: 2 } },
       );
-    expect(at(-1 + Math.log(2), 2).loss).toBeCloseTo(-0.5, 6);
-    expect(at(-1 - Math.log(4), 2)).toMatchObject({ loss: -2, metrics: { mismatchTruncated: 1, mismatchWeight: 2 } });
-    expect(at(-1 - Math.log(4), null).loss).toBe(-1);
-    expect(at(-1 - Math.log(4), null).metrics.mismatchAbs).toBeCloseTo(Math.log(4), 6);
-    expect(at(-1, 2).metrics).toMatchObject({ mismatchKl: 0, mismatchAbs: 0, mismatchWeight: 1, mismatchTruncated: 0 });
+    expect(at(-1 + Math.log(2), 'tis').loss).toBeCloseTo(-0.5, 6);
+    expect(at(-1 - Math.log(4), 'tis')).toMatchObject({
+      loss: -2,
+      metrics: { mismatchTruncated: 1, mismatchWeight: 2 },
+    });
+    expect(at(-1 - Math.log(4), 'off').loss).toBe(-1);
+    expect(at(-1 - Math.log(4), 'off').metrics.mismatchAbs).toBeCloseTo(Math.log(4), 6);
+    expect(at(-1, 'tis').metrics).toMatchObject({
+      mismatchKl: 0,
+      mismatchAbs: 0,
+      mismatchWeight: 1,
+      mismatchTruncated: 0,
+    });
   });
 
   test('the parts of a batch add up to the batch', () => {
     const tokens = goldenTokens();
-    const whole = grpoLoss(tokens, golden.options);
-    const parts = [slice(tokens, 0, 7), slice(tokens, 7, 24)].map((part) => grpoLoss(part, golden.options));
+    const whole = grpoLoss(tokens, goldenOptions);
+    const parts = [slice(tokens, 0, 7), slice(tokens, 7, 24)].map((part) => grpoLoss(part, goldenOptions));
     expect(parts[0]!.loss + parts[1]!.loss).toBeCloseTo(whole.loss, 12);
     expect([...parts[0]!.gradLogprobs, ...parts[1]!.gradLogprobs]).toEqual([...whole.gradLogprobs]);
     const metrics = sumGrpoMetrics(parts.map((part) => part.metrics));
@@ -92,17 +115,43 @@ describe('the GRPO loss', () => {
     expect(grpoLoss(empty, plain)).toMatchObject({ loss: 0, gradLogprobs: new Float32Array(0) });
   });
 
-  test('tokens that do not line up, a wrong total and a missing reference are refused', () => {
+  test('tokens that do not line up, a wrong total and missing logprobs are refused', () => {
     const tokens = goldenTokens();
-    expect(() => grpoLoss({ ...tokens, advantages: new Float32Array(3) }, golden.options)).toThrow('advantages has 3');
-    expect(() => grpoLoss(tokens, { ...golden.options, totalTokens: 5 })).toThrow('totalTokens is 5');
-    expect(() => grpoLoss({ ...tokens, referenceLogprobs: null }, golden.options)).toThrow('needs referenceLogprobs');
+    expect(() => grpoLoss({ ...tokens, advantages: new Float32Array(3) }, goldenOptions)).toThrow('advantages has 3');
+    expect(() => grpoLoss({ ...tokens, shares: new Float64Array(3) }, goldenOptions)).toThrow('shares has 3');
+    expect(() => grpoLoss(tokens, { ...goldenOptions, totalTokens: 5 })).toThrow('totalTokens is 5');
+    expect(() => grpoLoss({ ...tokens, referenceLogprobs: null }, goldenOptions)).toThrow('needs referenceLogprobs');
+    expect(() => grpoLoss({ ...tokens, rolloutLogprobs: null }, { ...goldenOptions, decoupled: false })).toThrow(
+      'needs rolloutLogprobs',
+    );
+  });
+
+  test('without decoupling the ratio is to what sampled, and nothing else corrects', () => {
+    const tokens = { ...oneToken({ advantage: 1, logprob: -1, old: -3 }), rolloutLogprobs: Float32Array.of(-1.1) };
+    const { loss, metrics } = grpoLoss(tokens, {
+      ...plain,
+      decoupled: false,
+      mismatch: { correction: 'tis', cap: 2 },
+    });
+    expect(loss).toBeCloseTo(-Math.exp(0.1), 6);
+    expect(metrics.ratioMean).toBeCloseTo(Math.exp(0.1), 6);
+    expect(metrics.mismatchWeight).toBe(1);
+    expect(metrics.mismatchAbs).toBeCloseTo(1.9, 6);
+  });
+
+  test('the metrics of several updates are their means, with the largest extremes', () => {
+    const at = (ratio: number) =>
+      grpoLoss(oneToken({ advantage: 1, logprob: Math.log(ratio) - 1, old: -1 }), plain).metrics;
+    const { clipFractionHigh, ratioMean, ratioMax } = meanGrpoMetrics([at(1), at(1.5)]);
+    expect([clipFractionHigh, ratioMean, ratioMax]).toEqual([0.5, expect.closeTo(1.25, 6), expect.closeTo(1.5, 6)]);
   });
 });
 
 function goldenTokens(): GrpoTokens {
   const of = (name: keyof Golden['tokens']) => Float32Array.from(golden.tokens[name]);
   return {
+    lengths: new Array(24).fill(1),
+    shares: new Float64Array(24).fill(1 / golden.options.totalTokens),
     logprobs: of('logprobs'),
     oldLogprobs: of('oldLogprobs'),
     rolloutLogprobs: of('rolloutLogprobs'),
@@ -114,6 +163,8 @@ function goldenTokens(): GrpoTokens {
 
 function oneToken(of: { advantage: number; logprob: number; old: number }): GrpoTokens {
   return {
+    lengths: [1],
+    shares: Float64Array.of(1),
     logprobs: Float32Array.of(of.logprob),
     oldLogprobs: Float32Array.of(of.old),
     rolloutLogprobs: null,

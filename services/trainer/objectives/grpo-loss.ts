@@ -1,10 +1,17 @@
 import { addToken, emptyGrpoMetrics, type GrpoMetrics } from './grpo-metrics.ts';
+import { type GrpoLossType, grpoRules } from './grpo-rules.ts';
+import { type MismatchCorrection, mismatchWeights } from './mismatch-weights.ts';
+import type { ClipRange } from './surrogate.ts';
 
-/** One value per trainable (completion) token, in the same order in every array. */
+/** One value per trainable (completion) token, in the same order in every array; completions follow one another. */
 export interface GrpoTokens {
+  /** Tokens of each completion. */
+  readonly lengths: readonly number[];
+  /** Weight of one token of each completion in the loss, from `tokenShares` of the whole batch. */
+  readonly shares: Float64Array;
   /** Of the policy being trained, at the rollout's temperature. */
   readonly logprobs: Float32Array;
-  /** Of the policy before this update, computed by the trainer; equal to `logprobs` when a batch is used for one update. */
+  /** Of the policy before this step's updates, computed by the trainer; equal to `logprobs` at the first of them. */
   readonly oldLogprobs: Float32Array;
   /** What the inference server reported while sampling; null: no mismatch is measured or corrected. */
   readonly rolloutLogprobs: Float32Array | null;
@@ -17,11 +24,12 @@ export interface GrpoTokens {
 }
 
 export interface GrpoOptions {
-  readonly epsilonLow: number;
-  readonly epsilonHigh: number;
+  readonly lossType: GrpoLossType;
+  readonly clip: ClipRange;
   readonly klCoef: number;
-  /** Upper bound of the importance weight against trainer/server mismatch; null: no correction. */
-  readonly mismatchCap: number | null;
+  /** True: the ratio is to `oldLogprobs`, weighted against mismatch. False: straight to what sampled, `rolloutLogprobs`, without a weight. */
+  readonly decoupled: boolean;
+  readonly mismatch: { readonly correction: MismatchCorrection; readonly cap: number };
   /** Trainable tokens of the whole batch. A batch may be given in parts; losses, gradients and metrics of the parts then add up. */
   readonly totalTokens: number;
 }
@@ -35,65 +43,80 @@ export interface GrpoLoss {
 }
 
 /**
- * The GRPO loss, a token mean over the whole batch:
+ * The GRPO loss of whole completions:
  *
- * `loss = 1/totalTokens * sum_t [ -w_t min(r_t A_t, clip(r_t, 1 - epsilonLow, 1 + epsilonHigh) A_t) + klCoef * k3_t ]`
+ * `loss = sum_s share_s sum_t [ term_t + klCoef * k3_t ]`
  *
- * - ratio `r = exp(logprobs - oldLogprobs)`, clipped as in PPO, with clip-higher and the token mean of DAPO (arXiv:2503.14476, 3.1, 3.3)
- * - `w = min(exp(oldLogprobs - rolloutLogprobs), mismatchCap)`, truncated importance sampling (Yao et al.: "Your efficient RL framework
- *   secretly brings you off-policy RL training", 2025), a constant for the gradient
+ * - `term`: the variant's policy term (`grpo-rules.ts`), weighted against mismatch (`mismatch-weights.ts`)
+ * - `share`: the variant's normaliser (`token-shares.ts`); the KL term has the same
  * - `k3 = exp(d) - d - 1` with `d = referenceLogprobs - logprobs` (Schulman: "Approximating KL divergence", 2020; GRPO,
  *   arXiv:2402.03300, eq. 4)
+ * - `decoupled`: three policies, as AReaL has them (Fu et al., arXiv:2505.24298, 5.2): the ratio is bounded around the policy before the step,
+ *   and what that differs by from the one that sampled is a weight. Else the ratio is to the one that sampled.
  *
- * @throws RangeError when arrays differ in length, `totalTokens` is below 1, or the reference is missing.
+ * Metrics are means over tokens, whatever the normaliser.
+ *
+ * @throws RangeError when arrays differ in length, `totalTokens` is below 1, or logprobs that are needed are missing.
  */
 export function grpoLoss(tokens: GrpoTokens, options: GrpoOptions): GrpoLoss {
   check(tokens, options);
-  const { logprobs, oldLogprobs, rolloutLogprobs, referenceLogprobs, advantages, entropies } = tokens;
-  const { epsilonLow, epsilonHigh, klCoef, mismatchCap, totalTokens } = options;
-  const gradLogprobs = new Float32Array(logprobs.length);
+  const { klCoef, totalTokens } = options;
+  const gradLogprobs = new Float32Array(tokens.logprobs.length);
   const metrics = emptyGrpoMetrics();
-
-  for (let t = 0; t < logprobs.length; t++) {
-    const advantage = advantages[t]!;
-    const ratio = Math.exp(logprobs[t]! - oldLogprobs[t]!);
-    const clippedLow = advantage < 0 && ratio < 1 - epsilonLow;
-    const clippedHigh = advantage > 0 && ratio > 1 + epsilonHigh;
-    const bounded = clippedLow ? 1 - epsilonLow : clippedHigh ? 1 + epsilonHigh : ratio;
-
-    const mismatch = rolloutLogprobs === null ? 0 : oldLogprobs[t]! - rolloutLogprobs[t]!;
-    const weight = mismatchCap === null ? 1 : Math.min(Math.exp(mismatch), mismatchCap);
-    const policyGradient = clippedLow || clippedHigh ? 0 : -weight * advantage * ratio;
-
-    const toReference = referenceLogprobs === null ? 0 : referenceLogprobs[t]! - logprobs[t]!;
-    const klGradient = klCoef * (1 - Math.exp(toReference));
-
-    gradLogprobs[t] = (policyGradient + klGradient) / totalTokens;
-    addToken(metrics, {
-      share: 1 / totalTokens,
-      policyLoss: -weight * bounded * advantage,
-      kl: Math.exp(toReference) - toReference - 1,
-      klCoef,
-      ratio,
-      clippedLow,
-      clippedHigh,
-      mismatch,
-      weight,
-      truncated: mismatchCap !== null && Math.exp(mismatch) > mismatchCap,
-      entropy: entropies?.[t] ?? 0,
-    });
+  let start = 0;
+  for (const [s, length] of tokens.lengths.entries()) {
+    const of = slices(tokens, start, start + length);
+    const mismatch = options.decoupled ? options.mismatch : { correction: 'off' as const, cap: 1 };
+    const { weights, truncated } = mismatchWeights(of.oldLogprobs, of.rolloutLogprobs, mismatch);
+    const anchorLogprobs = options.decoupled ? of.oldLogprobs : of.rolloutLogprobs!;
+    const { logprobs, advantages, referenceLogprobs, rolloutLogprobs } = of;
+    const term = grpoRules[options.lossType].surrogate({ logprobs, anchorLogprobs, advantages, weights }, options.clip);
+    const share = tokens.shares[s]!;
+    for (let t = 0; t < length; t++) {
+      const toReference = referenceLogprobs === null ? 0 : referenceLogprobs[t]! - logprobs[t]!;
+      gradLogprobs[start + t] = share * (term.gradients[t]! + klCoef * (1 - Math.exp(toReference)));
+      addToken(metrics, {
+        share,
+        tokenShare: 1 / totalTokens,
+        policyLoss: term.losses[t]!,
+        kl: Math.exp(toReference) - toReference - 1,
+        klCoef,
+        ratio: term.ratios[t]!,
+        clipped: term.clipped[t]!,
+        mismatch: rolloutLogprobs === null ? 0 : of.oldLogprobs[t]! - rolloutLogprobs[t]!,
+        weight: weights[t]!,
+        truncated: truncated[t] === 1,
+        entropy: of.entropies?.[t] ?? 0,
+      });
+    }
+    start += length;
   }
   return { loss: metrics.policyLoss + metrics.klLoss, gradLogprobs, metrics };
 }
 
-function check(tokens: GrpoTokens, { klCoef, totalTokens }: GrpoOptions): void {
-  const length = tokens.logprobs.length;
-  for (const [name, values] of Object.entries(tokens) as [string, Float32Array | null][]) {
+function slices(tokens: GrpoTokens, start: number, end: number) {
+  return {
+    logprobs: tokens.logprobs.subarray(start, end),
+    oldLogprobs: tokens.oldLogprobs.subarray(start, end),
+    advantages: tokens.advantages.subarray(start, end),
+    rolloutLogprobs: tokens.rolloutLogprobs?.subarray(start, end) ?? null,
+    referenceLogprobs: tokens.referenceLogprobs?.subarray(start, end) ?? null,
+    entropies: tokens.entropies?.subarray(start, end) ?? null,
+  };
+}
+
+function check(tokens: GrpoTokens, { klCoef, totalTokens, decoupled }: GrpoOptions): void {
+  const { lengths, shares, ...arrays } = tokens;
+  const length = lengths.reduce((sum, tokens) => sum + tokens, 0);
+  for (const [name, values] of Object.entries(arrays) as [string, Float32Array | null][]) {
     if (values !== null && values.length !== length) {
       throw new RangeError(
-        `${name} has ${values.length} values; logprobs has ${length}: they must describe the same tokens`,
+        `${name} has ${values.length} values; lengths add up to ${length}: they must describe the same tokens`,
       );
     }
+  }
+  if (shares.length !== lengths.length) {
+    throw new RangeError(`shares has ${shares.length} values for ${lengths.length} completions`);
   }
   if (!(totalTokens >= Math.max(1, length))) {
     throw new RangeError(
@@ -102,4 +125,6 @@ function check(tokens: GrpoTokens, { klCoef, totalTokens }: GrpoOptions): void {
   }
   if (klCoef > 0 && tokens.referenceLogprobs === null)
     throw new RangeError('klCoef is above 0, which needs referenceLogprobs');
+  if (!decoupled && tokens.rolloutLogprobs === null)
+    throw new RangeError('a loss that is not decoupled needs rolloutLogprobs');
 }

@@ -1,9 +1,25 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { learningRateAt, schedulerState } from './schedule.ts';
+import { learningRateAt, planSchedule, schedulerState } from './schedule.ts';
 
 const golden: { lr: number; warmup_steps: number; total_steps: number; rates: Record<string, number[]> } = JSON.parse(
   readFileSync(new URL('../../../test/golden/trainer/torch/schedules.json', import.meta.url), 'utf8'),
+);
+interface Plan {
+  readonly examples: number;
+  readonly batch_size: number;
+  readonly gradient_accumulation_steps: number;
+  readonly num_epochs: number;
+  readonly max_steps: number | null;
+  /** Steps, or below 1 a share of all of them. */
+  readonly warmup: number;
+  readonly type: (typeof types)[number];
+  readonly total_steps: number;
+  readonly warmup_steps: number;
+  readonly rates: readonly number[];
+}
+const plans: { readonly lr: number; readonly cases: readonly Plan[] } = JSON.parse(
+  readFileSync(new URL('../../../test/golden/trainer/torch/plans.json', import.meta.url), 'utf8'),
 );
 const types = ['constant', 'linear', 'cosine'] as const;
 
@@ -12,6 +28,20 @@ test.each(types)('%s gives the learning rates of transformers', (type) => {
   const rates = golden.rates[type]!.map((_, step) => learningRateAt(options, step));
   expect(rates[0]).toBe(0);
   for (const [step, rate] of rates.entries()) expect(rate).toBeCloseTo(golden.rates[type]![step]!, 15);
+});
+
+test.each(
+  plans.cases,
+)('$num_epochs epochs of $examples examples are planned as the Trainer of transformers does', (plan) => {
+  const { lr_scheduler_type, learning_rate } = { lr_scheduler_type: plan.type, learning_rate: plans.lr };
+  const { max_steps, num_epochs } = plan;
+  const warmup = plan.warmup < 1 ? { warmup_steps: null, warmup_ratio: plan.warmup } : { warmup_steps: plan.warmup };
+  const options = planSchedule(
+    { lr_scheduler_type, learning_rate, max_steps, num_epochs, warmup_ratio: null, ...warmup },
+    { examples: plan.examples, perStep: plan.batch_size * plan.gradient_accumulation_steps },
+  );
+  expect(options).toMatchObject({ totalSteps: plan.total_steps, warmupSteps: plan.warmup_steps });
+  for (const [step, rate] of plan.rates.entries()) expect(learningRateAt(options, step)).toBeCloseTo(rate, 15);
 });
 
 test('without warm-up the first update has the full rate', () => {

@@ -1,3 +1,6 @@
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import { stepsPerEpoch } from '../data/data-order.ts';
+
 export interface ScheduleOptions {
   readonly type: 'constant' | 'linear' | 'cosine';
   /** Peak learning rate. */
@@ -15,6 +18,29 @@ export interface SchedulerState {
   readonly lastEpoch: number;
   /** The rate the next update uses. */
   readonly lastLr: readonly number[];
+}
+
+/**
+ * The schedule of a run. `max_steps` goes before `num_epochs`; a part of an epoch, and a part of a step of warm-up, count as a whole one, as
+ * `TrainingArguments` of transformers has them.
+ *
+ * @param examples of one pass over the data
+ * @param perStep examples of one optimizer step; the last one of an epoch may have fewer
+ */
+export function planSchedule(
+  training: Pick<
+    RunSpec['training'],
+    'lr_scheduler_type' | 'learning_rate' | 'warmup_steps' | 'warmup_ratio' | 'max_steps' | 'num_epochs'
+  >,
+  { examples, perStep }: { readonly examples: number; readonly perStep: number },
+): ScheduleOptions {
+  const totalSteps = training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(examples, perStep));
+  return {
+    type: training.lr_scheduler_type,
+    learningRate: training.learning_rate,
+    warmupSteps: training.warmup_steps ?? Math.ceil((training.warmup_ratio ?? 0) * totalSteps),
+    totalSteps,
+  };
 }
 
 /**

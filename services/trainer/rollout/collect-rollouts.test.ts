@@ -1,14 +1,16 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import type { PromptExample } from '../data/tokenize.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { collectRollouts, type Environment, taskSeed } from './collect-rollouts.ts';
 
 const tasks: PromptExample[] = Array.from({ length: 12 }, (_, i) => ({
   id: `t${i}`,
   prompt: [i],
   messages: 1,
+  source: '',
   answer: '',
+  columns: {},
 }));
 const never = new AbortController().signal;
 setMaxListeners(0, never);
@@ -23,7 +25,16 @@ function environment(delayOf: (task: number) => number, onPlay: (inFlight: numbe
       await sleep(delayOf(task.prompt[0]!), undefined, { signal });
       inFlight -= 1;
       return Array.from({ length: count }, (_, i) => ({
-        ...{ completion: [seed % 97, i], logprobs: [0, 0], text: '', reward: 0, success: false, turns: 1, messages: 2 },
+        ...{
+          completion: [seed % 97, i],
+          logprobs: [0, 0],
+          text: '',
+          truncated: false,
+          reward: 0,
+          success: false,
+          turns: 1,
+          messages: 2,
+        },
       }));
     },
   };

@@ -1,5 +1,5 @@
 import { deriveSeed } from '../../model/random.ts';
-import type { PromptExample } from '../data/tokenize.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
 
 /** One completion of a task and what it was worth. */
 export interface Rollout {
@@ -7,6 +7,8 @@ export interface Rollout {
   /** As the server reported them, per completion token. */
   readonly logprobs: readonly number[];
   readonly text: string;
+  /** Whether it was cut off at the longest length, instead of coming to its end. */
+  readonly truncated: boolean;
   readonly reward: number;
   readonly success: boolean;
   readonly turns: number;
@@ -33,6 +35,8 @@ export interface Environment {
 export async function collectRollouts(params: {
   readonly environment: Environment;
   readonly tasks: readonly PromptExample[];
+  /** Place of the first of them, where they are a part of what is played for one purpose. */
+  readonly firstTask?: number;
   readonly rollouts: number;
   readonly concurrency: number;
   readonly seed: number;
@@ -40,7 +44,7 @@ export async function collectRollouts(params: {
   readonly signal: AbortSignal;
   readonly onGroup?: (group: RolloutGroup) => void;
 }): Promise<RolloutGroup[]> {
-  const { environment, tasks, seed, purpose, signal, onGroup } = params;
+  const { environment, tasks, seed, purpose, signal, onGroup, firstTask = 0 } = params;
   const groups: RolloutGroup[] = [];
   const done = new Map<number, RolloutGroup>();
   let next = 0;
@@ -49,7 +53,12 @@ export async function collectRollouts(params: {
     while (next < tasks.length) {
       const index = next++;
       const task = tasks[index]!;
-      const rollouts = await environment.play(task, params.rollouts, taskSeed(seed, purpose, index), signal);
+      const rollouts = await environment.play(
+        task,
+        params.rollouts,
+        taskSeed(seed, purpose, firstTask + index),
+        signal,
+      );
       done.set(index, { task, rollouts });
       handOver();
     }

@@ -25,13 +25,14 @@ export function createSingleTurn(params: {
         },
         signal,
       );
-      return completions.map(({ tokens, logprobs }) => {
+      return completions.map(({ tokens, logprobs, finishReason }) => {
         const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-        const score = reward.score(text, task.answer);
+        const score = reward.score(text, task.answer ?? '');
         return {
           completion: tokens,
           logprobs,
           text,
+          truncated: finishReason === 'length',
           reward: score,
           success: score >= reward.highest,
           turns: 1,

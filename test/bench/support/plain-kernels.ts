@@ -9,7 +9,7 @@ import type { Kernels } from '../../../services/model/kernels/kernels.ts';
 export function createPlainKernels(): Kernels {
   return {
     linear(x, weight, term) {
-      const product = tf.matMul(x, weight.matrix);
+      const product = weight.times(x);
       const base = weight.bias ? tf.add(product, weight.bias) : product;
       if (!term) return base as tf.Tensor2D;
       const input = term.mask ? tf.mul(x, term.mask) : x;

@@ -111,6 +111,8 @@ function makeTemplate(): Omit<RunRow, 'id' | 'created_at' | 'queued_at' | 'statu
     model_directory: '/models/seeded',
     base_adapter_directory: null,
     model_run: null,
+    model_origin: null,
+    model_due: 0,
     train_data: '/data/train.jsonl',
     val_data: null,
     parent_run: null,

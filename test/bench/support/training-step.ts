@@ -7,7 +7,7 @@ import { PROJECTIONS } from '../../../services/model/parameters.ts';
 import { loadConfig, loadWeights } from '../../../services/model/weights.ts';
 import type { CompletionRows } from '../../../services/trainer/learner/completion-rows.ts';
 import { createLearner } from '../../../services/trainer/learner/learner.ts';
-import { defaultLimits, microBatches, type Sequence } from '../../../services/trainer/learner/micro-batches.ts';
+import { microBatches, type Sequence } from '../../../services/trainer/learner/micro-batches.ts';
 import { grpoBatch } from '../../../services/trainer/methods/grpo-batch.ts';
 import { gatherGrpoGradients } from '../../../services/trainer/methods/grpo-gradients.ts';
 import { sftLoss } from '../../../services/trainer/objectives/sft-loss.ts';
@@ -48,7 +48,7 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
   const optimizer = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
   const learner = createLearner({ policy, ...optimizer, dropoutSeed: 1 });
   const sequences = makeSequences();
-  const limits = defaultLimits(config.vocabSize);
+  const limits = { maxSequences: Number.POSITIVE_INFINITY, maxTokens: 4096 };
   const completionTokens = stepShape.sequences * stepShape.completion;
   const { grpo: options } = grpoSpec();
 
@@ -65,10 +65,23 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
     async grpo() {
       const rollouts = sequences.map(({ completion }, i) => {
         const logprobs = completion.map(() => -3);
-        return { completion, logprobs, text: '', reward: i % 2, success: i % 2 === 1, turns: 1, messages: 1 };
+        return {
+          completion,
+          logprobs,
+          text: '',
+          truncated: false,
+          reward: i % 2,
+          success: i % 2 === 1,
+          turns: 1,
+          messages: 1,
+        };
       });
       const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
-      const batch = grpoBatch([{ task, rollouts }]);
+      const batch = grpoBatch([{ task, rollouts }], {
+        grpo: options,
+        maxNewTokens: stepShape.completion,
+        batchSize: 1,
+      });
       const signal = new AbortController().signal;
       const { loss } = await gatherGrpoGradients({
         learner,
@@ -77,7 +90,8 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
         limits,
         signal,
         temperature: 1,
-        step: 0,
+        update: 0,
+        oldLogprobs: null,
         options: { ...options, kl_coef: 0.1 },
         alive: () => undefined,
       });

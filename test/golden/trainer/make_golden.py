@@ -99,6 +99,32 @@ def schedules():
             optimizer.step()
             schedule.step()
     write("schedules.json", {"lr": LR, "warmup_steps": 3, "total_steps": 12, "rates": rates})
+    plans()
+
+
+def plans():
+    """What the Trainer makes of epochs, batches and warm-up, and the rates that follow: (examples, batch, accumulation, epochs, max_steps, warmup, type)."""
+    asked = [(100, 6, 2, 2.5, -1, 0.03, "cosine"), (100, 6, 2, 1, -1, 0.1, "linear"), (7, 4, 1, 0.3, -1, 0, "cosine"), (10, 4, 8, 3, -1, 0.5, "linear"),
+             (64, 8, 1, 9, 20, 0.03, "cosine"), (64, 8, 1, 1, 40, 5, "constant"), (5, 1, 3, 1.01, -1, 1, "linear"), (50, 2, 5, 2, -1, 0.25, "constant")]
+    cases = []
+    for examples, batch, accumulation, epochs, max_steps, warmup, kind in asked:
+        args = transformers.TrainingArguments(
+            output_dir="/tmp/tandem-golden", per_device_train_batch_size=batch, gradient_accumulation_steps=accumulation, num_train_epochs=epochs,
+            max_steps=max_steps, warmup_steps=warmup, learning_rate=LR, use_cpu=True, report_to=[])
+        trainer = transformers.Trainer(model=torch.nn.Linear(1, 1), args=args, train_dataset=[{"x": i} for i in range(examples)])
+        total = trainer.set_initial_training_values(args, trainer.get_train_dataloader())[-1]
+        optimizer = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+        name = "constant_with_warmup" if kind == "constant" else kind
+        schedule = transformers.get_scheduler(name, optimizer, args.get_warmup_steps(total), total)
+        rates = []
+        for _ in range(total + 1):
+            rates.append(schedule.get_last_lr()[0])
+            optimizer.step()
+            schedule.step()
+        cases.append({"examples": examples, "batch_size": batch, "gradient_accumulation_steps": accumulation, "num_epochs": epochs,
+                      "max_steps": None if max_steps < 0 else max_steps, "warmup": warmup, "type": kind,
+                      "total_steps": total, "warmup_steps": args.get_warmup_steps(total), "rates": rates})
+    write("plans.json", {"transformers": transformers.__version__, "lr": LR, "cases": cases})
 
 
 def values():

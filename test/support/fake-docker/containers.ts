@@ -32,6 +32,7 @@ export async function createContainer(state: DaemonState, request: DockerRequest
     );
   }
   const root = join(state.directory, 'containers', id);
+  bindDirectories(body);
   for (const path of ['tmp', 'etc', ...(body.HostConfig?.Mounts ?? []).map(({ Target }) => Target)]) {
     mkdirSync(join(root, path), { recursive: true });
   }
@@ -68,6 +69,15 @@ export async function createContainer(state: DaemonState, request: DockerRequest
   state.containers.set(id, container);
   emitContainerEvent(state, container, 'create');
   return { status: 201, json: { Id: id, Warnings: [] } };
+}
+
+/** `source:target` is a mount like the others, whose source is made where it is missing. */
+function bindDirectories({ HostConfig: host }: CreateBody): void {
+  for (const bind of host?.Binds ?? []) {
+    const [source = '', target = ''] = bind.split(':');
+    mkdirSync(source, { recursive: true });
+    host!.Mounts = [...(host!.Mounts ?? []), { Type: 'bind', Source: source, Target: target }];
+  }
 }
 
 export function listContainers(state: DaemonState, { query }: DockerRequest): Reply {

@@ -25,6 +25,7 @@ done
 mount --bind "$hosts" "$root/etc/hosts"
 mount -t tmpfs tmpfs "$root/tmp"
 while [ "$1" != -- ]; do
+  [ -d "$root$2" ] || mkdir -p "$root$2"
   mount --bind "$1" "$root$2"
   [ "$3" = rw ] || mount -o remount,bind,ro "$root$2"
   shift 3

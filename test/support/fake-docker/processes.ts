@@ -30,7 +30,8 @@ export function launchProcesses(
 
   function tellNames(): void {
     for (const container of state.containers.values()) {
-      if (container.status !== 'exited') writeHosts(hostsOf(container), neighbours(state, container));
+      if (container.status !== 'exited')
+        writeHosts(hostsOf(container), [...neighbours(state, container), ...extraHosts(container)]);
     }
   }
 
@@ -123,6 +124,13 @@ function neighbours(state: DaemonState, container: FakeContainer): [address: str
     const shared = [...other.networks].filter(([name]) => container.networks.has(name) && name !== 'none');
     const names = shared.flatMap(([, { aliases }]) => [other.name, ...aliases]);
     return other.status === 'exited' ? [] : names.map((name): [string, string] => [loopback(other), name]);
+  });
+}
+
+function extraHosts({ body }: FakeContainer): [address: string, name: string][] {
+  return (body.HostConfig?.ExtraHosts ?? []).map((host) => {
+    const [name = '', ...address] = host.split(':');
+    return [address.join(':'), name];
   });
 }
 

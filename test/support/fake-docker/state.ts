@@ -18,6 +18,8 @@ export interface CreateBody {
 export interface HostConfig {
   NetworkMode?: string;
   Mounts?: MountBody[];
+  Binds?: string[];
+  ExtraHosts?: string[];
   ReadonlyRootfs?: boolean;
   DeviceRequests?: DeviceRequest[] | null;
   Init?: boolean;

@@ -11,6 +11,7 @@ const OPTIONS = {
   'api-server-count': { type: 'string' },
   'max-model-len': { type: 'string' },
   dtype: { type: 'string' },
+  quantization: { type: 'string' },
   seed: { type: 'string' },
   'gpu-memory-utilization': { type: 'string' },
   'enable-lora': { type: 'boolean' },
@@ -27,6 +28,7 @@ const OPTIONS = {
 const CHOICES: Readonly<Record<string, readonly string[]>> = {
   'max-lora-rank': ['1', '8', '16', '32', '64', '128', '256', '320', '512'],
   'logprobs-mode': ['raw_logprobs', 'processed_logprobs', 'raw_logits', 'processed_logits'],
+  quantization: ['bitsandbytes'],
   dtype: ['auto', 'bfloat16', 'float16', 'float32', 'half', 'float'],
 };
 
@@ -64,6 +66,7 @@ export function parseCommand(
     ...['--model', model, '--served-model-name', values['served-model-name'] ?? model],
     ...['--host', values.host ?? '127.0.0.1', '--port', values.port ?? '8000'],
     ...(values['max-model-len'] === undefined ? [] : ['--max-model-len', values['max-model-len']]),
+    ...(values.quantization === undefined ? [] : ['--quantization', values.quantization]),
     ...(values['enable-lora'] ? ['--enable-lora'] : []),
     ...(values['lora-modules'] ?? []).flatMap((module) => ['--lora-modules', module]),
     ...['--max-lora-rank', values['max-lora-rank'] ?? '16', '--max-loras', `${loras}`],

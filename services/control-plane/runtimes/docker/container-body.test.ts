@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RoleSpec } from '../runtime.ts';
-import { containerBody } from './container-body.ts';
+import { containerBody, type HostChoice } from './container-body.ts';
 import { createNames } from './naming.ts';
 import { seenAt } from './places.ts';
 
@@ -17,10 +17,15 @@ const spec: RoleSpec = {
   shmGib: 0.25,
   health: ['node', '-e', 'probe'],
 };
-const build = (change: Partial<RoleSpec> = {}, gpuDriver: 'nvidia' | 'cdi' | null = 'nvidia') =>
+const build = (
+  change: Partial<RoleSpec> = {},
+  gpuDriver: 'nvidia' | 'cdi' | null = 'nvidia',
+  outside: HostChoice['outside'] = null,
+) =>
   containerBody(
     { ...spec, ...change },
     {
+      ...{ outside },
       ...{ names, image: 'tandem:test', gpuDriver, handedOn: { TANDEM_TF: 'auto', LANG: 'C' } },
       inputVolumes: new Map([['/srv/models/tiny', 'volume-of-tiny']]),
     },
@@ -57,6 +62,22 @@ describe('the container of a role', () => {
     'Runtime',
   ])('has no %s', (name) => {
     for (const role of [{}, trainer]) expect(build(role).HostConfig).not.toHaveProperty(name);
+  });
+
+  it('has one directory of the host where it shares with programs there, the one that is its attempt’s own, and finds them by a name', () => {
+    const directory = '/srv/adapters/tandem-3f2b8c1d-run-7k3m9q2d.a1';
+    const plain = build(trainer);
+    const sharing = build(trainer, 'nvidia', { directory, address: '172.18.0.1' });
+    const { Binds, ExtraHosts, Mounts = [], ...rest } = sharing.HostConfig ?? {};
+    expect(Binds).toEqual([`${directory}:${directory}`]);
+    expect(ExtraHosts).toEqual(['host.docker.internal:172.18.0.1']);
+    expect({ ...rest, Mounts: Mounts.length }).toEqual({
+      ...plain.HostConfig,
+      Mounts: plain.HostConfig?.Mounts?.length,
+    });
+    const marked = Mounts.filter(({ VolumeOptions }) => VolumeOptions?.Labels?.['dev.tandem.adapters'] === directory);
+    expect(marked.map(({ Target }) => Target)).toEqual(['/tandem/shared']);
+    expect(plain.HostConfig).not.toHaveProperty('ExtraHosts');
   });
 
   it('starts what its image starts by itself when it names no command', () => {

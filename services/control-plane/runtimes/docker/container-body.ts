@@ -2,8 +2,8 @@ import { posix } from 'node:path';
 import type { RoleSpec } from '../runtime.ts';
 import type { ContainerBody, HealthcheckBody, MountBody } from './engine/engine-types.ts';
 import { deviceRequest, type GpuDriver } from './gpu-request.ts';
-import type { Names } from './naming.ts';
-import { inferenceAddress, inputMount, places, roleUser } from './places.ts';
+import { label, type Names } from './naming.ts';
+import { HOST_ALIAS, inferenceAddress, inputMount, places, roleUser } from './places.ts';
 
 const SECOND = 1e9;
 const PIDS_LIMIT = 8192;
@@ -22,11 +22,13 @@ export interface HostChoice {
   inputVolumes: ReadonlyMap<string, string>;
   /** Variables of the control plane that Tandem's own programs read. */
   handedOn: Readonly<Record<string, string>>;
+  /** For a role that shares with programs outside: the directory of the host that it gets for that, and the host's address. */
+  outside: { directory: string; address: string } | null;
 }
 
 /** The container of a role, hardened: its own user without capabilities, a read-only root, volumes for what it writes, the pair's network and its own GPUs. */
 export function containerBody(spec: RoleSpec, choice: HostChoice): ContainerBody {
-  const { names, image, gpuDriver, inputVolumes, handedOn } = choice;
+  const { names, image, gpuDriver, inputVolumes, handedOn, outside } = choice;
   const { identity, gpus } = spec;
   const network = names.attempt(identity);
   const isTrainer = identity.role === 'trainer';
@@ -60,12 +62,22 @@ export function containerBody(spec: RoleSpec, choice: HostChoice): ContainerBody
       NetworkMode: network,
       Mounts: [
         volume(names.role(identity), places.own, false),
-        volume(network, places.shared, !isTrainer),
+        // The label tells whoever clears the attempt away what else is to be removed.
+        volume(network, places.shared, !isTrainer, {
+          ...attemptLabels,
+          ...(outside === null ? {} : { [label.adapters]: outside.directory }),
+        }),
         ...(spec.caches === undefined
           ? []
           : [volume(names.compileCache, places.compileCache, false, names.labels.installation)]),
         ...[...new Set(spec.inputs)].map((path) => volume(inputVolumes.get(path) ?? '', inputMount(path), true, {})),
       ],
+      ...(outside === null
+        ? {}
+        : {
+            Binds: [`${outside.directory}:${outside.directory}`],
+            ExtraHosts: [`${HOST_ALIAS}:${outside.address}`],
+          }),
       Tmpfs: { '/tmp': 'rw,nosuid,nodev,mode=1777' },
       ReadonlyRootfs: true,
       CapDrop: ['ALL'],

@@ -1,5 +1,5 @@
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import type { Logger } from '../../../platform/logger.ts';
 import { serialByKey } from '../../../platform/serial-by-key.ts';
 import { readTail } from '../kept-output.ts';
@@ -22,8 +22,9 @@ import { ensureImage } from './images.ts';
 import { createInputs } from './inputs.ts';
 import { attemptOf, createNames, label, roleOf } from './naming.ts';
 import { createNetworks } from './networks.ts';
-import { inferenceAddress, places, roleUser, seenAt } from './places.ts';
+import { ADAPTERS, inferenceAddress, places, roleUser, seenAt } from './places.ts';
 import { readContainer } from './read-container.ts';
+import { removeFromHost } from './remove-from-host.ts';
 import type { Subnet } from './subnets.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { packPlace, readArchivedText, saveArchivedFile } from './workspace-files.ts';
@@ -47,6 +48,10 @@ export interface DockerRuntimeOptions {
   /** Makes that network again where somebody has removed it. */
   ensureAgentNetwork: () => Promise<void>;
   gpuDriver: GpuDriver | null;
+  /** Directory of the host for adapters that a server of the user's own reads; null: there is none. */
+  adapters: string | null;
+  /** This host's address in the network of the agents. */
+  gateway: string;
   /** Where copies of files of workspaces are put. */
   work: string;
   /** Where outputs are kept, by run. */
@@ -72,6 +77,18 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
   const serial = serialByKey();
   const keptOutput = (identity: RoleIdentity) => join(kept, identity.run, `${roleName(identity)}.log`);
   const fetched = (identity: RoleIdentity) => join(work, identity.run, roleName(identity));
+  const outsideDirectory = (attempt: Pick<RoleIdentity, 'run' | 'attempt'>) =>
+    options.adapters && posix.join(options.adapters, names.attempt(attempt));
+  const outsideOf = ({ identity, sharesWithHost }: RoleSpec) => {
+    if (sharesWithHost !== true) return null;
+    const directory = outsideDirectory(identity);
+    if (directory === null) {
+      const message =
+        'Its inference server is one of your own, and TANDEM_ADAPTERS_DIR, the directory for what the two share, is no longer set. Set it again and resume.';
+      throw new RoleRefusedError('user_error', message);
+    }
+    return { directory, address: options.gateway };
+  };
   const inspect = (identity: RoleIdentity) => engine.inspectContainer(names.role(identity));
 
   /** Its exit and its output are followed from before its first instruction. */
@@ -90,7 +107,8 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     await networks.ensurePair(identity, { signal });
     const held = await inputs.ensure(spec.inputs, starting);
     try {
-      const choice = { names, image: used, gpuDriver, inputVolumes: held.volumes, handedOn };
+      const outside = outsideOf(spec);
+      const choice = { names, image: used, gpuDriver, inputVolumes: held.volumes, handedOn, outside };
       await engine.createContainer(names.role(identity), containerBody(spec, choice), { signal });
     } catch (error) {
       if (!(error instanceof DockerError && error.kind === 'name_taken')) throw error;
@@ -118,8 +136,10 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     const own = { directories: ['work', 'home'], files: prefixed('work', spec.files) };
     await engine.putArchive(name, places.own, packPlace(own, roleUser), { signal });
     if (identity.role === 'trainer') {
-      const shared = packPlace({ directories: ['adapters'], files: {} }, roleUser);
-      await engine.putArchive(name, places.shared, shared, { signal });
+      const outside = outsideOf(spec);
+      // A server of the user's own may be another user on the host.
+      const shared = packPlace({ directories: [ADAPTERS], files: {} }, roleUser, outside === null ? 0o700 : 0o755);
+      await engine.putArchive(name, outside?.directory ?? places.shared, shared, { signal });
     }
     if (spec.caches !== undefined) {
       const caches = packPlace({ directories: spec.caches, files: {} }, roleUser);
@@ -188,12 +208,21 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     },
 
     workspace: () => places.workspace,
-    sharedDirectory: () => places.adapters,
+    sharedDirectory: (attempt, withHost = false) => {
+      const outside = withHost ? outsideDirectory(attempt) : null;
+      return outside === null ? places.adapters : posix.join(outside, ADAPTERS);
+    },
 
     removeShared: async (attempt) => {
       const labels = names.labels.attempt(attempt);
+      const volumes = await engine.listVolumes(labels);
+      const outside = volumes.map((volume) => volume.labels[label.adapters]).find((each) => each !== undefined);
+      if (outside !== undefined) {
+        await ensureImage(image, unwatched(), options);
+        await removeFromHost(outside, { engine, name: names.cleaner(attempt), labels, image });
+      }
       for (const { name } of await engine.listNetworks(labels)) await engine.removeNetwork(name);
-      for (const { name } of await engine.listVolumes(labels)) await engine.removeVolume(name);
+      for (const { name } of volumes) await engine.removeVolume(name);
       await inputs.sweep();
     },
 

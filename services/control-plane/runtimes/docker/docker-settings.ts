@@ -1,3 +1,4 @@
+import { posix } from 'node:path';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError } from '../../../platform/settings.ts';
 import { VLLM_IMAGE } from '../vllm-image.ts';
@@ -17,6 +18,8 @@ export interface DockerSettings {
   agentNetwork: string | null;
   /** The agent API as trainers reach it; null: the gateway of that network. */
   agentUrl: string | null;
+  /** Directory of the host in which trainers leave adapters for a server of the user's own, which finds it under the same path; null: there is none. */
+  adapters: string | null;
 }
 
 const SOCKET = 'unix:///var/run/docker.sock';
@@ -40,6 +43,13 @@ const environmentSchema = z.object({
   TANDEM_AGENT_URL: z
     .url({ protocol: /^https?$/, error: 'must be a URL such as http://control-plane:8081' })
     .optional(),
+  TANDEM_ADAPTERS_DIR: z
+    .string()
+    .refine(
+      (path) => /^\/[^:]+$/.test(path) && posix.normalize(path) === path,
+      'must be the full path of a directory of the host, without a colon, such as /srv/tandem-adapters',
+    )
+    .optional(),
 });
 
 /** What is read from the environment. */
@@ -62,5 +72,6 @@ export function readDockerSettings(environment: Readonly<Record<string, string |
     pool,
     agentNetwork: env.TANDEM_AGENT_NETWORK ?? null,
     agentUrl: env.TANDEM_AGENT_URL ?? null,
+    adapters: env.TANDEM_ADAPTERS_DIR?.replace(/\/$/, '') ?? null,
   };
 }

@@ -13,6 +13,7 @@ export const label = {
   attempt: `${PREFIX}attempt`,
   epoch: `${PREFIX}epoch`,
   input: `${PREFIX}input`,
+  adapters: `${PREFIX}adapters`,
 } as const;
 
 /**
@@ -24,6 +25,8 @@ export interface Names {
   role(identity: RoleIdentity): string;
   /** Of the pair's network, and of the volume that its roles share. */
   attempt(attempt: AttemptKey): string;
+  /** Of the container that removes what an attempt has left on the host. */
+  cleaner(attempt: AttemptKey): string;
   agents: string;
   /** Of the volume that holds an input, and of the container that has filled it. */
   input(key: string): string;
@@ -44,6 +47,7 @@ export function createNames(installation: string): Names {
   return {
     role: (identity) => `${prefix}-${roleName(identity)}`,
     attempt: (attempt) => `${prefix}-${attemptName(attempt)}`,
+    cleaner: (attempt) => `${prefix}-${attemptName(attempt)}.cleaner`,
     agents: `${prefix}-agents`,
     input: (key) => `${prefix}-input-${key}`,
     compileCache: `${prefix}-compile-cache`,

@@ -1,6 +1,9 @@
 import { createHash } from 'node:crypto';
 import { basename, posix } from 'node:path';
 
+/** Name of the directory with the adapters, in what a pair shares. */
+export const ADAPTERS = 'adapters';
+
 /** Where things lie in a container. Each mount is a volume; what belongs to the role's user lies one level below, because a new volume is root's. */
 export const places = {
   /** The role's own volume: workspace, home, caches. */
@@ -9,7 +12,7 @@ export const places = {
   home: '/tandem/own/home',
   /** The pair's volume; the trainer writes, the inference server reads. */
   shared: '/tandem/shared',
-  adapters: '/tandem/shared/adapters',
+  adapters: `/tandem/shared/${ADAPTERS}`,
   /** One read-only volume for each model or data set. */
   inputs: '/tandem/inputs',
   compileCache: '/tandem/compile-cache',
@@ -17,6 +20,9 @@ export const places = {
 
 /** Every role runs as this user: what one of the pair writes the other can read. */
 export const roleUser = { uid: 2000, gid: 0 } as const;
+
+/** What trainers find this host by, where their inference server is the user's own. */
+export const HOST_ALIAS = 'host.docker.internal';
 
 /** Where an inference server listens, and the name that its trainer finds it by. */
 export const inferenceAddress = { host: '0.0.0.0', port: 8000, alias: 'inference' } as const;

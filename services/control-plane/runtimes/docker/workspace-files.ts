@@ -15,9 +15,11 @@ interface Owner {
 export function packPlace(
   { directories, files }: { directories: readonly string[]; files: Readonly<Record<string, string>> },
   owner: Owner,
+  /** Of the directories. */
+  mode = 0o700,
 ): Readable {
   const tar = pack();
-  for (const name of directories) tar.entry({ name, type: 'directory', mode: 0o700, ...owner });
+  for (const name of directories) tar.entry({ name, type: 'directory', mode, ...owner });
   for (const [name, content] of Object.entries(files)) tar.entry({ name, mode: 0o600, ...owner }, content);
   tar.finalize();
   return Readable.from(tar, { objectMode: false });

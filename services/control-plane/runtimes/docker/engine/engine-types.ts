@@ -121,6 +121,8 @@ export interface DeviceRequestBody {
 export interface HostConfigBody {
   NetworkMode?: string;
   Mounts?: readonly MountBody[];
+  /** `source:target`; the daemon makes a source that is missing. */
+  Binds?: readonly string[];
   Tmpfs?: Readonly<Record<string, string>>;
   DeviceRequests?: readonly DeviceRequestBody[];
   /** Bytes, as `Memory`. */

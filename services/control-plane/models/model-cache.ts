@@ -1,0 +1,88 @@
+import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { z } from 'zod';
+import { makeDirectory, writeFileAtomic } from '../../platform/atomic-file.ts';
+import type { ModelFile, ModelListing, ModelOrigin } from './model-files.ts';
+
+const listingSchema = z.object({
+  origin: z.discriminatedUnion('kind', [
+    z.object({ kind: z.literal('hub'), repo: z.string(), revision: z.string(), commit: z.string() }),
+    z.object({ kind: z.literal('store'), prefix: z.string(), digest: z.string() }),
+  ]),
+  files: z.array(
+    z.object({
+      path: z.string().regex(/^[\w-][\w.-]*$/),
+      size: z.int().min(0),
+      hash: z.object({ algorithm: z.enum(['sha256', 'git-blob']), hex: z.string() }).nullable(),
+    }),
+  ),
+  config: z.record(z.string(), z.unknown()),
+});
+
+/**
+ * Models that were fetched, in a directory for each commit: `hub/<organisation>/<name>/<commit>/` and `store/<prefix>/<digest>/`. A directory is there
+ * when all of it is; until then it is `<directory>.partial`. `<directory>.json` says what belongs in it.
+ */
+export interface ModelCache {
+  directoryOf(origin: ModelOrigin): string;
+  isComplete(directory: string): Promise<boolean>;
+  /** What was kept of a model; null where nothing was. */
+  listing(directory: string): Promise<ModelListing | null>;
+  /** Keeps what is to be fetched, and for a hub which commit its revision meant. */
+  keep(listing: ModelListing): Promise<void>;
+  /** The commit that a revision meant when it was last asked for; null where that was never. */
+  lastCommit(repo: string, revision: string): Promise<string | null>;
+  /** Bytes that are still to be written for a model, and bytes that are free for them. */
+  space(directory: string, files: readonly ModelFile[]): Promise<{ needed: number; free: number }>;
+}
+
+export function createModelCache(root: string): ModelCache {
+  const repoDirectory = (repo: string) => join(root, 'hub', ...repo.split('/'));
+  const revisions = async (repo: string): Promise<Record<string, string>> => {
+    const text = await readFile(join(repoDirectory(repo), 'revisions.json'), 'utf8').catch(() => '{}');
+    const parsed = z.record(z.string(), z.string().regex(/^[0-9a-f]{40}$/)).safeParse(parseOrNull(text));
+    return parsed.success ? parsed.data : {};
+  };
+
+  return {
+    directoryOf: (origin) =>
+      origin.kind === 'hub'
+        ? join(repoDirectory(origin.repo), origin.commit)
+        : join(root, 'store', ...origin.prefix.split('/'), origin.digest),
+    isComplete: async (directory) => (await stat(directory).catch(() => null))?.isDirectory() ?? false,
+    listing: async (directory) => {
+      const text = await readFile(`${directory}.json`, 'utf8').catch(() => 'null');
+      const parsed = listingSchema.safeParse(parseOrNull(text));
+      return parsed.success ? parsed.data : null;
+    },
+    async keep(listing) {
+      const { origin } = listing;
+      const directory = this.directoryOf(origin);
+      await makeDirectory(dirname(directory));
+      await writeFileAtomic(`${directory}.json`, `${JSON.stringify(listing, null, 2)}\n`);
+      if (origin.kind !== 'hub') return;
+      const known = { ...(await revisions(origin.repo)), [origin.revision]: origin.commit };
+      await writeFileAtomic(join(repoDirectory(origin.repo), 'revisions.json'), `${JSON.stringify(known, null, 2)}\n`);
+    },
+    lastCommit: async (repo, revision) => (await revisions(repo))[revision] ?? null,
+    space: async (directory, files) => {
+      await mkdir(root, { recursive: true });
+      const { bavail, bsize } = await statfs(root);
+      let needed = 0;
+      for (const { path, size } of files) {
+        const place = join(`${directory}.partial`, path);
+        const there = (await stat(place).catch(() => null)) ?? (await stat(`${place}.part`).catch(() => null));
+        needed += Math.max(0, size - (there?.size ?? 0));
+      }
+      return { needed, free: bavail * bsize };
+    },
+  };
+}
+
+function parseOrNull(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

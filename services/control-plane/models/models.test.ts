@@ -1,0 +1,209 @@
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { type ModelHub, startModelHub } from '../../../test/support/model-hub.ts';
+import { openFileStore } from '../../platform/file-store.ts';
+import { createLogger } from '../../platform/logger.ts';
+import { removeTree } from '../../platform/testing/remove-tree.ts';
+import { createModels, type FetchNews, type FoundModel } from './models.ts';
+
+const REPO = 'acme/small';
+const weights = Buffer.from(Array.from({ length: 300 }, (_, i) => i % 251));
+const files = { 'config.json': '{"model_type":"qwen3"}', 'tokenizer.json': '{"a":1}', 'model.safetensors': weights };
+
+let root: string;
+let hub: ModelHub;
+let news: FetchNews[];
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'tandem-models-'));
+  hub = await startModelHub();
+  news = [];
+});
+afterEach(async () => {
+  await hub.close();
+  await removeTree(root);
+});
+
+const signal = new AbortController().signal;
+const open = (token: string | null = null) =>
+  createModels({
+    root,
+    hub: { endpoint: hub.url, token },
+    store: openFileStore(join(root, 'objects')),
+    steady: () => performance.now(),
+    log: createLogger({ level: 'error', terminal: null }),
+    retry: { tries: 3, baseMs: 1, maxMs: 2 },
+  });
+const find = (revision = 'main') => open().findOnHub(REPO, revision, signal);
+const fetchInto = (found: FoundModel, stop = signal) =>
+  open().fetch(found.directory, found.listing.origin, { signal: stop, tell: (each) => news.push(each) });
+async function kept(): Promise<FoundModel> {
+  const found = await find();
+  await open().keep(found);
+  return found;
+}
+const isWhole = ({ directory }: FoundModel) =>
+  Object.entries(files).every(([name, content]) => readFileSync(join(directory, name)).equals(Buffer.from(content)));
+
+describe('a model that is fetched', () => {
+  it('is there under its commit, whole, tells of it, and is not fetched again', async () => {
+    const commit = hub.put(REPO, { files });
+    const found = await kept();
+    expect(found).toMatchObject({ isComplete: false, directory: join(root, 'hub', REPO, commit) });
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    expect(readdirSync(found.directory).sort()).toEqual(Object.keys(files).sort());
+    expect(readdirSync(join(root, 'hub', REPO)).sort()).toEqual([commit, `${commit}.json`, 'revisions.json'].sort());
+    expect(news.map(({ message }) => message)).toEqual([
+      `acme/small at ${commit.slice(0, 7)} is being fetched: 3 files, 0.3 kB`,
+      `acme/small at ${commit.slice(0, 7)} is there: 3 files, 0.3 kB, each with its stated hash`,
+    ]);
+    const asked = hub.requests.length;
+    await fetchInto(found);
+    expect(hub.requests).toHaveLength(asked);
+    expect(await find()).toMatchObject({ isComplete: true });
+  });
+
+  it('goes on at the byte where it broke off, wherever that is', async () => {
+    hub.put(REPO, { files });
+    for (const at of [1, 17, 299]) {
+      const found = await kept();
+      hub.fault({ path: /model\.safetensors/, cutAfter: at });
+      await fetchInto(found);
+      expect(isWhole(found)).toBe(true);
+      expect(hub.requests.at(-1)).toMatchObject({ server: 'files', range: `bytes=${at}-` });
+      await removeTree(join(root, 'hub'));
+    }
+  });
+
+  it('goes on with what a process before this one has left, however much that is', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    for (const left of [0, 1, 150, 300, 301]) {
+      await fetchInto(found);
+      await removeTree(found.directory);
+      await mkdir(`${found.directory}.partial`);
+      const part = join(`${found.directory}.partial`, 'model.safetensors.part');
+      writeFileSync(part, Buffer.concat([weights, weights]).subarray(0, left));
+      hub.requests.length = 0;
+      await fetchInto(found);
+      expect(isWhole(found)).toBe(true);
+      const ranges = hub.requests.filter(({ server }) => server === 'files').map(({ range }) => range);
+      expect(ranges, `${left} bytes were left`).toEqual(
+        left === 300 ? [] : [left === 0 || left === 301 ? null : `bytes=${left}-`],
+      );
+    }
+  });
+
+  it('is never made of wrong bytes: those on disk are fetched anew, those that keep coming are refused', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    await mkdir(`${found.directory}.partial`, { recursive: true });
+    writeFileSync(join(`${found.directory}.partial`, 'model.safetensors.part'), weights.toReversed().subarray(0, 100));
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    await removeTree(found.directory);
+    hub.fault({ path: /model\.safetensors/, wrongBytes: true, times: 2 });
+    await expect(fetchInto(found)).rejects.toMatchObject({
+      kind: 'damaged',
+      message: expect.stringContaining('other bytes'),
+    });
+    expect(existsSync(found.directory)).toBe(false);
+    hub.fault({ path: /tokenizer\.json/, wrongBytes: true });
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+  });
+
+  it('is tried on through refusals that pass, and goes by a link of its own when the old one holds no longer', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    hub.fault({ path: /resolve.*model/, status: 429, headers: { 'Retry-After': '0' } });
+    hub.fault({ path: /^\/files\//, status: 403 });
+    hub.fault({ path: /tokenizer/, status: 500, times: 2 });
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    expect(news.filter(({ name }) => name === 'warning')).toEqual([]);
+  });
+
+  it('is given up at once where trying cannot help', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    hub.put(REPO, { files, gated: true });
+    await expect(fetchInto(found)).rejects.toMatchObject({ kind: 'gated' });
+  });
+
+  it('is left as it is when nobody wants it any more, and gone on with later', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    hub.fault({ path: /model\.safetensors/, until: new Promise(() => undefined) });
+    const stop = new AbortController();
+    const fetching = fetchInto(found, stop.signal);
+    const ended = expect(fetching).rejects.toThrow('enough');
+    await expect.poll(() => hub.requests.some(({ server }) => server === 'files')).toBe(true);
+    expect(open().describe(found.directory, found.listing.origin)).toContain('waits for its model, acme/small at ');
+    stop.abort(new Error('enough'));
+    await ended;
+    expect(existsSync(found.directory)).toBe(false);
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+  });
+});
+
+describe('a revision', () => {
+  it('means the newest commit each time it is asked for, and a commit what it always did', async () => {
+    const first = hub.put(REPO, { files });
+    await fetchInto(await kept());
+    const second = hub.put(REPO, { files: { ...files, 'tokenizer.json': '{"a":2}' } });
+    expect((await find()).listing.origin).toMatchObject({ commit: second });
+    const pinned = await find(first);
+    expect(pinned).toMatchObject({ isComplete: true, listing: { origin: { commit: first } } });
+  });
+
+  it('is what it was when the hub cannot be reached, where that is here whole; a commit needs no hub at all', async () => {
+    const commit = hub.put(REPO, { files });
+    const found = await kept();
+    hub.fault({ path: /^\/api/, status: 503, times: 2 });
+    await expect(find()).rejects.toMatchObject({ kind: 'unreachable' });
+    await fetchInto(found);
+    expect(await find()).toMatchObject({
+      isComplete: true,
+      warning: expect.stringContaining(`commit ${commit} is used`),
+    });
+    const asked = hub.requests.length;
+    expect(await find(commit)).toMatchObject({ isComplete: true, warning: null });
+    expect(hub.requests).toHaveLength(asked);
+  });
+});
+
+describe('a model of the object store', () => {
+  const put = async (names: Record<string, string | Uint8Array>) => {
+    const store = openFileStore(join(root, 'objects'));
+    for (const [name, content] of Object.entries(names)) await store.put(`models/mine/${name}`, Buffer.from(content));
+  };
+  const findStored = () => open().findInStore('models/mine/', signal);
+
+  it('is fetched into the same cache, by size and by the hashes that stand beside it', async () => {
+    const sum = '5891b5b522d5df086d0ff0b110fbd9d21bb4fc7163af34d08286a2e846f6be03';
+    await put({ ...files, 'tokenizer.json': 'hello\n', SHA256SUMS: `${sum}  tokenizer.json\n` });
+    const found = await findStored();
+    await open().keep(found);
+    await fetchInto(found);
+    expect(readdirSync(found.directory).sort()).toEqual(Object.keys(files).sort());
+    expect(found.listing.files.filter(({ hash }) => hash !== null)).toHaveLength(1);
+    await put({ 'model.safetensors': 'others' });
+    expect((await findStored()).directory).not.toBe(found.directory);
+  });
+
+  it('with a wrong hash beside it is refused', async () => {
+    await put({ ...files, SHA256SUMS: `${'0'.repeat(64)} *model.safetensors\n` });
+    await expect(findStored().then(fetchInto)).rejects.toMatchObject({ kind: 'damaged' });
+  });
+
+  it('is looked for below models/ alone', async () => {
+    await expect(findStored()).rejects.toThrow('store:models/mine holds nothing; copy a model directory there');
+    for (const prefix of ['runs/run-7k3m9q2d/checkpoints', 'models/../homes', 'models//x', ''])
+      await expect(open().findInStore(prefix, signal)).rejects.toThrow('name it as in store:models/my-model');
+  });
+});

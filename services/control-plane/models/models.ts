@@ -1,0 +1,249 @@
+import type { Logger } from '../../platform/logger.ts';
+import type { ObjectStore } from '../../platform/object-store.ts';
+import { backoffMs, pause } from '../../platform/retry.ts';
+import { fetchModel, requireSpace } from './fetch-model.ts';
+import type { RetryLimits } from './fetch-model-file.ts';
+import { countProgress, type FetchProgress, showProgress } from './fetch-progress.ts';
+import { createHubClient } from './hub-client.ts';
+import type { HubAccess } from './hub-request.ts';
+import { createModelCache } from './model-cache.ts';
+import { ModelFetchError } from './model-fetch-error.ts';
+import {
+  describeOrigin,
+  inBytes,
+  type ModelBytes,
+  type ModelListing,
+  type ModelOrigin,
+  totalBytes,
+} from './model-files.ts';
+import { checkModelPrefix, listStoreModel, storeBytes } from './store-models.ts';
+
+/** A hub or a store that does not answer a submission for so long is not waited for, in milliseconds. */
+const LOOK_UP_MS = 20_000;
+/** How long a fetch is tried on without a byte, in milliseconds: a hub is away for minutes, not for hours. */
+const GIVE_UP_MS = 3_600_000;
+const RETRY = { baseMs: 2000, maxMs: 60_000 };
+/** Progress is told at each tenth, and not more often than this, in milliseconds. */
+const TELL_MS = 5000;
+
+/** A model that a name means. */
+export interface FoundModel {
+  listing: ModelListing;
+  directory: string;
+  isComplete: boolean;
+  /** What is to be told to who asked for it; null: nothing. */
+  warning: string | null;
+}
+
+/** Something that happened to a fetch, in words and numbers. */
+export interface FetchNews {
+  name: 'model_fetching' | 'model_fetched' | 'warning';
+  message: string;
+  data: Record<string, unknown>;
+}
+
+export interface ModelsOptions {
+  /** Of the cache. */
+  root: string;
+  hub: HubAccess;
+  store: ObjectStore;
+  /** Counts on when the clock of the machine is set. */
+  steady: () => number;
+  log: Logger;
+  retry?: RetryLimits;
+}
+
+export interface Models {
+  /** A model of the hub at a revision. Throws ModelFetchError. */
+  findOnHub(repo: string, revision: string, signal: AbortSignal): Promise<FoundModel>;
+  /** A model in the object store. Throws ModelFetchError. */
+  findInStore(prefix: string, signal: AbortSignal): Promise<FoundModel>;
+  /** A model that a run was made with, as far as it is known here or at its origin. Throws ModelFetchError. */
+  recall(directory: string, origin: ModelOrigin, signal: AbortSignal): Promise<FoundModel>;
+  /** To be called before a run waits for a model: a fetch goes by what is kept, whatever its origin says by then. */
+  keep(found: FoundModel): Promise<void>;
+  isComplete(directory: string): Promise<boolean>;
+  /** Fetches until the model is there. What passes is waited for. Throws ModelFetchError, or the signal's reason. */
+  fetch(
+    directory: string,
+    origin: ModelOrigin,
+    options: { signal: AbortSignal; tell: (news: FetchNews) => void },
+  ): Promise<void>;
+  /** How far the fetch of a model is, as the beginning of a clause. */
+  describe(directory: string, origin: ModelOrigin): string;
+}
+
+/** Models from elsewhere: what they are before they are there, and how they get here. */
+export function createModels(options: ModelsOptions): Models {
+  const { root, store, steady, log } = options;
+  const cache = createModelCache(root);
+  const hub = createHubClient(options.hub);
+  const underWay = new Map<string, { read: () => FetchProgress; failure: string | null }>();
+
+  const found = async (listing: ModelListing, warning: string | null = null): Promise<FoundModel> => {
+    const directory = cache.directoryOf(listing.origin);
+    const isComplete = await cache.isComplete(directory);
+    if (!isComplete) await requireSpace(listing, cache);
+    return { listing, directory, isComplete, warning };
+  };
+
+  const lookUp = (origin: ModelOrigin, signal: AbortSignal): Promise<ModelListing> =>
+    origin.kind === 'hub' ? hub.lookUp(origin.repo, origin.commit, signal) : listStoreModel(store, origin.prefix);
+
+  const bytesOf = (origin: ModelOrigin): ModelBytes =>
+    origin.kind === 'hub' ? hub.bytes(origin.repo, origin.commit) : storeBytes(store, origin.prefix);
+
+  const kept = async (repo: string, commit: string): Promise<FoundModel | null> => {
+    const directory = cache.directoryOf({ kind: 'hub', repo, revision: commit, commit });
+    const listing = await cache.listing(directory);
+    return listing !== null && (await cache.isComplete(directory)) ? await found(listing) : null;
+  };
+
+  const findOnHub: Models['findOnHub'] = async (repo, revision, signal) => {
+    const pinned = /^[0-9a-f]{40}$/.test(revision) ? await kept(repo, revision) : null;
+    if (pinned !== null) return pinned;
+    try {
+      return await found(await within(signal, (soon) => hub.lookUp(repo, revision, soon)));
+    } catch (error) {
+      if (!(error instanceof ModelFetchError) || error.kind !== 'unreachable') throw error;
+      const commit = await cache.lastCommit(repo, revision);
+      const last = commit === null ? null : await kept(repo, commit);
+      if (last === null) throw error;
+      const warning = `The hub could not be asked for ${repo} (${error.message}); commit ${commit} is used, which ${revision} meant when it was fetched.`;
+      return { ...last, warning };
+    }
+  };
+
+  return {
+    findOnHub,
+    findInStore: async (written, signal) => {
+      const prefix = checkModelPrefix(written);
+      return await found(await within(signal, () => listStoreModel(store, prefix)));
+    },
+    recall: async (directory, origin, signal) => {
+      const listing = await cache.listing(directory);
+      return await found(listing ?? (await within(signal, (soon) => lookUp(origin, soon))));
+    },
+    keep: ({ listing }) => cache.keep(listing),
+    isComplete: cache.isComplete,
+
+    fetch: async (directory, origin, { signal, tell }) => {
+      if (await cache.isComplete(directory)) return;
+      const label = describeOrigin(origin);
+      const begun = steady();
+      let moved = begun;
+      try {
+        for (let failures = 0; ; ) {
+          try {
+            const listing = (await cache.listing(directory)) ?? (await lookUpAgain(origin, signal));
+            const total = totalBytes(listing.files);
+            const progress = countProgress(total, steady);
+            underWay.set(directory, { read: progress.read, failure: null });
+            const report = reporter({ label, listing, tell, progress, now: steady });
+            await fetchModel(listing, {
+              cache,
+              from: bytesOf(listing.origin),
+              signal,
+              ...(options.retry && { retry: options.retry }),
+              onBytes: (bytes, isNew) => {
+                progress.add(bytes, isNew);
+                if (isNew) [moved, failures] = [steady(), 0];
+                report();
+              },
+            });
+            const seconds = Math.round((steady() - begun) / 1000);
+            const hashes = listing.files.every(({ hash }) => hash !== null) ? ', each with its stated hash' : '';
+            const message = `${label} is there: ${listing.files.length} files, ${inBytes(total)}${hashes}`;
+            tell({ name: 'model_fetched', message, data: { bytes: total, files: listing.files.length, seconds } });
+            return;
+          } catch (error) {
+            signal.throwIfAborted();
+            if (!(error instanceof ModelFetchError) || error.kind !== 'unreachable' || steady() - moved > GIVE_UP_MS)
+              throw error;
+            failures += 1;
+            const state = underWay.get(directory);
+            if (state !== undefined) state.failure = error.message;
+            const message = `${label} could not be fetched yet, it is tried on: ${error.message}`;
+            log.warn(message);
+            if (failures === 1) tell({ name: 'warning', message, data: {} });
+            await pause(Math.max(error.retryAfterMs ?? 0, backoffMs({ failures, ...RETRY })), signal);
+            signal.throwIfAborted();
+          }
+        }
+      } finally {
+        underWay.delete(directory);
+      }
+    },
+
+    describe: (directory, origin) => {
+      const label = describeOrigin(origin);
+      const state = underWay.get(directory);
+      if (state === undefined) return `waits for its model, ${label}, to be fetched`;
+      const failure = state.failure === null ? '' : `; it is tried again, the last try failed: ${state.failure}`;
+      return `its model, ${label}, is being fetched: ${showProgress(state.read())}${failure}`;
+    },
+  };
+
+  async function lookUpAgain(origin: ModelOrigin, signal: AbortSignal): Promise<ModelListing> {
+    const listing = await within(signal, (soon) => lookUp(origin, soon));
+    if (cache.directoryOf(listing.origin) !== cache.directoryOf(origin)) {
+      throw new ModelFetchError(
+        'missing',
+        `${describeOrigin(origin)} is no longer what it was when the run was submitted; submit it again`,
+      );
+    }
+    await cache.keep(listing);
+    return listing;
+  }
+}
+
+/** Tells of the beginning, and of each tenth that is reached. */
+function reporter({
+  label,
+  listing,
+  tell,
+  progress,
+  now,
+}: {
+  label: string;
+  listing: ModelListing;
+  tell: (news: FetchNews) => void;
+  progress: { read: () => FetchProgress };
+  now: () => number;
+}): () => void {
+  const { files } = listing;
+  const total = totalBytes(files);
+  tell({
+    name: 'model_fetching',
+    message: `${label} is being fetched: ${files.length} files, ${inBytes(total)}`,
+    data: { bytes: 0, total_bytes: total, files: files.length },
+  });
+  let [told, tenths] = [now(), 0];
+  return () => {
+    const read = progress.read();
+    const reached = Math.floor((10 * read.bytes) / Math.max(1, total));
+    if (reached <= tenths || reached === 10 || now() - told < TELL_MS) return;
+    [told, tenths] = [now(), reached];
+    tell({
+      name: 'model_fetching',
+      message: `${label} is being fetched: ${showProgress(read)}`,
+      data: {
+        bytes: read.bytes,
+        total_bytes: total,
+        bytes_per_second: read.bytesPerSecond,
+        eta_seconds: read.etaSeconds,
+      },
+    });
+  };
+}
+
+async function within<T>(signal: AbortSignal, work: (soon: AbortSignal) => Promise<T>): Promise<T> {
+  const soon = AbortSignal.any([signal, AbortSignal.timeout(LOOK_UP_MS)]);
+  try {
+    return await work(soon);
+  } catch (error) {
+    if (signal.aborted || !soon.aborted) throw error;
+    const message = `nobody has answered within ${LOOK_UP_MS / 1000} s; try again, or set HF_ENDPOINT to a mirror`;
+    throw new ModelFetchError('unreachable', message, { cause: error });
+  }
+}

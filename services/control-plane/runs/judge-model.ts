@@ -1,0 +1,39 @@
+import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+import { parseModelConfig } from '../../model/config.ts';
+import { ModelError } from '../../model/errors.ts';
+import { readConfig, readTrainedConfig } from './model-config.ts';
+import type { ModelSource, ModelSourceOptions } from './model-source.ts';
+
+/** A model's `config.json`, whether the model is there yet or not; null where a checkpoint has none. @throws PathRefusedError when it cannot be read */
+export async function sourceConfig(
+  model: ModelSource,
+  { checkpoints }: Pick<ModelSourceOptions, 'checkpoints'>,
+): Promise<Record<string, unknown> | null> {
+  if (model.kind === 'fetched') return model.found.listing.config;
+  return model.kind === 'directory'
+    ? await readConfig(model.directory)
+    : await readTrainedConfig(model.manifest, checkpoints);
+}
+
+/**
+ * What the tfjs trainer will not take, in the words in which it would refuse it itself: `parseModelConfig` decides for both. What another run has trained is known
+ * already; a trainer in an image decides for itself.
+ */
+export function judgeModel(
+  model: ModelSource,
+  config: Readonly<Record<string, unknown>> | null,
+  { trainer }: Pick<RunSpec, 'trainer'>,
+): SpecIssue[] {
+  if (trainer !== 'tfjs' || model.kind === 'checkpoint' || config === null) return [];
+  try {
+    parseModelConfig(config);
+  } catch (error) {
+    if (!(error instanceof ModelError)) throw error;
+    return [{ path: 'model.name', message: error.message }];
+  }
+  if (model.kind === 'directory' || model.found.listing.files.some(({ path }) => path === 'tokenizer.json')) return [];
+  const message =
+    'has no tokenizer.json, which the tfjs trainer needs; choose another revision, or save one beside it (AutoTokenizer, save_pretrained) and give the directory';
+  return [{ path: 'model.name', message }];
+}

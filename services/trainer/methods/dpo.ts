@@ -1,0 +1,148 @@
+import { setImmediate as turn } from 'node:timers/promises';
+import type { ExampleSource } from '../data/example-source.ts';
+import { createPreferenceReader, type PreferenceExample } from '../data/readers/preference-reader.ts';
+import type { Evaluator } from '../evaluation/evaluation-books.ts';
+import { createPreferenceAccuracy } from '../evaluation/preference-accuracy.ts';
+import { type Learner, requireFinite } from '../learner/learner.ts';
+import { limitsOf, type MicroBatchLimits } from '../learner/micro-batches.ts';
+import type { Policy } from '../learner/policy.ts';
+import { pairBatches, pairsOf, referenceLogprobs } from '../learner/preference-pairs.ts';
+import { preferenceStep } from '../log/messages.ts';
+import { dpoStepMetrics } from '../metrics.ts';
+import { type DpoLoss, type DpoMetrics, type DpoOptions, dpoLoss, sumDpoMetrics } from '../objectives/dpo-loss.ts';
+import { learningRateAt } from '../optimizer/schedule.ts';
+import { createPerformanceMeter, performanceLine } from '../performance.ts';
+import type { Outcome, Session } from '../session.ts';
+import { load, type Reading, start } from './prepare.ts';
+
+/**
+ * Direct preference optimisation (Rafailov et al., arXiv:2305.18290): the policy learns to prefer the chosen completion of a pair to the
+ * rejected one, measured against the reference, which is what the run started from: the model without its new adapter, or a second copy of
+ * the weights. The loss is a mean over the pairs of the whole optimizer step, however it is divided into batches.
+ */
+export async function trainDpo(session: Session): Promise<Outcome> {
+  const { spec, control, logs } = session;
+  const { training, dpo } = spec;
+  const loaded = await load(session, { withReference: true, reading: readingPreferences(session) });
+  const { policy, train, validation } = loaded;
+
+  const limits = limitsOf(training, 2 * training.batch_size);
+  const evaluator = validation && createDpoEvaluator(session, policy, validation, () => books.alive());
+
+  const perStep = training.batch_size * training.gradient_accumulation_steps;
+  const { learner, books, order, schedule } = await start(session, { loaded, perStep, evaluator });
+  const { state } = books;
+  const performance = createPerformanceMeter(session);
+
+  await books.baseline();
+  for (;;) {
+    await books.evaluateIfDue();
+    const ending = books.ending();
+    await books.saveIfDue(ending);
+    control.closed.throwIfAborted();
+    if (ending !== null || control.stopping.aborted) return books.finish(ending);
+
+    await books.unlessStopped(async () => {
+      const startedAt = session.now();
+      books.enter('training');
+      const { indices, next } = order.take(state.data_position, perStep);
+      const batch = await train.take(indices);
+      const { loss, metrics, entropy, tokens } = await gatherDpoGradients({
+        learner,
+        policy,
+        batch,
+        limits,
+        options: { lossType: dpo.loss_type, beta: dpo.beta, totalPairs: batch.length },
+        step: state.global_step,
+        signal: control.stopping,
+        alive: books.alive,
+      });
+      requireFinite(loss, state.global_step + 1);
+
+      const learningRate = learningRateAt(schedule, state.global_step);
+      const gradNorm = learner.update(learningRate);
+      state.global_step += 1;
+      state.policy_version += 1;
+      state.samples += batch.length;
+      state.data_position = next;
+      state.epoch = books.epoch();
+
+      const trainingSeconds = (session.now() - startedAt) / 1000;
+      const cost = performance.measure({ rolloutSeconds: 0, trainingSeconds, samples: batch.length });
+      const at = { step: state.global_step, epoch: state.epoch, loss, learningRate, gradNorm };
+      books.recordStep({ ...dpoStepMetrics({ ...at, objective: metrics, entropy, tokens }), ...cost });
+      books.progress('training');
+      if (state.global_step % training.logging_steps === 0 || state.global_step === books.totalSteps) {
+        logs.training.info(books.stepLine(), { step: state.global_step });
+        logs.training.info(preferenceStep(loss, metrics), { step: state.global_step });
+        logs.performance.info(performanceLine(cost), { step: state.global_step });
+      }
+    });
+  }
+}
+
+export function readingPreferences({ spec }: Session): Reading<PreferenceExample> {
+  return {
+    reader: ({ tokenizer }) => createPreferenceReader(tokenizer, spec.model.max_seq_length),
+    weigh: ({ prompt, chosen, rejected }) => prompt.length + chosen.length + rejected.length,
+  };
+}
+
+/** How many pairs are in order, and by how much. */
+export function createDpoEvaluator(
+  { spec: { training, dpo } }: Session,
+  policy: Policy,
+  pairs: ExampleSource<PreferenceExample>,
+  alive: (problems: number) => void,
+): Evaluator {
+  return createPreferenceAccuracy({ policy, pairs, limits: limitsOf(training), dpo, alive });
+}
+
+/** Forward and backward of one optimizer step; given up between batches when the signal says so. */
+async function gatherDpoGradients(params: {
+  readonly learner: Learner;
+  readonly policy: Pick<Policy, 'referenceLogprobs'>;
+  readonly batch: readonly PreferenceExample[];
+  readonly limits: MicroBatchLimits;
+  readonly options: DpoOptions;
+  readonly step: number;
+  readonly signal: AbortSignal;
+  readonly alive: () => void;
+}): Promise<{ loss: number; metrics: DpoMetrics; entropy: number; tokens: number }> {
+  const { learner, policy, batch, limits, options, step, signal, alive } = params;
+  const parts: DpoLoss[] = [];
+  let [entropy, tokens] = [0, 0];
+  for (const part of pairBatches(batch, limits)) {
+    signal.throwIfAborted();
+    const reference = referenceLogprobs(policy, part);
+    const objective = (logprobs: Float32Array, entropies: Float32Array) => {
+      entropy += entropies.reduce((sum, value) => sum + value, 0);
+      const found = dpoLoss(pairsOf(part, logprobs, reference), options);
+      return { ...found, gradLogprobs: perToken(part.sequences, found) };
+    };
+    parts.push(learner.accumulate(part, objective, { temperature: 1, step }));
+    tokens += part.completionTokens;
+    alive();
+    // Heartbeats, records and the checkpoint being written get their turn.
+    await turn();
+  }
+  return {
+    loss: parts.reduce((sum, { loss }) => sum + loss, 0),
+    metrics: sumDpoMetrics(parts.map(({ metrics }) => metrics)),
+    entropy: tokens === 0 ? 0 : entropy / tokens,
+    tokens,
+  };
+}
+
+/** The loss sees a completion by the sum of its logprobs, so all its tokens have the same gradient. */
+function perToken(
+  sequences: readonly { readonly completion: readonly number[] }[],
+  { gradients }: Pick<DpoLoss, 'gradients'>,
+): Float32Array {
+  return Float32Array.from(
+    sequences.flatMap(({ completion }, i) => {
+      const { chosen, rejected } = gradients[Math.floor(i / 2)]!;
+      return new Array<number>(completion.length).fill(i % 2 === 0 ? chosen : rejected);
+    }),
+  );
+}
