@@ -20,9 +20,9 @@ export type ResolvedSpec =
 
 /**
  * Turns what a user wrote into a full run spec: aliases renamed, method defaults and schema defaults filled in, everything checked.
- * `renamed` lists the aliases that were used, as `{ written: resolved }`.
+ * `defaults` lie over those of the method and under what was written. `renamed` lists the aliases that were used, as `{ written: resolved }`.
  */
-export function resolveRunSpec(written: unknown): ResolvedSpec {
+export function resolveRunSpec(written: unknown, defaults: Json = {}): ResolvedSpec {
   if (!isObject(written)) {
     return { ok: false, issues: [{ path: '', message: 'a run spec is an object with at least model.name' }] };
   }
@@ -30,7 +30,7 @@ export function resolveRunSpec(written: unknown): ResolvedSpec {
   if (issues.length > 0) return { ok: false, issues };
 
   const method = methods.includes(document['method'] as Method) ? (document['method'] as Method) : 'grpo';
-  const merged = overrideSpec(methodDefaults[method] as Json, document);
+  const merged = overrideSpec(mergeSpecs(methodDefaults[method] as Json, defaults), document);
   const parsed = runSpecSchema.safeParse(merged);
   if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap((issue) => explain(issue, merged)) };
   const crossed = checkAcross(parsed.data);

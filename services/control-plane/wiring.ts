@@ -260,7 +260,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
         store,
         requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
       }),
-      ...createCheckpointExportHandlers({ runs, checkpoints, paths }),
+      ...createCheckpointExportHandlers({ runs, checkpoints }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
       ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),

@@ -4,11 +4,10 @@ import type { Operations } from '../../contracts/operations.ts';
 import { loraSchema } from '../../contracts/run-spec/model.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { checkpointLabel } from '../checkpoints/checkpoint-keys.ts';
-import { exportCheckpoint } from '../checkpoints/export-checkpoint.ts';
+import { type Exportable, exportCheckpoint } from '../checkpoints/export-checkpoint.ts';
 import { noCheckpoint } from '../checkpoints/user-changes.ts';
 import { readTrainedJson } from '../runs/model-config.ts';
-import { RUN_MODEL } from '../runs/model-source.ts';
-import { type PathPolicy, PathRefusedError } from '../runs/path-policy.ts';
+import { PathRefusedError } from '../runs/path-policy.ts';
 import type { RunRow, RunStore } from '../runs/run.store.ts';
 import type { Handlers } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
@@ -16,14 +15,12 @@ import { ProblemError } from './problem-error.ts';
 export interface CheckpointExportOptions {
   runs: Pick<RunStore, 'get'>;
   checkpoints: Pick<CheckpointService, 'resolve' | 'read'>;
-  paths: Pick<PathPolicy, 'absolute'>;
 }
 
 /** A checkpoint on its way to where it is served. */
 export function createCheckpointExportHandlers({
   runs,
   checkpoints,
-  paths,
 }: CheckpointExportOptions): Pick<Handlers<Operations>, 'exportCheckpoint'> {
   return {
     exportCheckpoint: async ({ params: { id, name }, query: { directory } }) => {
@@ -34,7 +31,7 @@ export function createCheckpointExportHandlers({
       if (manifest === undefined) throw noCheckpoint(id, name);
       const { spec } = run;
       const adapter = await readAdapter(manifest, checkpoints);
-      const body = exportCheckpoint({ manifest, spec, baseModel: baseModelOf(run, paths), adapter, directory });
+      const body = exportCheckpoint({ manifest, spec, baseModel: baseModelOf(run), adapter, directory });
       if (body !== null) return { status: 200, body };
       const what = `${checkpointLabel(manifest)} has its weights in a pickle of torch, which vLLM does not read`;
       throw new ProblemError('checkpoint-unusable', `${what}; resume the run from it, and export what that saves.`);
@@ -60,9 +57,9 @@ async function readAdapter(manifest: Manifest, checkpoints: Pick<CheckpointServi
   );
 }
 
-/** As `model.name` of the run says it, where that means something elsewhere: a name of the hub. */
-function baseModelOf({ spec, model_directory }: RunRow, paths: Pick<PathPolicy, 'absolute'>): string {
-  const { name } = spec.model;
-  if (RUN_MODEL.test(name)) return model_directory;
-  return paths.absolute(name) === model_directory ? model_directory : name;
+/** A model of a hub under its name, which means the same elsewhere; else where it lies on this host. */
+function baseModelOf({ model_origin: origin, model_directory }: RunRow): Exportable['baseModel'] {
+  return origin?.kind === 'hub'
+    ? { name: origin.repo, revision: origin.commit }
+    : { name: model_directory, revision: null };
 }

@@ -23,7 +23,7 @@ const exported = (change: Partial<Exportable> & { paths?: readonly string[] } = 
   exportCheckpoint({
     manifest: manifestOf(change.paths ?? lora),
     spec: specOf({}),
-    baseModel: 'org/base',
+    baseModel: { name: 'org/base', revision: null },
     adapter: { r: 20, alpha: 40 },
     directory: undefined,
     ...change,
@@ -74,10 +74,17 @@ it('serves full weights by themselves, and says that they are float32', () => {
 });
 
 it('says how a QLoRA adapter is served, and where a base model is that only this host has', () => {
-  expect(exported({ spec: specOf({ use_4bit: true, bf16: true }), baseModel: '/srv/base' })).toMatchObject({
+  expect(
+    exported({ spec: specOf({ use_4bit: true, bf16: true }), baseModel: { name: '/srv/base', revision: null } }),
+  ).toMatchObject({
     command: expect.arrayContaining(['bfloat16']),
     notes: [expect.stringContaining('(/srv/base)'), expect.stringContaining('--quantization bitsandbytes')],
   });
+});
+
+it('takes the very commit of a hub model that was trained on', () => {
+  const { command } = exported({ baseModel: { name: 'org/base', revision: 'c0ffee' } }) ?? {};
+  expect(command?.slice(2, 6)).toEqual(['org/base', '--revision', 'c0ffee', '--enable-lora']);
 });
 
 it('has no command for a pickle', () => {

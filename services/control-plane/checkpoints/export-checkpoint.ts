@@ -13,8 +13,8 @@ const SERVED =
 export interface Exportable {
   manifest: Manifest;
   spec: Pick<RunSpec, 'model'>;
-  /** The model that it was trained from: a hub name, or its directory on this host. */
-  baseModel: string;
+  /** The model that it was trained from: a hub name with the commit, or its directory on this host. */
+  baseModel: { name: string; revision: string | null };
   /** `adapter_config.json`; null for full weights. */
   adapter: { r: number; alpha: number } | null;
   /** Where the files will lie. */
@@ -35,10 +35,17 @@ export function exportCheckpoint({
   const name = checkpointLabel(manifest).replaceAll('/', '-');
   const at = directory ?? `./${name}`;
   const command = [
-    ...['vllm', 'serve', adapter === null ? at : baseModel],
+    ...['vllm', 'serve', adapter === null ? at : baseModel.name],
     ...(adapter === null
       ? ['--served-model-name', name]
-      : ['--enable-lora', '--max-lora-rank', `${vllmLoraRank(adapter.r)}`, '--lora-modules', `${name}=${at}`]),
+      : [
+          ...(baseModel.revision === null ? [] : ['--revision', baseModel.revision]),
+          '--enable-lora',
+          '--max-lora-rank',
+          `${vllmLoraRank(adapter.r)}`,
+          '--lora-modules',
+          `${name}=${at}`,
+        ]),
     ...['--max-model-len', `${model.max_seq_length}`],
     ...['--dtype', model.bf16 ? 'bfloat16' : 'auto'],
   ];
@@ -46,14 +53,14 @@ export function exportCheckpoint({
     checkpoint: checkpointLabel(manifest),
     name,
     kind: adapter === null ? 'model' : 'adapter',
-    base_model: adapter === null ? null : baseModel,
+    base_model: adapter === null ? null : baseModel.name,
     lora: adapter,
     max_model_len: model.max_seq_length,
     directory: at,
     files: servedFiles(manifest, layout),
     command,
     command_line: command.map(quoted).join(' '),
-    notes: notesOf(model, { isAdapter: adapter !== null, baseModel }),
+    notes: notesOf(model, { isAdapter: adapter !== null, baseModel: baseModel.name }),
   };
 }
 

@@ -3,7 +3,7 @@ import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/r
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
-import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
+import { findModel, type ModelSource, type ModelSourceOptions, trainedDefaults } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
 import { fitSequenceLength, modelPositions } from './sequence-length.ts';
@@ -36,7 +36,7 @@ export interface CheckedSpec {
  * @throws ProblemError invalid-spec, or cannot-place when the host is the reason
  */
 export async function checkSpec(written: unknown, options: CheckOptions): Promise<CheckedSpec> {
-  const resolved = resolveRunSpec(written);
+  const resolved = resolveRunSpec(written, trainedDefaults(written, options));
   const keys = missingKeys(written, options.environment).map((message) => ({ path: 'environment.type', message }));
   if (!resolved.ok) throw refusal('invalid-spec', [...keys, ...resolved.issues]);
   const { spec, renamed } = resolved;

@@ -1,11 +1,10 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
 import { evaluationRequestSchema } from '../../contracts/evaluation-operations.ts';
 import type { Database } from '../../platform/database.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { createTestBench, reconcileUntil, type TestBench } from '../testing.ts';
+import { createTestBench, type TestBench } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
+import { trainedRun } from './trained-run.fixture.ts';
 
 let bench: TestBench;
 let wiring: Wiring & { db: Database };
@@ -28,31 +27,7 @@ const refusalOf = async (work: Promise<unknown>): Promise<ProblemError> => {
   return error;
 };
 
-/** A run that has ended, with a checkpoint at step 4 that a store of files holds. */
-async function trained(change: Record<string, unknown> = {}): Promise<string> {
-  bench.script('trainer', 'exit 70');
-  const recovery = { max_restarts: 0 };
-  const { body } = await wiring.service.submit(bench.spec({ recovery, ...change }), () => undefined);
-  const ended = () =>
-    wiring.service.get(body.id).status === 'failed' &&
-    wiring.db.get('SELECT 1 FROM runs WHERE files_due = 1') === undefined;
-  await reconcileUntil(wiring, ended);
-  const directory = join(bench.root, `.tandem/objects/runs/${body.id}/checkpoints/a1/checkpoint-4`);
-  mkdirSync(join(directory, 'model'), { recursive: true });
-  writeFileSync(join(directory, 'model/adapter_model.safetensors'), 'weights');
-  const manifest = {
-    ...{ schema: 'tandem.checkpoint/1', run: body.id, attempt: 1, name: 'checkpoint-4', step: 4 },
-    ...{ created_at: '2026-11-20T09:00:00.000Z', purposes: ['step'], policy_version: 4, record: 0, epoch: 0 },
-    ...{ best_metric: null, metrics: {}, inputs: {} },
-    files: [{ path: 'model/adapter_model.safetensors', size: 7, sha256: 'a'.repeat(64) }],
-  };
-  writeFileSync(join(directory, 'manifest.json'), JSON.stringify(manifest));
-  await wiring.service.resume(body.id, { from: 'latest', overrides: {}, fork: false }, () => undefined);
-  await wiring.recover();
-  wiring.service.cancel(body.id);
-  await reconcileUntil(wiring, () => wiring.service.get(body.id).status === 'cancelled');
-  return body.id;
-}
+const trained = (change: Record<string, unknown> = {}) => trainedRun(bench, wiring, change);
 
 it('takes from the run that saved the checkpoint what an evaluation uses, and nothing of its training', async () => {
   const id = await trained({

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import { mergeSpecs, overrideSpec, renameAliases } from '../../contracts/resolve-run-spec.ts';
@@ -38,6 +39,7 @@ export async function resumeRun(
   const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
+  if (manifest !== undefined) await refuseOtherData(run, checked);
   if (manifest !== undefined) refuseShortSteps(checked.spec, manifest.step, run.status === 'succeeded');
   const message = manifest === undefined ? 'Resumed from the beginning.' : `Resumed from ${labelOf(manifest)}.`;
   return await requeue(
@@ -58,6 +60,7 @@ export async function continueRun(
   requireResumable(run);
   refuseChanges(run.spec, plan.spec);
   const manifest = chosenCheckpoint(run, plan, options);
+  if (manifest !== undefined) await refuseOtherData(run, plan);
   if (manifest !== undefined) refuseShortSteps(plan.spec, manifest.step, run.status === 'succeeded');
   const message =
     manifest === undefined
@@ -163,6 +166,13 @@ function refuseChanges(before: RunSpec, after: RunSpec): void {
       message: `was ${JSON.stringify(read(before))} and cannot change within a run; submit a new run instead`,
     }));
   if (issues.length > 0) throw refusal('invalid-spec', issues);
+}
+
+/** Its steps and metrics would mean something else from there on. Data that was moved is another matter: the trainer compares the content. */
+async function refuseOtherData({ train_data: before }: RunRow, { train_data: after }: CheckedSpec): Promise<void> {
+  if (before === null || after === before || (await stat(before).catch(() => null)) === null) return;
+  const message = `was ${before} and cannot change within a run; fork it (fork: true) to go on with other data, from its beginning`;
+  throw refusal('invalid-spec', [{ path: 'data.train_data', message }]);
 }
 
 async function requeue(

@@ -81,6 +81,7 @@ export function createEvaluationBooks(params: {
       sayMissing();
       return;
     }
+    forgetOtherMetric();
     if (!improves(value, state.best_metric, rule)) {
       state.evals_without_improvement += 1;
       return;
@@ -94,6 +95,17 @@ export function createEvaluationBooks(params: {
     const message = `New best model: ${rule.metric} ${value.toFixed(4)} at step ${step}`;
     records.append([{ kind: 'event', name: 'best_updated', message, data: { step, metric: rule.metric, value } }]);
     logs.eval.info(message, { step });
+  }
+
+  /** What was best by another metric says nothing of this one, whose values are on another scale. */
+  function forgetOtherMetric(): void {
+    const before = state['best_metric_name'];
+    state['best_metric_name'] = rule.metric;
+    if (state.best_metric === null || typeof before !== 'string' || before === rule.metric) return;
+    logs.eval.info(`The best model is now chosen by ${rule.metric}, no longer by ${before}: its choice begins anew`);
+    state.best_metric = null;
+    state.best_step = null;
+    state.evals_without_improvement = 0;
   }
 
   function sayMissing(): void {

@@ -146,7 +146,12 @@ export async function start(
   const model = await hashModel(attempt.model_directory);
   const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule = planSchedule(training, { examples: train.size, perStep: params.perStep });
+  const schedule = planSchedule(training, {
+    examples: train.size,
+    perStep: params.perStep,
+    // Whoever begins the data anew wants no more steps of it, and would get them anew after every restart.
+    ...(!spec.checkpoint.ignore_data_skip && { from: { step: state.global_step, position: state.data_position } }),
+  });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({
     session,
