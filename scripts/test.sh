@@ -119,14 +119,14 @@ find_compose() {
 find_torch() {
   local home="$cache/torch"
   if [[ -z "${TANDEM_TORCH_PYTHON:-}" && ! -x "$home/bin/python" && -n "${TANDEM_TEST_FULL:-}" ]] && command -v python3 >/dev/null; then
-    (python3 -m venv "$home" && "$home/bin/pip" install --quiet torch transformers peft safetensors accelerate trl) >"$results/torch.log" 2>&1 || rm -rf "$home"
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet torch transformers peft safetensors accelerate bitsandbytes trl) >"$results/torch.log" 2>&1 || rm -rf "$home"
   fi
   local python="${TANDEM_TORCH_PYTHON:-$home/bin/python}"
-  if "$python" -c 'import accelerate, peft, torch, transformers, trl' >/dev/null 2>&1; then
+  if "$python" -c 'import accelerate, bitsandbytes, peft, torch, transformers, trl' >/dev/null 2>&1; then
     TANDEM_TORCH_PYTHON="$python"; export TANDEM_TORCH_PYTHON; echo "torch: $TANDEM_TORCH_PYTHON"
   else
     unset TANDEM_TORCH_PYTHON
-    missing+=('torch: no Python with torch, transformers, peft, accelerate and trl in the cache (--full makes one); the interop and TRL tests are skipped')
+    missing+=('torch: no Python with torch, transformers, peft, accelerate, bitsandbytes and trl in the cache (--full makes one); the interop and TRL tests are skipped')
   fi
 }
 

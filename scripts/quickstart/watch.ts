@@ -21,6 +21,8 @@ export async function watch(client: Client, id: string, until: (run: Run) => boo
 /** A run's progress as one line, and how many tenths of it are done. */
 export function describe(run: Run): { text: string; tenth: number } {
   const { progress } = run;
+  // Of one that waits its turn, or for its model to be fetched, that is what there is to see.
+  if (run.status === 'queued') return { text: `  queued: ${run.waiting?.why ?? run.message}`, tenth: 0 };
   if (!progress || run.status !== 'running') return { text: `  ${run.status}: ${run.message}`, tenth: 0 };
   const { evaluated } = progress;
   // An evaluation that stands for itself has no steps of its own.

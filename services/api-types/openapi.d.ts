@@ -711,6 +711,14 @@ export interface components {
              */
             dpo: components["schemas"]["DpoSpec"];
             /**
+             * @description Options of SFT.
+             * @default {}
+             * @example {
+             *       "packing": false
+             *     }
+             */
+            sft: components["schemas"]["SftSpec"];
+            /**
              * @description Where it starts from.
              * @default {}
              * @example {}
@@ -840,7 +848,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpec"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */
@@ -950,19 +958,233 @@ export interface components {
             system_prompt: string | null;
         };
         /** @description How a completion is scored. */
-        RewardSpec: {
+        RewardSpec: components["schemas"]["ExactReward"] | components["schemas"]["NumericReward"] | components["schemas"]["BoxedReward"] | components["schemas"]["RegexReward"] | components["schemas"]["JsonSchemaReward"] | components["schemas"]["LengthReward"] | components["schemas"]["FunctionReward"] | components["schemas"]["HttpReward"];
+        /** @description The trimmed completion equals the answer. */
+        ExactReward: {
             /**
-             * @description `exact`: the trimmed completion equals the answer. `numeric`: the last number in it equals the answer.
-             * @example exact
+             * @description The trimmed completion equals the answer. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
-            name: "exact" | "numeric";
+            name: "exact";
             /**
              * @description Factor in the sum of rewards.
              * @default 1
              * @example 1
              */
             weight: number;
+        };
+        /** @description The last number equals that of the answer. */
+        NumericReward: {
+            /**
+             * @description The last number in the completion equals the last one in the answer. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "numeric";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description The boxed result equals the answer. */
+        BoxedReward: {
+            /**
+             * @description What the last `\boxed{…}` holds equals the answer, as a number or as a formula without its layout. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "boxed";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description A pattern is found. */
+        RegexReward: {
+            /**
+             * @description A regular expression is found in the completion. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "regex";
+            /**
+             * @description JavaScript regular expression; anchor it with ^ and $ to match the whole completion.
+             * @example ^<think>.*</think>\s*<answer>.*</answer>$
+             */
+            pattern: string;
+            /**
+             * @description Of `i`, `m`, `s` and `u`.
+             * @default
+             * @example s
+             */
+            flags: string;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description The completion is JSON of a shape. */
+        JsonSchemaReward: {
+            /**
+             * @description The completion, or the last fenced block in it, is JSON that the schema admits. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "json_schema";
+            /**
+             * @description JSON schema (draft 2020-12, without if/then/else).
+             * @example {
+             *       "type": "object",
+             *       "required": [
+             *         "answer"
+             *       ],
+             *       "properties": {
+             *         "answer": {
+             *           "type": "integer"
+             *         }
+             *       }
+             *     }
+             */
+            schema: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description The length is within limits. */
+        LengthReward: {
+            /**
+             * @description 1 from `min` to `max`, falling to 0 over `slack` outside. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "length";
+            /**
+             * @description What is counted.
+             * @default tokens
+             * @example characters
+             * @enum {string}
+             */
+            unit: "tokens" | "characters";
+            /**
+             * @description Shortest length that scores 1; the same as `max` for a target.
+             * @default 0
+             * @example 0
+             */
+            min: number;
+            /**
+             * @description Longest length that scores 1; null: any.
+             * @default null
+             * @example 200
+             */
+            max: number | null;
+            /**
+             * @description Over so many more or fewer the score falls evenly to 0; 0: at once.
+             * @default 0
+             * @example 50
+             */
+            slack: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description A function in a file scores. */
+        FunctionReward: {
+            /**
+             * @description A function of your own, in a process of its own. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "function";
+            /**
+             * @description `file:function`; see the README of the trainer for how it is called.
+             * @example rewards/score.py:score
+             */
+            function: string;
+            /**
+             * @description Seconds that one call, for the completions of one task, may take.
+             * @default 60
+             * @example 60
+             */
+            timeout: number;
+            /**
+             * @description Memory that its process may use, in MiB.
+             * @default 2048
+             * @example 2048
+             */
+            memory_mb: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description A server scores. */
+        HttpReward: {
+            /**
+             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "http";
+            /**
+             * @description Where it listens.
+             * @example http://127.0.0.1:9000/score
+             */
+            url: string;
+            /**
+             * @description Seconds to wait for an answer.
+             * @default 30
+             * @example 30
+             */
+            timeout: number;
+            /**
+             * @description How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.
+             * @default 4
+             * @example 4
+             */
+            retries: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -1196,6 +1418,18 @@ export interface components {
              */
             num_iterations: number;
             /**
+             * @description Replace groups whose rewards all agree by the next prompts, within the step (DAPO). A step then uses more data, so `num_epochs` is reached in more passes over it.
+             * @default false
+             * @example false
+             */
+            dynamic_sampling: boolean;
+            /**
+             * @description Rounds of that in a step at most, the first included; what then is missing is left out.
+             * @default 4
+             * @example 4
+             */
+            max_sampling_rounds: number;
+            /**
              * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
              * @default false
              * @example false
@@ -1229,6 +1463,21 @@ export interface components {
              * @example 0.1
              */
             beta: number;
+        };
+        /** @description SFT. */
+        SftSpec: {
+            /**
+             * @description Fill each step with whole examples up to `batch_size` * `gradient_accumulation_steps` * `max_seq_length` tokens, instead of a fixed number of examples. Examples are never padded, joined or cut for it.
+             * @default false
+             * @example false
+             */
+            packing: boolean;
+            /**
+             * @description Learn the completion alone; false: the prompt as well, but its first token. Evaluations always measure the completion.
+             * @default true
+             * @example true
+             */
+            completion_only_loss: boolean;
         };
         /** @description Where it starts from, and what stays. */
         CheckpointSpec: {
@@ -2144,7 +2393,7 @@ export interface components {
                 [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
             };
             /**
-             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`.
+             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`; `reward` where it is a file.
              * @example {
              *       "model": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
              *     }
@@ -4031,6 +4280,13 @@ export interface components {
              */
             val_data: string | null;
             /**
+             * @description Absolute paths of the files that `function` rewards name, in their order.
+             * @example [
+             *       "/srv/rewards/score.py"
+             *     ]
+             */
+            reward_files: string[];
+            /**
              * @description Where versioned adapters are published for the inference server; shared by the pair.
              * @example /srv/tandem/work/run-7k3m9q2d/a1/adapters
              */
@@ -4194,7 +4450,7 @@ export interface components {
                 [key: string]: number | ("NaN" | "Infinity" | "-Infinity");
             };
             /**
-             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`.
+             * @description sha256 of what it was trained from: `model`, `tokenizer`, `train_data`; `reward` where it is a file.
              * @example {
              *       "model": "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
              *     }
@@ -4366,7 +4622,7 @@ export interface components {
              */
             lora: components["schemas"]["LoraSpecOutput"];
             /**
-             * @description QLoRA: keep the frozen weights in 4 bits.
+             * @description QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.
              * @default false
              * @example false
              */
@@ -4475,19 +4731,233 @@ export interface components {
             system_prompt: string | null;
         };
         /** @description How a completion is scored. */
-        RewardSpecOutput: {
+        RewardSpecOutput: components["schemas"]["ExactRewardOutput"] | components["schemas"]["NumericRewardOutput"] | components["schemas"]["BoxedRewardOutput"] | components["schemas"]["RegexRewardOutput"] | components["schemas"]["JsonSchemaRewardOutput"] | components["schemas"]["LengthRewardOutput"] | components["schemas"]["FunctionRewardOutput"] | components["schemas"]["HttpRewardOutput"];
+        /** @description The trimmed completion equals the answer. */
+        ExactRewardOutput: {
             /**
-             * @description `exact`: the trimmed completion equals the answer. `numeric`: the last number in it equals the answer.
-             * @example exact
+             * @description The trimmed completion equals the answer. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
-            name: "exact" | "numeric";
+            name: "exact";
             /**
              * @description Factor in the sum of rewards.
              * @default 1
              * @example 1
              */
             weight: number;
+        };
+        /** @description The last number equals that of the answer. */
+        NumericRewardOutput: {
+            /**
+             * @description The last number in the completion equals the last one in the answer. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "numeric";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description The boxed result equals the answer. */
+        BoxedRewardOutput: {
+            /**
+             * @description What the last `\boxed{…}` holds equals the answer, as a number or as a formula without its layout. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "boxed";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description A pattern is found. */
+        RegexRewardOutput: {
+            /**
+             * @description A regular expression is found in the completion. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "regex";
+            /**
+             * @description JavaScript regular expression; anchor it with ^ and $ to match the whole completion.
+             * @example ^<think>.*</think>\s*<answer>.*</answer>$
+             */
+            pattern: string;
+            /**
+             * @description Of `i`, `m`, `s` and `u`.
+             * @default
+             * @example s
+             */
+            flags: string;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description The completion is JSON of a shape. */
+        JsonSchemaRewardOutput: {
+            /**
+             * @description The completion, or the last fenced block in it, is JSON that the schema admits. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "json_schema";
+            /**
+             * @description JSON schema (draft 2020-12, without if/then/else).
+             * @example {
+             *       "type": "object",
+             *       "required": [
+             *         "answer"
+             *       ],
+             *       "properties": {
+             *         "answer": {
+             *           "type": "integer"
+             *         }
+             *       }
+             *     }
+             */
+            schema: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description The length is within limits. */
+        LengthRewardOutput: {
+            /**
+             * @description 1 from `min` to `max`, falling to 0 over `slack` outside. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "length";
+            /**
+             * @description What is counted.
+             * @default tokens
+             * @example characters
+             * @enum {string}
+             */
+            unit: "tokens" | "characters";
+            /**
+             * @description Shortest length that scores 1; the same as `max` for a target.
+             * @default 0
+             * @example 0
+             */
+            min: number;
+            /**
+             * @description Longest length that scores 1; null: any.
+             * @default null
+             * @example 200
+             */
+            max: number | null;
+            /**
+             * @description Over so many more or fewer the score falls evenly to 0; 0: at once.
+             * @default 0
+             * @example 50
+             */
+            slack: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+        };
+        /** @description A function in a file scores. */
+        FunctionRewardOutput: {
+            /**
+             * @description A function of your own, in a process of its own. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "function";
+            /**
+             * @description `file:function`; see the README of the trainer for how it is called.
+             * @example rewards/score.py:score
+             */
+            function: string;
+            /**
+             * @description Seconds that one call, for the completions of one task, may take.
+             * @default 60
+             * @example 60
+             */
+            timeout: number;
+            /**
+             * @description Memory that its process may use, in MiB.
+             * @default 2048
+             * @example 2048
+             */
+            memory_mb: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
+        };
+        /** @description A server scores. */
+        HttpRewardOutput: {
+            /**
+             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            name: "http";
+            /**
+             * @description Where it listens.
+             * @example http://127.0.0.1:9000/score
+             */
+            url: string;
+            /**
+             * @description Seconds to wait for an answer.
+             * @default 30
+             * @example 30
+             */
+            timeout: number;
+            /**
+             * @description How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.
+             * @default 4
+             * @example 4
+             */
+            retries: number;
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
+            /**
+             * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
+             * @default fail
+             * @example skip
+             * @enum {string}
+             */
+            on_failure: "fail" | "skip";
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
@@ -4721,6 +5191,18 @@ export interface components {
              */
             num_iterations: number;
             /**
+             * @description Replace groups whose rewards all agree by the next prompts, within the step (DAPO). A step then uses more data, so `num_epochs` is reached in more passes over it.
+             * @default false
+             * @example false
+             */
+            dynamic_sampling: boolean;
+            /**
+             * @description Rounds of that in a step at most, the first included; what then is missing is left out.
+             * @default 4
+             * @example 4
+             */
+            max_sampling_rounds: number;
+            /**
              * @description Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.
              * @default false
              * @example false
@@ -4754,6 +5236,21 @@ export interface components {
              * @example 0.1
              */
             beta: number;
+        };
+        /** @description SFT. */
+        SftSpecOutput: {
+            /**
+             * @description Fill each step with whole examples up to `batch_size` * `gradient_accumulation_steps` * `max_seq_length` tokens, instead of a fixed number of examples. Examples are never padded, joined or cut for it.
+             * @default false
+             * @example false
+             */
+            packing: boolean;
+            /**
+             * @description Learn the completion alone; false: the prompt as well, but its first token. Evaluations always measure the completion.
+             * @default true
+             * @example true
+             */
+            completion_only_loss: boolean;
         };
         /** @description Where it starts from, and what stays. */
         CheckpointSpecOutput: {
@@ -5202,6 +5699,13 @@ export interface components {
              *     }
              */
             dpo: components["schemas"]["DpoSpecOutput"];
+            /**
+             * @description Options of SFT.
+             * @example {
+             *       "packing": false
+             *     }
+             */
+            sft: components["schemas"]["SftSpecOutput"];
             /**
              * @description Where it starts from.
              * @example {}

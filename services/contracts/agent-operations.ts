@@ -56,6 +56,11 @@ export const attemptSpecSchema = z
     ),
     train_data: field(z.string().nullable(), 'Absolute path of the training set.', '/srv/data/train.jsonl'),
     val_data: field(z.string().nullable(), 'Absolute path of the validation set.', '/srv/data/val.jsonl'),
+    reward_files: field(
+      z.array(z.string()),
+      'Absolute paths of the files that `function` rewards name, in their order.',
+      ['/srv/rewards/score.py'],
+    ),
     adapters_directory: field(
       z.string(),
       'Where versioned adapters are published for the inference server; shared by the pair.',

@@ -65,7 +65,7 @@ export const commitSchema = z
     metrics: field(z.record(z.string(), metricValueSchema), 'Latest metrics.', { loss: 0.234 }),
     inputs: field(
       z.record(z.string(), sha256),
-      'sha256 of what it was trained from: `model`, `tokenizer`, `train_data`.',
+      'sha256 of what it was trained from: `model`, `tokenizer`, `train_data`; `reward` where it is a file.',
       { model: 'b'.repeat(64) },
     ),
     files: field(z.array(checkpointFileSchema).min(1).max(10_000), 'Every file of the checkpoint.', [

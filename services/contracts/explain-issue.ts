@@ -20,6 +20,7 @@ export function explainIssue(issue: z.core.$ZodIssue, document: unknown): string
     case 'invalid_format':
       return issue.format === 'url' ? 'must be a URL such as http://localhost:8000/v1' : issue.message;
     case 'invalid_union':
+      if ('options' in issue && Array.isArray(issue.options)) return oneOf(issue.options.map(String), value);
       return 'has none of the forms that are allowed here';
     default:
       return issue.message;
@@ -39,7 +40,7 @@ export function valueAt(document: unknown, path: readonly PropertyKey[]): unknow
 
 /** zod's own messages begin like this; everything else comes from a schema. */
 function isOwnMessage(message: string): boolean {
-  return !/^(Invalid (input|option|string|URL|ISO|number)|Too (small|big)|Unrecognized)/.test(message);
+  return !/^(Invalid (input|option|discriminator|string|URL|ISO|number)|Too (small|big)|Unrecognized)/.test(message);
 }
 
 function wrongType(expected: string, value: unknown): string {

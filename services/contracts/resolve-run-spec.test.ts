@@ -261,6 +261,11 @@ describe('a wrong value is told what it must be', () => {
       'training.save_total_limit: keep at least one checkpoint, or a crash loses everything',
     ],
     [{ model, grpo: { epsilon_low: 1 } }, 'grpo.epsilon_low: must be less than 1'],
+    [
+      { model, grpo: { loss_type: 'reinforce' } },
+      'grpo.loss_type: must be one of grpo, dr_grpo, dapo, bnpo, gspo, cispo',
+    ],
+    [{ model, method: 'dpo', dpo: { loss_type: 'apo_zero' } }, 'dpo.loss_type: must be one of sigmoid, ipo, hinge'],
     [{ model, reward: [] }, 'reward: must have at least 1 entry'],
     [{ model, labels: { team: 7 } }, 'labels.team: must be a text, not 7; put it in quotes'],
     [
@@ -286,6 +291,10 @@ describe('values that exclude each other', () => {
   test.each([
     [{ model: { ...model, use_4bit: true, use_lora: false } }, 'model.use_4bit: needs model.use_lora'],
     [
+      { model, grpo: { overlong_buffer_tokens: 257 } },
+      'grpo.overlong_buffer_tokens: is longer than the longest completion: it must be at most rollout.max_new_tokens (256)',
+    ],
+    [
       { model, data, training: { eval_steps: 0, early_stopping_patience: 3 } },
       'training.early_stopping_patience: needs evaluations: set training.eval_steps above 0',
     ],
@@ -308,6 +317,33 @@ describe('values that exclude each other', () => {
     accepted({ model: { ...model, use_4bit: true } });
     accepted({ model, data, training: { eval_steps: 1, early_stopping_patience: 3 } });
     accepted({ model: { ...model, max_seq_length: 257 }, rollout: { max_new_tokens: 256 } });
+  });
+});
+
+describe('rewards', () => {
+  const reward = (...written: unknown[]) => resolveRunSpec({ model, reward: written });
+
+  test('have options of their own by name', () => {
+    expect(accepted({ model, reward: [{ name: 'function', function: 'score.py:score' }] }).spec.reward).toEqual([
+      {
+        ...{ name: 'function', function: 'score.py:score', timeout: 60, memory_mb: 2048 },
+        ...{ weight: 1, on_failure: 'fail' },
+      },
+    ]);
+  });
+
+  test.each<[unknown, string, string]>([
+    [{ name: 'numerical' }, 'reward.0.name', 'did you mean numeric?'],
+    [{}, 'reward.0.name', 'must be one of exact, numeric, boxed'],
+    [{ name: 'regex' }, 'reward.0.pattern', 'is missing; give a text'],
+    [{ name: 'regex', patern: 'a', pattern: 'a' }, 'reward.0.patern', 'unknown key; did you mean reward.0.pattern?'],
+    [{ name: 'regex', pattern: '(' }, 'reward.0.pattern', 'is no regular expression'],
+    [{ name: 'json_schema', schema: { type: 'foo' } }, 'reward.0.schema', 'is no JSON schema that can be used'],
+    [{ name: 'length' }, 'reward.0.max', 'is needed'],
+    [{ name: 'length', min: 5, max: 4 }, 'reward.0.max', 'must be at least min (5)'],
+    [{ name: 'function', function: 'score.py' }, 'reward.0.function', 'must be a file and the function in it'],
+  ])('%j is refused', (written, path, message) => {
+    expect(reward(written)).toEqual({ ok: false, issues: [{ path, message: expect.stringContaining(message) }] });
   });
 });
 

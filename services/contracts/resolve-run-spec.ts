@@ -124,6 +124,12 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
       `leaves no room for a prompt: it must be below model.max_seq_length (${spec.model.max_seq_length})`,
     );
   }
+  if (spec.method === 'grpo' && spec.grpo.overlong_buffer_tokens > spec.rollout.max_new_tokens) {
+    refuse(
+      'grpo.overlong_buffer_tokens',
+      `is longer than the longest completion: it must be at most rollout.max_new_tokens (${spec.rollout.max_new_tokens})`,
+    );
+  }
   return issues;
 }
 

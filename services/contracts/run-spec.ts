@@ -2,13 +2,14 @@ import { z } from 'zod';
 import { field } from './field.ts';
 import { checkpointSpecSchema } from './run-spec/checkpoint.ts';
 import { dataSpecSchema } from './run-spec/data.ts';
-import { environmentSpecSchema, rewardSchema } from './run-spec/environment.ts';
+import { environmentSpecSchema } from './run-spec/environment.ts';
 import { inferenceSpecSchema } from './run-spec/inference.ts';
 import { loggingSpecSchema } from './run-spec/logging.ts';
-import { dpoSpecSchema, grpoSpecSchema } from './run-spec/methods.ts';
+import { dpoSpecSchema, grpoSpecSchema, sftSpecSchema } from './run-spec/methods.ts';
 import { modelSpecSchema } from './run-spec/model.ts';
 import { monitoringSpecSchema } from './run-spec/monitoring.ts';
 import { recoverySpecSchema } from './run-spec/recovery.ts';
+import { rewardSchema } from './run-spec/reward.ts';
 import { rolloutSpecSchema } from './run-spec/rollout.ts';
 import { trainingSpecSchema } from './run-spec/training.ts';
 
@@ -86,6 +87,7 @@ export const runSpecSchema = z
     training: field(trainingSpecSchema.prefault({}), 'How it is trained.', { max_steps: 200 }),
     grpo: field(grpoSpecSchema.prefault({}), 'Options of GRPO.', { kl_coef: 0 }),
     dpo: field(dpoSpecSchema.prefault({}), 'Options of DPO.', { beta: 0.1 }),
+    sft: field(sftSpecSchema.prefault({}), 'Options of SFT.', { packing: false }),
     checkpoint: field(checkpointSpecSchema.prefault({}), 'Where it starts from.', {}),
     rollout: field(rolloutSpecSchema.prefault({}), 'How completions are made (GRPO).', { num_rollouts: 4 }),
     inference: field(inferenceSpecSchema.prefault({}), 'What makes the rollouts (GRPO).', { backend: 'vllm' }),

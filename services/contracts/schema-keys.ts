@@ -1,9 +1,8 @@
 import { z } from 'zod';
 
-/** The keys an object schema knows, through defaults and nullables; none for anything else. */
+/** The keys an object schema knows, through defaults and nullables, in any of its forms; none for anything else. */
 export function schemaKeys(schema: z.ZodType | undefined): string[] {
-  const inner = unwrap(schema);
-  return inner instanceof z.ZodObject ? Object.keys(inner.shape) : [];
+  return [...new Set(shapesOf(schema).flatMap((shape) => Object.keys(shape)))];
 }
 
 /** The schema of the property at `path`, list entries by their index, or undefined where there is none. */
@@ -12,13 +11,20 @@ export function schemaAt(schema: z.ZodType, path: readonly string[]): z.ZodType 
   for (const key of path) {
     const inner = unwrap(at);
     if (inner instanceof z.ZodArray && /^\d+$/.test(key)) at = inner.element as z.ZodType;
-    else
-      at =
-        inner instanceof z.ZodObject && Object.hasOwn(inner.shape, key)
-          ? (inner.shape[key] as z.ZodType | undefined)
-          : undefined;
+    else at = shapesOf(inner).find((shape) => Object.hasOwn(shape, key))?.[key];
   }
   return at;
+}
+
+type Shape = Readonly<Record<string, z.ZodType>>;
+
+/** Of an object, or of each form that a discriminated union allows. */
+function shapesOf(schema: z.ZodType | undefined): Shape[] {
+  const inner = unwrap(schema);
+  if (inner instanceof z.ZodObject) return [inner.shape as Shape];
+  return inner instanceof z.ZodDiscriminatedUnion
+    ? inner.options.flatMap((option) => shapesOf(option as z.ZodType))
+    : [];
 }
 
 function unwrap(schema: z.ZodType | undefined): z.ZodType | undefined {

@@ -5,6 +5,7 @@
 export const specAliases: Readonly<Record<string, string>> = {
   model_path: 'model.name',
   model_name: 'model.name',
+  model_revision: 'model.revision',
   max_seq_length: 'model.max_seq_length',
   max_length: 'model.max_seq_length',
   use_lora: 'model.use_lora',
@@ -56,15 +57,18 @@ export const specAliases: Readonly<Record<string, string>> = {
   epsilon_high: 'grpo.epsilon_high',
   eps_clip: 'grpo.epsilon_low',
   num_iterations: 'grpo.num_iterations',
+  dynamic_sampling: 'grpo.dynamic_sampling',
   mask_truncated_completions: 'grpo.mask_truncated_completions',
   use_decoupled_loss: 'grpo.use_decoupled_loss',
   overlong_buffer_len: 'grpo.overlong_buffer_tokens',
   beta: 'dpo.beta',
+  packing: 'sft.packing',
+  completion_only_loss: 'sft.completion_only_loss',
   verbose: 'logging.verbose',
 };
 
 /** Sections in which a flat alias may also stand, such as `training.kl_coef`. */
-export const aliasSections = ['training', 'model', 'data', 'rollout', 'grpo', 'dpo'] as const;
+export const aliasSections = ['training', 'model', 'data', 'rollout', 'grpo', 'dpo', 'sft'] as const;
 
 /** The path an older spelling stands for; undefined for any other key, `constructor` and its like among them. */
 export function aliasTarget(key: string): string | undefined {

@@ -6,7 +6,7 @@ import { uploadTables } from './checkpoints/upload.tables.ts';
 import { eventTables } from './events/event.tables.ts';
 import { leaseSuspicions, leaseTables } from './leases/lease.tables.ts';
 import { recordTables } from './records/record.tables.ts';
-import { runModelTables, runTables } from './runs/run.tables.ts';
+import { rewardFileColumn, runModelTables, runTables } from './runs/run.tables.ts';
 
 /** Migrations of `tandem.db`, in order; one that was released is never changed, a new one is added. */
 export const migrations: readonly string[] = [
@@ -16,4 +16,5 @@ export const migrations: readonly string[] = [
   leaseTables,
   leaseSuspicions,
   runModelTables,
+  rewardFileColumn,
 ];

@@ -32,6 +32,18 @@ describe('readSettings', () => {
     });
   });
 
+  it('takes the hub and its token, on loopback too, and refuses what is no address of one', () => {
+    expect(read({}).hub).toEqual({ endpoint: 'https://huggingface.co', token: null });
+    const mirror = { HF_ENDPOINT: 'http://127.0.0.1:7000/', HF_TOKEN: 'hf_x' };
+    expect(read(mirror).hub).toEqual({ endpoint: 'http://127.0.0.1:7000', token: 'hf_x' });
+    expect(() => read({ HF_ENDPOINT: 'hf-mirror.com' })).toThrow(
+      /HF_ENDPOINT: must be an http or https URL, such as https:\/\/huggingface.co/,
+    );
+    expect(() => read({ HF_ENDPOINT: 'http://169.254.169.254' })).toThrow(/HF_ENDPOINT: .*link-local/);
+    expect(() => read({ HF_ENDPOINT: 'https://me:secret@hub.example' })).toThrow(/HF_ENDPOINT: must not hold a user/);
+    expect(() => read({ HF_TOKEN: 'two words' })).toThrow(/HF_TOKEN: must be a token without spaces/);
+  });
+
   it('takes from CUDA_VISIBLE_DEVICES which GPUs may be leased, and quotas by label', () => {
     expect(read({})).toMatchObject({ visibleGpus: null, quotas: [], preemptAfterMs: 600_000 });
     expect(read({ CUDA_VISIBLE_DEVICES: '0, GPU-5f1c' }).visibleGpus).toEqual(['0', 'GPU-5f1c']);

@@ -63,7 +63,25 @@ async function startWasm(): Promise<BackendWasm> {
       throw new ModelError('engine_unavailable', `tfjs did not start its wasm backend; it is on ${tf.getBackend()}`);
     }
   }
+  shareClones();
   return tf.backend() as BackendWasm;
+}
+
+/**
+ * Makes a clone another name of the same values, as on tfjs's other backends: this one would copy them, and each tensor that is saved for the
+ * backward pass is a clone. Tensors never change, so nobody can tell.
+ */
+function shareClones(): void {
+  tf.unregisterKernel(tf.Identity, 'wasm');
+  tf.registerKernel({
+    kernelName: tf.Identity,
+    backendName: 'wasm',
+    kernelFunc({ inputs, backend }) {
+      const { dataId, shape, dtype } = inputs['x']!;
+      (backend as BackendWasm).incRef(dataId);
+      return { dataId, shape, dtype };
+    },
+  });
 }
 
 /** The compiled module's glue rethrows every uncaught exception of the process; how those are handled is the program's affair. */

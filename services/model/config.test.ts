@@ -57,7 +57,10 @@ describe('parseModelConfig', () => {
   });
 
   test.each([
-    [{ model_type: 'mixtral' }, /model_type "mixtral" is not supported; supported: model_type qwen2, qwen3, llama/],
+    [
+      { model_type: 'mixtral' },
+      /model_type "mixtral" is not supported; supported: model_type qwen2 \(Qwen2 and Qwen2\.5\), qwen3 \(Qwen3\), llama \(Llama 2 and 3/,
+    ],
     [{ rope_scaling: { rope_type: 'yarn', factor: 2 } }, /rope_type "yarn".*default, linear, llama3/],
     [{ rope_scaling: { type: 'dynamic', factor: 2 } }, /rope_type "dynamic"/],
     [{ use_sliding_window: true }, /use_sliding_window/],

@@ -38,7 +38,12 @@ export interface ModelConfig {
 
 type Json = Readonly<Record<string, unknown>>;
 
-const MODEL_TYPES: readonly string[] = ['qwen2', 'qwen3', 'llama'];
+/** By `model_type`, as people know them. */
+const FAMILIES: Readonly<Record<ModelType, string>> = {
+  qwen2: 'Qwen2 and Qwen2.5',
+  qwen3: 'Qwen3',
+  llama: 'Llama 2 and 3, and what is built like them',
+};
 
 /**
  * Reads a parsed `config.json` of a qwen2, qwen3 or llama model, with the field names of transformers 4 or 5.
@@ -86,12 +91,18 @@ export function tokenIds(value: unknown): number[] {
 
 function modelTypeOf(json: Json): ModelType {
   const type = json['model_type'];
-  if (typeof type === 'string' && MODEL_TYPES.includes(type)) return type as ModelType;
-  throw unsupported(`model_type ${JSON.stringify(type)}`, `model_type ${MODEL_TYPES.join(', ')}`);
+  if (typeof type === 'string' && Object.hasOwn(FAMILIES, type)) return type as ModelType;
+  const list = Object.entries(FAMILIES).map(([name, family]) => `${name} (${family})`);
+  const images = 'vision_config' in json || 'text_config' in json ? ', text alone' : '';
+  throw unsupported(`model_type ${JSON.stringify(type)}`, `model_type ${list.join(', ')}${images}`);
 }
 
 function refuseUnsupported(json: Json): void {
-  if (json['use_sliding_window'] === true) throw unsupported('use_sliding_window', 'full attention');
+  refuseOtherHeads(json['architectures']);
+  if (slides(json)) throw unsupported('use_sliding_window', 'full attention');
+  for (const flag of ['use_mrope', 'rope_interleaved']) {
+    if (json[flag] === true) throw unsupported(flag, 'one position for each token, rotated by halves');
+  }
   const layerTypes = Array.isArray(json['layer_types']) ? json['layer_types'] : [];
   const other = layerTypes.find((type) => type !== 'full_attention');
   if (other !== undefined) throw unsupported(`layer_types ${JSON.stringify(other)}`, 'full_attention');
@@ -99,6 +110,22 @@ function refuseUnsupported(json: Json): void {
   if (act !== 'silu') throw unsupported(`hidden_act ${JSON.stringify(act)}`, 'silu');
   if (json['quantization_config'] != null)
     throw unsupported('quantization_config', 'float32, bfloat16 and float16 weights');
+}
+
+/** A model that ends in something other than logits of tokens has weights of its own for it. */
+function refuseOtherHeads(architectures: unknown): void {
+  const named = Array.isArray(architectures) ? architectures : [];
+  if (named.length === 0 || named.some((name) => /ForCausalLM$/.test(String(name)))) return;
+  throw unsupported(
+    `architectures ${JSON.stringify(named)}`,
+    'models that end in a language model head (...ForCausalLM)',
+  );
+}
+
+/** In qwen2 and qwen3 the layers from `max_window_layers` on slide, in models that slide at all. */
+function slides(json: Json): boolean {
+  const { use_sliding_window: use, sliding_window: window, max_window_layers: first, num_hidden_layers: layers } = json;
+  return use === true && window !== null && !(Number(first) >= Number(layers));
 }
 
 /** transformers 5 writes `rope_parameters`; hub checkpoints carry `rope_theta` and `rope_scaling` with `type` or `rope_type`. */

@@ -78,7 +78,8 @@ function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore)
     const states = tf.tidy(() => {
       let x = kernels.rows(store.embedding(), plan.tokens);
       for (let layer = 0; layer < config.layers; layer++) {
-        const compute = (input: tf.Tensor2D) => layerOutput(input, layer, plan, options.dropout);
+        // What a layer makes on its way and does not save for a backward pass is freed with it.
+        const compute = (input: tf.Tensor2D) => tf.tidy(() => layerOutput(input, layer, plan, options.dropout));
         x = options.checkpointLayers ? checkpointed(x, layer, plan, compute) : compute(x);
       }
       const normalised = kernels.rmsNorm(x, store.vector('model.norm.weight'), config.rmsNormEps);

@@ -49,11 +49,11 @@ export function quantiseNf4(values: Float32Array, shape: readonly number[]): Nf4
   for (let block = 0; block < magnitudes.length; block++) {
     magnitudes[block] = packBlock(values, block * BLOCK, packed);
   }
-  return { shape, packed, scales: quantiseScales(magnitudes, mean(magnitudes)) };
+  return { shape, packed, scales: quantiseScales(magnitudes) };
 }
 
-/** Takes the offset as given, since the mean of many float32 values depends on the order in which a machine adds them. */
-export function quantiseScales(magnitudes: Float32Array, offset: number): QuantisedScales {
+function quantiseScales(magnitudes: Float32Array): QuantisedScales {
+  const offset = mean(magnitudes);
   const codes = new Uint8Array(magnitudes.length);
   const blockMax = new Float32Array(Math.ceil(magnitudes.length / SCALE_BLOCK));
   for (let block = 0; block < blockMax.length; block++) {
@@ -88,7 +88,7 @@ export function dequantiseNf4(tensor: Nf4Tensor, begin: number, out: Float32Arra
 }
 
 /** Magnitude of a block as it is got back. */
-export function scaleOf({ codes, blockMax, offset }: QuantisedScales, block: number): number {
+function scaleOf({ codes, blockMax, offset }: QuantisedScales, block: number): number {
   const part = Math.fround(SCALE_LEVELS[codes[block]!]! * blockMax[Math.floor(block / SCALE_BLOCK)]!);
   return Math.fround(part + offset);
 }
@@ -99,18 +99,27 @@ function packBlock(values: Float32Array, start: number, packed: Uint8Array): num
   let max = 0;
   for (let i = start; i < end; i++) {
     const size = Math.abs(values[i]!);
-    if (!(size <= max)) max = size;
+    if (size > max || Number.isNaN(size)) max = size;
   }
   if (!Number.isFinite(max))
     throw new ModelError('invalid_safetensors', `a weight is ${max}: it has no place in 4 bits`);
-  // A last block that is not full is divided, others are multiplied by the inverse: that is how bitsandbytes rounds.
-  const whole = end - start === BLOCK;
   const divisor = Math.max(max, TINY);
+  if (end - start < BLOCK) {
+    packLast(values, start, divisor, packed);
+    return divisor;
+  }
   const inverse = Math.fround(1 / divisor);
-  const scaled = (i: number) => (whole ? values[i]! * inverse : i < end ? values[i]! / divisor : 0);
-  const level = (i: number) => nearest(NF4_BOUNDS, Math.fround(scaled(i)));
-  for (let i = start; i < end; i += 2) packed[i >>> 1] = (level(i) << 4) | level(i + 1);
-  return whole ? max : divisor;
+  for (let i = start; i < end; i += 2) {
+    const first = nearest(NF4_BOUNDS, Math.fround(values[i]! * inverse));
+    packed[i >>> 1] = (first << 4) | nearest(NF4_BOUNDS, Math.fround(values[i + 1]! * inverse));
+  }
+  return max;
+}
+
+/** A last block that is not full is divided, where others are multiplied by the inverse: that is how bitsandbytes rounds. */
+function packLast(values: Float32Array, start: number, divisor: number, packed: Uint8Array): void {
+  const level = (i: number) => nearest(NF4_BOUNDS, Math.fround((values[i] ?? 0) / divisor));
+  for (let i = start; i < values.length; i += 2) packed[i >>> 1] = (level(i) << 4) | level(i + 1);
 }
 
 /** The nearest of 2^n levels: how many bounds lie below the value. */
@@ -127,6 +136,7 @@ function boundsOf(levels: Float32Array): Float32Array {
   return levels.slice(1).map((level, i) => Math.fround(level + levels[i]!) / 2);
 }
 
+/** In double precision: a sum in float32, as bitsandbytes has it, depends on the order in which a machine adds. */
 function mean(values: Float32Array): number {
   let sum = 0;
   for (const value of values) sum += value;

@@ -1,6 +1,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { writeSafetensors } from './safetensors.ts';
 import { smallConfig, temporaryDirectory } from './testing/support.ts';
 import { makeTinyModel, randomWeights } from './tiny-model.ts';
 import { loadConfig, loadWeights, saveModel, type Weights } from './weights.ts';
@@ -26,6 +27,27 @@ describe('a saved model', () => {
     await saveModel(dir, { configJson: json, weights: await loadWeights(dir, config), dtype: 'BF16' });
     expect((await loadConfig(dir)).config.dtype).toBe('bfloat16');
   });
+});
+
+test.each([
+  'F32',
+  'BF16',
+  'F16',
+] as const)('a model in shards of %s loads as the one in a single file', async (dtype) => {
+  const [whole, sharded] = [await temporaryDirectory(), await temporaryDirectory()];
+  const config = smallConfig();
+  const weights = randomWeights(config, 1);
+  await saveModel(whole, { configJson: {}, weights, dtype });
+  const shards = [...weights].reduce<Weights[]>(
+    (parts, [name, tensor], at) => parts.map((part, i) => (at % 2 === i ? new Map([...part, [name, tensor]]) : part)),
+    [new Map(), new Map()],
+  );
+  const nameOf = (i: number) => `model-0000${i + 1}-of-00002.safetensors`;
+  for (const [i, shard] of shards.entries()) await writeSafetensors(path.join(sharded, nameOf(i)), shard, { dtype });
+  const map = shards.flatMap((shard, i) => [...shard.keys()].map((name) => [name, nameOf(i)]));
+  const index = { metadata: { total_size: 0 }, weight_map: Object.fromEntries(map) };
+  await writeFile(path.join(sharded, 'model.safetensors.index.json'), JSON.stringify(index));
+  expect(await loadWeights(sharded, config)).toEqual(await loadWeights(whole, config));
 });
 
 describe('weights that do not fit the config are refused:', () => {

@@ -27,12 +27,13 @@ export function configView(spec: RunSpec, outputDir: string): Record<string, unk
     use_lora: model.use_lora,
     ...(model.use_lora && { lora_r: model.lora.r, lora_alpha: model.lora.alpha }),
     ...(spec.method === 'sft' && { use_4bit: model.use_4bit, bf16: model.bf16 }),
-    ...(spec.method === 'dpo' && { beta: spec.dpo.beta }),
+    ...(spec.method === 'dpo' && { beta: spec.dpo.beta, loss_type: spec.dpo.loss_type }),
     ...(spec.method === 'grpo' && {
       num_generations: rollout.num_rollouts,
       temperature: rollout.temperature,
       max_new_tokens: rollout.max_new_tokens,
       kl_coef: spec.grpo.kl_coef,
+      loss_type: spec.grpo.loss_type,
     }),
   };
 }

@@ -2,7 +2,7 @@ import type { Evaluation } from '../contracts/evaluation.ts';
 import type { RecordBody } from '../contracts/record.ts';
 import type { DpoMetrics } from './objectives/dpo-loss.ts';
 import type { GrpoMetrics } from './objectives/grpo-metrics.ts';
-import type { Statistics } from './statistics.ts';
+import { type Statistics, statisticsOf } from './statistics.ts';
 
 /*
  * The names of everything that is measured (requirements M1, M2, M3), in one place. A value that depends on the machine or the time of
@@ -53,10 +53,14 @@ export interface GrpoStep extends StepMetrics {
   readonly accuracy: number;
   readonly groupsKept: number;
   readonly groupsFiltered: number;
+  /** Tasks that a reward could not score. */
+  readonly groupsSkipped: number;
   readonly earlyExits: number;
   readonly trainableTokens: number;
   readonly totalTokens: number;
   readonly completionLength: number;
+  /** Rounds of sampling, 1 unless groups were replaced. */
+  readonly samplingRounds: number;
   /** Share of rollouts that were cut off at the longest length. */
   readonly truncated: number;
   /** Mean of what rollouts lost by their length; their rewards are reported without it. */
@@ -78,10 +82,12 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/reward_std': rewards.std,
     'train/groups_kept': at.groupsKept,
     'train/groups_filtered': at.groupsFiltered,
+    'train/groups_skipped': at.groupsSkipped,
     'train/dead_group_ratio': at.groupsFiltered / Math.max(1, at.groupsKept + at.groupsFiltered),
     'train/num_early_exit': at.earlyExits,
     'train/trainable_token_ratio': at.totalTokens === 0 ? 0 : at.trainableTokens / at.totalTokens,
     'train/completion_length': at.completionLength,
+    'train/sampling_rounds': at.samplingRounds,
     'train/truncated_ratio': at.truncated,
     'train/overlong_penalty': at.overlongPenalty,
     'train/entropy': objective.entropy,
@@ -95,6 +101,15 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/mismatch_truncated': objective.mismatchTruncated,
     'train/mismatch_max': objective.mismatchMax,
   };
+}
+
+/** Of each reward, before its weight, over the rollouts of a step. */
+export function rewardMetrics(rewards: readonly Readonly<Record<string, number>>[]): MetricValues {
+  const entries = Object.keys(rewards[0] ?? {}).flatMap((name) => {
+    const { mean, std } = statisticsOf(rewards.map((each) => each[name] ?? Number.NaN));
+    return [[`reward/${name}/mean`, mean] as const, [`reward/${name}/std`, std] as const];
+  });
+  return Object.fromEntries(entries);
 }
 
 /** Of an evaluation with rewards, and the names by which older scripts ask for them. */

@@ -241,7 +241,7 @@ test('a fork goes on with another tokenizer, and says so', async () => {
 
 test('a finished run under other limits goes on from its end', async () => {
   const life = await run(whole.candidates, { training: { max_steps: 7 } });
-  expect(life.manifests.map(({ step, purposes }) => [step, purposes])).toEqual([[7, ['final']]]);
+  expect(life.manifests.map(({ step, purposes }) => [step, purposes])).toEqual([[7, ['best', 'final']]]);
 });
 
 describe('a checkpoint that is offered by URLs', () => {

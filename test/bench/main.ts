@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import { runApiBench } from './api.ts';
 import { runCheckpointBench } from './checkpoint.ts';
 import { runLogsBench } from './logs.ts';
+import { runQloraBench } from './qlora.ts';
 import { runRecordsBench } from './records.ts';
 import { runRestartBench } from './restart.ts';
 import { runRestartDockerBench } from './restart-docker.ts';
@@ -15,6 +16,7 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   api: { what: 'lists and metrics with 100,000 runs against 100', run: runApiBench },
   checkpoint: { what: 'checkpoints to a real MinIO and back; steps beside a save', run: runCheckpointBench },
   logs: { what: "Docker's logs taken apart, and a thousand of them followed", run: runLogsBench },
+  qlora: { what: 'memory of training all weights, an adapter, and an adapter on 4 bits', run: runQloraBench },
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
   'restart-docker': { what: 'the same over 100 containers of the fake Docker daemon', run: runRestartDockerBench },

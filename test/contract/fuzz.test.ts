@@ -10,6 +10,7 @@ import { agentOperations } from '../../services/contracts/agent-operations.ts';
 import type { Operation } from '../../services/contracts/operation.ts';
 import { operations } from '../../services/contracts/operations.ts';
 import { createListener } from '../../services/control-plane/api/listener.ts';
+import { createLeaseStore } from '../../services/control-plane/leases/lease.store.ts';
 import { TOKEN_FILE } from '../../services/control-plane/runtimes/role-specs.ts';
 import { createTestBench, reconcileUntil, type TestBench } from '../../services/control-plane/testing.ts';
 import { faultOf } from '../support/fuzz/check-answer.ts';
@@ -58,6 +59,9 @@ beforeAll(async () => {
   await reconcileUntil(wiring, () => wiring.service.get(live).attempts.at(-1)?.roles[0]?.pid != null);
   const identity = { run: live, attempt: 1, role: 'trainer', start: 1 } as const;
   token = ((await wiring.runtime.readFile(identity, TOKEN_FILE)) ?? '').trim();
+  const leases = createLeaseStore({ db: wiring.db });
+  leases.grant({ run: live, attempt: 1, granted_at: 0 }, { inference: [], trainer: suspects });
+  leases.suspect({ run: live, attempt: 1 }, 'trainer', 'NVRM: Xid 79');
   mkdirSync(join(bench.root, 'old-run'));
   writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), '\x02\0\0\0\0\0\0\0{}');
   writeFileSync(join(bench.root, 'old-run/adapter_config.json'), '{"r": 4, "lora_alpha": 8}');
@@ -85,6 +89,8 @@ afterAll(async () => {
   await bench?.remove();
 });
 
+/** GPUs that a program called broken. */
+const suspects = ['GPU-0', 'GPU-1', 'GPU-2'];
 const content = '0123456789';
 const checkpoint = {
   step: 5,
@@ -111,6 +117,7 @@ function known(parameter: string): readonly string[] {
       'a1/checkpoint-5',
       'checkpoint-99',
     ];
+  if (parameter === 'uuid') return suspects;
   if (parameter === 'path') return ['optimizer.pt', 'manifest.json'];
   if (parameter === 'range') return ['bytes=0-3', 'bytes=-2', 'bytes=3-', 'bytes=9-1', 'bytes=99-', 'lines=1-2'];
   if (parameter === 'last-event-id') return ['1', '1:1', '0:0', '1:999', '99'];

@@ -1,5 +1,9 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
+import { openBucket } from '../support/bucket.ts';
+import { type ModelHub, startModelHub } from '../support/model-hub.ts';
 import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
 import { atRest, type Tandem } from '../support/tandem.ts';
 import {
@@ -12,19 +16,39 @@ describe.skipIf(noFakeContainers)(`runs on the fake Docker daemon (${noFakeConta
   let stage: TandemOnFakeDocker;
   let tandem: Tandem;
   let small: SmallRuns;
+  let hub: ModelHub;
 
   beforeAll(async () => {
-    stage = await startTandemOnFakeDocker();
+    hub = await startModelHub();
+    stage = await startTandemOnFakeDocker({ env: { HF_ENDPOINT: hub.url } });
     tandem = stage.tandem;
     small = await makeSmallRuns(tandem);
   });
-  afterAll(() => stage?.dispose());
+  afterAll(async () => {
+    await stage?.dispose();
+    await hub?.close();
+  });
 
   it('a GRPO run goes through its pair of containers, with checkpoints in the store, and leaves none of them behind', async () => {
     const { id } = await tandem.post<Run>('/runs', small.grpo());
     await tandem.untilSucceeded(id);
     expect((await tandem.checkpoints(id)).length).toBeGreaterThan(0);
     await tandem.until(id, atRest);
+    await expectNothingLeft();
+  });
+
+  it('models of a hub and of the store are fetched once by the control plane, and reach the containers as any directory does', async () => {
+    const { client } = openBucket(stage.server);
+    const files = new Map(readdirSync(small.model).map((name) => [name, readFileSync(join(small.model, name))]));
+    hub.put('acme/tiny-sums', { files: Object.fromEntries(files) });
+    for (const [name, content] of files) await client.putObject(stage.server.bucket, `models/tiny/${name}`, content);
+    const named = (name: string, spec: { model: object }) => ({ ...spec, model: { ...spec.model, name } });
+    const posted = await Promise.all([
+      tandem.post<Run>('/runs', named('acme/tiny-sums', small.grpo({ max_steps: 1, eval_steps: 0 }))),
+      tandem.post<Run>('/runs', named('store:models/tiny', small.sft({ max_steps: 1, eval_steps: 0 }))),
+    ]);
+    for (const { id } of posted) await tandem.untilSucceeded(id);
+    expect(hub.requests.filter(({ server }) => server === 'files')).toHaveLength(1);
     await expectNothingLeft();
   });
 

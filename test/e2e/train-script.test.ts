@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { stringify } from 'yaml';
@@ -118,11 +118,26 @@ test('a run that lacks a key is refused before anything is asked or built', asyn
   expect((await newest()).id).toBe(before);
 });
 
-test('DPO, which this build does not train, is refused in the words of the control plane', async () => {
-  const config = configFile('dpo.yaml', small.sft({ max_steps: 2 }));
-  const { code, said } = await train(['--method', 'dpo', '--config', config]);
-  expect(said).toMatch(/train\.sh: POST \/runs: .*dpo/i);
-  expect(code).toBe(1);
+test('DPO trains by one command, and leaves the training log that its scripts read', async () => {
+  const output_dir = join(tandem.outputs, 'preferences');
+  const { method: _, ...spec } = small.dpo({ output_dir, logging_steps: 5 });
+  const { code, said } = await train(['--method', 'dpo', '--config', configFile('dpo.yaml', spec)]);
+  expect(said).toMatch(/Training step \| loss=0\.\d+ \| accuracy=[\d.]+ \| reward_margin=/);
+  expect(code).toBe(0);
+
+  const log = JSON.parse(readFileSync(join(output_dir, 'training_log.json'), 'utf8'));
+  const number = expect.any(Number);
+  const trained = { epoch: number, loss: number, accuracy: number, reward_margin: number };
+  const validated = { epoch: number, val_loss: number, val_accuracy: number, val_reward_margin: number };
+  expect(log.config).toMatchObject({ batch_size: 4, learning_rate: 1e-2, beta: 0.1 });
+  expect(log.train_history).toEqual([5, 10, 12].map((step) => ({ step, ...trained })));
+  expect(log.val_history).toEqual([4, 8, 12].map((step) => ({ step, ...validated })));
+  expect(log.best_checkpoint).toEqual({
+    step: number,
+    ...validated,
+    path: expect.stringMatching(/preferences\/best_model$/),
+  });
+  expect(log.best_checkpoint.val_accuracy).toBeGreaterThan(0.9);
 });
 
 test('a control plane that is not there is said with the remedy', async () => {

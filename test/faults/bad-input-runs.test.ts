@@ -60,11 +60,6 @@ describe('a model directory', () => {
         }),
       'the tokenizer has ids up to 5000 but the model embeds 262',
     ],
-    [
-      'of an architecture that is not known',
-      (model) => editJson(model, 'config.json', (config) => Object.assign(config, { model_type: 'mamba' })),
-      'model_type "mamba" is not supported; supported: model_type qwen2, qwen3, llama',
-    ],
     ['without a tokenizer', (model) => rmSync(join(model, 'tokenizer.json')), 'tokenizer.json cannot be read'],
   ];
   const copy = (name: string, spoil: (model: string) => void): string => {
@@ -73,6 +68,16 @@ describe('a model directory', () => {
     spoil(model);
     return model;
   };
+
+  test('of an architecture that is not known is refused before there is a run, with those that are', async () => {
+    const name = copy('of mamba', (model) =>
+      editJson(model, 'config.json', (config) => Object.assign(config, { model_type: 'mamba' })),
+    );
+    const spec = small.sft({ max_steps: 2 });
+    await expect(tandem.post('/runs', { ...spec, model: { ...spec.model, name } })).rejects.toThrow(
+      /answered 422: .*model_type \\"mamba\\" is not supported; supported: model_type qwen2 \(Qwen2 and Qwen2\.5\)/,
+    );
+  });
 
   test.each(full ? flaws : flaws.slice(0, 4))('%s fails the run at once', async (what, spoil, ...parts) => {
     const name = copy(what, spoil);

@@ -125,7 +125,7 @@ describe('a run whose model is named', () => {
     await first.close();
     const second = await open();
     await until(second, id, 'succeeded');
-    expect(hub.requests.filter(({ path }) => path.endsWith('/config.json'))).toHaveLength(2);
+    expect(hub.requests.filter(({ path }) => /\/resolve\/.*\/config\.json$/.test(path))).toHaveLength(2);
   });
 
   it('keeps the commit that its revision meant, and fetches it again when somebody has removed it', async () => {

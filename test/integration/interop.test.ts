@@ -35,6 +35,7 @@ describe.skipIf(!existsSync(python))(`torch, transformers and PEFT (else skipped
 
   test.each([
     ['an adapter', { lora: { r: 4, alpha: 8 } }, 28],
+    ['an adapter on weights in 4 bits', { use_4bit: true, lora: { r: 4, alpha: 8 } }, 28],
     ['full weights', { use_lora: false }, 24],
   ])('open %s that Tandem trained, and go on with its optimizer and scheduler', async (_, model, parameters) => {
     const [learning_rate, warmup_steps, max_steps, save_steps] = [2e-3, 2, 10, 6];

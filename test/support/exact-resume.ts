@@ -38,6 +38,14 @@ export function describeExactResume(
         model: { name: small.model, max_seq_length: 64, lora: { r: 4, alpha: 8, dropout: 0.1 } },
       }),
       'GRPO, LoRA with a KL term': () => small.grpo({ max_steps: 40 }, { grpo: { kl_coef: 0.02 } }),
+      'GRPO, QLoRA with dropout and a KL term': () =>
+        small.grpo(
+          { max_steps: 40 },
+          {
+            model: { name: small.model, use_4bit: true, max_seq_length: 64, lora: { r: 4, alpha: 8, dropout: 0.1 } },
+            grpo: { kl_coef: 0.02 },
+          },
+        ),
       'GRPO, full weights': () =>
         small.grpo(
           { max_steps: 40, learning_rate: 1e-3 },

@@ -104,7 +104,9 @@ export async function startModelHub(): Promise<ModelHub> {
       return refuse(response, 401, undefined, 'Invalid credentials in Authorization header');
     }
     const api = /^\/api\/models\/([^/]+\/[^/]+)\/revision\/([^/]+)$/.exec(pathname);
-    const file = /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(pathname);
+    const file =
+      /^\/([^/]+\/[^/]+)\/resolve\/([^/]+)\/(.+)$/.exec(pathname) ??
+      /^\/api\/resolve-cache\/models\/([^/]+\/[^/]+)\/([^/]+)\/(.+)$/.exec(pathname);
     const [, repo = '', revision = '', path = ''] = (api ?? file ?? []).map(decodeURIComponent);
     const known = [...branches.keys()].some((key) => key.startsWith(`${repo}@`));
     const isKnown = known && (restricted.get(repo) !== 'private' || authorization !== undefined);
@@ -123,6 +125,11 @@ export async function startModelHub(): Promise<ModelHub> {
     response.setHeader('X-Repo-Commit', commit);
     if (!found.isLarge) {
       response.setHeader('ETag', `"${found.blob}"`);
+      if (pathname.startsWith(`/${repo}/`)) {
+        const location = `/api/resolve-cache/models/${repo}/${commit}/${encodeURIComponent(path)}`;
+        response.writeHead(307, { Location: location, 'X-Linked-Size': found.content.length });
+        return response.end();
+      }
       return sendFile(found, pathname, request, response);
     }
     const id = randomBytes(8).toString('hex');

@@ -18,6 +18,21 @@ export async function makeSmallRuns({ directory }: Pick<Tandem, 'directory'>) {
   writeFileSync(train, `${lines.slice(0, 84).join('\n')}\n`);
   writeFileSync(val, `${lines.slice(84).join('\n')}\n`);
 
+  const pairsFile = (name: string, of: typeof pairs) => {
+    const path = join(data, name);
+    const rows = of.map(({ a, b }) => ({
+      prompt: `${a}+${b}=`,
+      chosen: String(a + b),
+      rejected: String(10 * (a + b)),
+    }));
+    writeFileSync(path, rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
+    return path;
+  };
+  const preferences = {
+    train_data: pairsFile('preferences.jsonl', pairs.slice(0, 84)),
+    val_data: pairsFile('preferences-val.jsonl', pairs.slice(84)),
+  };
+
   const common = { data: { train_data: train, val_data: val }, recovery: { max_restarts: 0 } };
   return {
     model,
@@ -47,6 +62,14 @@ export async function makeSmallRuns({ directory }: Pick<Tandem, 'directory'>) {
       training: { max_steps: 12, batch_size: 4, learning_rate: 1e-2, eval_steps: 4, save_steps: 3, ...training },
       rollout: { num_rollouts: 4, concurrency: 4, max_new_tokens: 5 },
       ...rest,
+    }),
+    /** Prefers the right answer to one with a digit too many. */
+    dpo: (training: object = {}) => ({
+      method: 'dpo',
+      model: { name: model, max_seq_length: 64, lora: { r: 4, alpha: 8 } },
+      ...common,
+      data: preferences,
+      training: { max_steps: 12, batch_size: 4, learning_rate: 1e-2, eval_steps: 4, save_steps: 6, ...training },
     }),
   };
 }

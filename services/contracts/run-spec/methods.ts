@@ -44,6 +44,16 @@ export const grpoSpecSchema = z
       'Updates from the rollouts of a step; above 1 the ratio leaves 1 and is clipped.',
       1,
     ),
+    dynamic_sampling: field(
+      z.boolean().default(false),
+      'Replace groups whose rewards all agree by the next prompts, within the step (DAPO). A step then uses more data, so `num_epochs` is reached in more passes over it.',
+      false,
+    ),
+    max_sampling_rounds: field(
+      positiveInt().max(100).default(4),
+      'Rounds of that in a step at most, the first included; what then is missing is left out.',
+      4,
+    ),
     mask_truncated_completions: field(
       z.boolean().default(false),
       'Learn nothing from completions that were cut off at `rollout.max_new_tokens` (overlong filtering, DAPO); they still count in their group.',
@@ -68,3 +78,18 @@ export const dpoSpecSchema = z
     beta: field(z.number().positive().default(0.1), 'Strength of the implicit KL constraint; tau of ipo.', 0.1),
   })
   .meta({ id: 'DpoSpec', description: 'DPO.' });
+
+export const sftSpecSchema = z
+  .strictObject({
+    packing: field(
+      z.boolean().default(false),
+      'Fill each step with whole examples up to `batch_size` * `gradient_accumulation_steps` * `max_seq_length` tokens, instead of a fixed number of examples. Examples are never padded, joined or cut for it.',
+      false,
+    ),
+    completion_only_loss: field(
+      z.boolean().default(true),
+      'Learn the completion alone; false: the prompt as well, but its first token. Evaluations always measure the completion.',
+      true,
+    ),
+  })
+  .meta({ id: 'SftSpec', description: 'SFT.' });

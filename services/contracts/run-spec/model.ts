@@ -58,7 +58,11 @@ export const modelSpecSchema = z
       ),
       use_lora: field(z.boolean().default(true), 'Train a LoRA adapter; false trains the full weights.', true),
       lora: field(loraSchema.prefault({}), 'The adapter, when `use_lora` is true.', { r: 16, alpha: 32 }),
-      use_4bit: field(z.boolean().default(false), 'QLoRA: keep the frozen weights in 4 bits.', false),
+      use_4bit: field(
+        z.boolean().default(false),
+        'QLoRA: keep the projections of the frozen model in 4 bits (NF4 with double quantisation) under the adapter. Less memory, and slower where batches are small.',
+        false,
+      ),
       bf16: field(
         z.boolean().default(false),
         'Compute in bfloat16 where the trainer backend can; the tfjs trainer computes in float32.',

@@ -239,6 +239,7 @@ function specWith(resume: AttemptSpec['resume']): AttemptSpec {
     base_adapter_directory: null,
     train_data: null,
     val_data: null,
+    reward_files: [],
     adapters_directory: '/a',
     inference_url: null,
     hand_off: { mode: 'none', deadline: 60 },

@@ -64,6 +64,7 @@ describe('the agent API', () => {
       model_directory: join(bench.root, 'model'),
       train_data: join(bench.root, 'train.jsonl'),
       val_data: null,
+      reward_files: [],
       adapters_directory: join(bench.root, '.tandem/work', run, 'a1/adapters'),
       inference_url: null,
       hand_off: { mode: 'none', deadline: 60 },
@@ -178,7 +179,7 @@ describe('the agent API', () => {
     const handOff = async (backend: 'vllm' | 'embedded', profile: string, managed: boolean) => {
       const vllm = { ...spec.inference.vllm, managed };
       const { getAttemptSpec } = createAgentHandlers({
-        runs: { get: () => ({ id: run, profile, spec: { ...spec, inference: { backend, vllm } } }) },
+        runs: { get: () => ({ id: run, profile, spec: { ...spec, inference: { backend, vllm } }, reward_files: [] }) },
         attempts: { get: () => ({ number: 1, ended_at: null, resumed_run: null }) },
         checkpoints: { candidates: () => [], withLinks: async () => [] },
         records: { baseline: () => null },

@@ -126,6 +126,7 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     base_adapter_directory: seen(run.base_adapter_directory),
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),
+    reward_files: run.reward_files.map((path) => options.runtime.seenAt(path)),
     adapters_directory: options.runtime.sharedDirectory(
       { run: run.id, attempt: attempt.number },
       inference.kind === 'external',

@@ -7,7 +7,15 @@ const file = `gpus:
   - {uuid: GPU-1, memory_mib: 81559}
   - {uuid: GPU-2, memory_mib: 81559}
 `;
-const source = { kind: 'file', read: async () => readGpuFile(file, 'gpus.yaml') } as const;
+const part = { index: 0, uuid: 'MIG-of-2', profile: '3g.40gb', gpu_instance: 1, compute_instance: 0 };
+const mig = { enabled: true, pending: true, devices: [{ ...part, memory_total_mib: null, memory_used_mib: null }] };
+/** The second is at a place that is known, the third is split. */
+const read = async () => {
+  const reading = readGpuFile(file, 'gpus.yaml');
+  const [first, second, third] = reading.gpus;
+  return { ...reading, gpus: [first!, { ...second!, pci_bus_id: '0000:1b:00' }, { ...third!, mig }] };
+};
+const source = { kind: 'file', read } as const;
 const container = (id: string, ids: string[], count = 0): ForeignContainer => ({
   id,
   pid: 41,
@@ -25,6 +33,10 @@ it.each([
   ['as all in CDI', container('idle', ['nvidia.com/gpu=all']), [['busy', 'idle'], ['idle'], ['idle']]],
   ['as all by a count', container('idle', [], -1), [['busy', 'idle'], ['idle'], ['idle']]],
   ['as the first two', container('idle', [], 2), [['busy', 'idle'], ['idle'], []]],
+  ['by its place', container('idle', ['00000000:1B:00.0']), [['busy'], ['idle'], []]],
+  ['a part of by two indices', container('idle', ['2:0']), [['busy'], [], ['idle']]],
+  ['a part of by UUID', container('idle', ['MIG-of-2']), [['busy'], [], ['idle']]],
+  ['a part of by its older name', container('idle', ['MIG-GPU-1/0/0']), [['busy'], ['idle'], []]],
   ['and has a process on', container('busy', ['GPU-0']), [['busy'], [], []]],
 ])('counts a GPU as used that a container of others was given %s', async (_, given, expected) => {
   expect(await usersWith(given)).toEqual(expected);

@@ -1,5 +1,6 @@
-import type { GpuProcess } from '../../contracts/gpu.ts';
+import type { Gpu, GpuProcess } from '../../contracts/gpu.ts';
 import type { GpuReading, GpuSource } from './gpu-source.ts';
+import { pciAddress } from './pci-address.ts';
 
 /** A container that was given GPUs and is not one of ours. */
 export interface ForeignContainer {
@@ -48,12 +49,17 @@ export function addContainers(reading: GpuReading, containers: readonly ForeignC
 }
 
 /** As the daemon reads a request: names first, and a count means the first ones (moby daemon/devices_nvidia_linux.go). */
-function covers(
-  { ids, count }: ForeignContainer['requests'][number],
-  { uuid, index }: { uuid: string; index: number },
-  inOrder: readonly string[],
-): boolean {
+function covers({ ids, count }: ForeignContainer['requests'][number], gpu: Gpu, inOrder: readonly string[]): boolean {
   const names = ids.map((id) => id.replace(/^nvidia\.com\/gpu=/, ''));
-  if (names.length > 0) return names.some((name) => name === 'all' || name === uuid || name === `${index}`);
-  return count < 0 || inOrder.indexOf(uuid) < count;
+  if (names.length > 0) return names.some((name) => isNamed(name, gpu));
+  return count < 0 || inOrder.indexOf(gpu.uuid) < count;
+}
+
+/** By all that the NVIDIA runtime takes: `all`, index, the beginning of a UUID, PCI address; a part in MIG mode by its UUID, or by both indices (`0:1`). */
+function isNamed(name: string, { uuid, index, pci_bus_id: place, mig }: Gpu): boolean {
+  if (name === 'all' || name === `${index}` || (/^\d+:\d+$/.test(name) && name.startsWith(`${index}:`))) return true;
+  if (name.startsWith('GPU-') && uuid.startsWith(name)) return true;
+  if (name.startsWith('MIG-'))
+    return name.startsWith(`MIG-${uuid}/`) || (mig?.devices ?? []).some((part) => part.uuid === name);
+  return place !== null && pciAddress(name) !== null && pciAddress(name) === pciAddress(place);
 }

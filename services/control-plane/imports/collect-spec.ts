@@ -9,7 +9,7 @@ import { type CheckpointState, objectOf } from './read-state.ts';
 type Json = Record<string, unknown>;
 
 /** Sections that a folder may speak for. Where a run sends data, and who it talks to, is for the request alone to say. */
-const TOLD = ['method', 'seed', 'model', 'data', 'environment', 'reward', 'training', 'rollout', 'grpo', 'dpo'];
+const TOLD = ['method', 'seed', 'model', 'data', 'environment', 'reward', 'training', 'rollout', 'grpo', 'dpo', 'sft'];
 /** What was true of the folder and is not of the new run. */
 const NOT_TOLD = ['training.output_dir', 'training.start_fresh', 'training.run_baseline_eval'];
 

@@ -121,6 +121,7 @@ describe('a model that may not be had', () => {
 
   it.each([
     [429, { 'Retry-After': '7' }, 7000],
+    [429, { RateLimit: '"api";r=0;t=9' }, 9000],
     [503, {}, null],
   ])('is asked for again after a %i, as late as the hub says', async (status, headers, retryAfterMs) => {
     hub.put(REPO, { files });

@@ -27,7 +27,7 @@ export interface HubAnswer {
   url: string;
   /** Whether it comes from the hub's own host. */
   isHub: boolean;
-  /** Headers of the hub's own last answer: where it leads elsewhere, that says what is to be found there. */
+  /** Headers of the hub itself: where it leads elsewhere, they say what is to be found there. */
   hub: IncomingMessage['headers'];
 }
 
@@ -56,7 +56,7 @@ export async function askHub(
       signal,
       idleMs,
     });
-    if (isHub) hub = response.headers;
+    if (isHub) hub = { ...hub, ...response.headers };
     const { statusCode = 0, headers: answered } = response;
     if (![301, 302, 303, 307, 308].includes(statusCode)) return { response, url: url.href, isHub, hub };
     response.resume();

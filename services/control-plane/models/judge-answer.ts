@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { placeOf } from '../../platform/transfer/transfer-error.ts';
 import type { HubAccess, HubAnswer } from './hub-request.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
@@ -28,7 +29,7 @@ export function judgeAnswer(
   if (status === 429 || status === 408 || status >= 500) {
     const busy = status === 429 && access.token === null ? '; with HF_TOKEN it allows more' : '';
     const message = `${place} answered ${status}; it is tried again later, or set HF_ENDPOINT to a mirror${busy}`;
-    return new ModelFetchError('unreachable', message, { retryAfterMs: waitOf(headers['retry-after']) });
+    return new ModelFetchError('unreachable', message, { retryAfterMs: waitOf(headers) });
   }
   // A link that the hub has signed holds for an hour or so; the next try gets a new one.
   if (!isHub && (status === 401 || status === 403))
@@ -68,8 +69,9 @@ function unknown(repo: string, { endpoint, token }: HubAccess): string {
   return `${endpoint} has no model ${repo} for this caller; look how it is spelled, ${may}`;
 }
 
-/** Seconds, or a date. */
-function waitOf(header: string | undefined): number | null {
+/** `Retry-After` in seconds or as a date, else the seconds until the limit is reset: `RateLimit: "api";r=0;t=55`. */
+function waitOf(headers: IncomingHttpHeaders): number | null {
+  const header = headers['retry-after'] ?? /\bt=(\d+)/.exec(String(headers['ratelimit']))?.[1];
   if (header === undefined) return null;
   const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
   return Number.isFinite(ms) ? Math.min(MAX_WAIT_MS, Math.max(0, ms)) : null;

@@ -7,6 +7,8 @@ import { type ModelHub, startModelHub } from '../../../test/support/model-hub.ts
 import { openFileStore } from '../../platform/file-store.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { removeTree } from '../../platform/testing/remove-tree.ts';
+import { requireSpace } from './fetch-model.ts';
+import { createModelCache } from './model-cache.ts';
 import { createModels, type FetchNews, type FoundModel } from './models.ts';
 
 const REPO = 'acme/small';
@@ -27,12 +29,12 @@ afterEach(async () => {
 });
 
 const signal = new AbortController().signal;
-const open = (token: string | null = null) =>
+const open = (token: string | null = null, steady = () => performance.now()) =>
   createModels({
     root,
     hub: { endpoint: hub.url, token },
     store: openFileStore(join(root, 'objects')),
-    steady: () => performance.now(),
+    steady,
     log: createLogger({ level: 'error', terminal: null }),
     retry: { tries: 3, baseMs: 1, maxMs: 2 },
   });
@@ -127,6 +129,37 @@ describe('a model that is fetched', () => {
     expect(news.filter(({ name }) => name === 'warning')).toEqual([]);
   });
 
+  it('is tried on as a whole when its tries run out, says so once, and is given up after an hour without a byte', async () => {
+    hub.put(REPO, { files });
+    const found = await kept();
+    hub.fault({ path: /resolve/, status: 503, times: 20 });
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    expect(news.map(({ name }) => name)).toEqual(['model_fetching', 'warning', 'model_fetched']);
+    expect(news[1]?.message).toMatch(/could not be fetched yet, it is tried on: .* answered 503; .*HF_ENDPOINT/);
+    await removeTree(found.directory);
+    await hub.close();
+    let minutes = 0;
+    const late = open(null, () => {
+      minutes += 20;
+      return minutes * 60_000;
+    });
+    const asked = late.fetch(found.directory, found.listing.origin, { signal, tell: () => undefined });
+    await expect(asked).rejects.toMatchObject({ kind: 'unreachable' });
+  });
+
+  it('is not begun where it does not fit, and the figures are told', async () => {
+    hub.put(REPO, { files });
+    const { listing } = await find();
+    const cache = { ...createModelCache(root), space: async () => ({ needed: 61.2e9, free: 10e9 }) };
+    await expect(requireSpace(listing, cache)).rejects.toMatchObject({
+      kind: 'disk_full',
+      message: expect.stringMatching(
+        /needs 61\.2 GB more in .*acme\/small, where 10\.0 GB are free; free 51\.3 GB there, or set TANDEM_HOME/,
+      ),
+    });
+  });
+
   it('is given up at once where trying cannot help', async () => {
     hub.put(REPO, { files });
     const found = await kept();
@@ -164,7 +197,7 @@ describe('a revision', () => {
   it('is what it was when the hub cannot be reached, where that is here whole; a commit needs no hub at all', async () => {
     const commit = hub.put(REPO, { files });
     const found = await kept();
-    hub.fault({ path: /^\/api/, status: 503, times: 2 });
+    hub.fault({ path: /^\/api\/models/, status: 503, times: 2 });
     await expect(find()).rejects.toMatchObject({ kind: 'unreachable' });
     await fetchInto(found);
     expect(await find()).toMatchObject({

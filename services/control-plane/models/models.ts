@@ -20,7 +20,7 @@ import { checkModelPrefix, listStoreModel, storeBytes } from './store-models.ts'
 
 /** A hub or a store that does not answer a submission for so long is not waited for, in milliseconds. */
 const LOOK_UP_MS = 20_000;
-/** How long a fetch is tried on without a byte, in milliseconds: a hub is away for minutes, not for hours. */
+/** How long a fetch is tried on without a byte, in milliseconds: a hub is away for minutes, not for hours, and a full disk is noticed. */
 const GIVE_UP_MS = 3_600_000;
 const RETRY = { baseMs: 2000, maxMs: 60_000 };
 /** Progress is told at each tenth, and not more often than this, in milliseconds. */
@@ -40,6 +40,12 @@ export interface FetchNews {
   name: 'model_fetching' | 'model_fetched' | 'warning';
   message: string;
   data: Record<string, unknown>;
+}
+
+/** A fetch under way: how far it is, once it has begun, and why its last try has failed. */
+interface Fetching {
+  progress: { read: () => FetchProgress } | null;
+  failure: string | null;
 }
 
 export interface ModelsOptions {
@@ -78,7 +84,7 @@ export function createModels(options: ModelsOptions): Models {
   const { root, store, steady, log } = options;
   const cache = createModelCache(root);
   const hub = createHubClient(options.hub);
-  const underWay = new Map<string, { read: () => FetchProgress; failure: string | null }>();
+  const underWay = new Map<string, Fetching>();
 
   const found = async (listing: ModelListing, warning: string | null = null): Promise<FoundModel> => {
     const directory = cache.directoryOf(listing.origin);
@@ -130,16 +136,17 @@ export function createModels(options: ModelsOptions): Models {
     fetch: async (directory, origin, { signal, tell }) => {
       if (await cache.isComplete(directory)) return;
       const label = describeOrigin(origin);
+      const state: Fetching = { progress: null, failure: null };
+      underWay.set(directory, state);
       const begun = steady();
       let moved = begun;
       try {
-        for (let failures = 0; ; ) {
+        for (let [failures, wasTold] = [0, false]; ; wasTold = true) {
           try {
             const listing = (await cache.listing(directory)) ?? (await lookUpAgain(origin, signal));
-            const total = totalBytes(listing.files);
-            const progress = countProgress(total, steady);
-            underWay.set(directory, { read: progress.read, failure: null });
-            const report = reporter({ label, listing, tell, progress, now: steady });
+            const progress = countProgress(totalBytes(listing.files), steady);
+            Object.assign(state, { progress, failure: null });
+            const report = reporter({ label, listing, tell, progress, now: steady, wasTold });
             await fetchModel(listing, {
               cache,
               from: bytesOf(listing.origin),
@@ -151,22 +158,18 @@ export function createModels(options: ModelsOptions): Models {
                 report();
               },
             });
-            const seconds = Math.round((steady() - begun) / 1000);
-            const hashes = listing.files.every(({ hash }) => hash !== null) ? ', each with its stated hash' : '';
-            const message = `${label} is there: ${listing.files.length} files, ${inBytes(total)}${hashes}`;
-            tell({ name: 'model_fetched', message, data: { bytes: total, files: listing.files.length, seconds } });
+            tell(fetchedNews(label, listing, steady() - begun));
             return;
           } catch (error) {
             signal.throwIfAborted();
-            if (!(error instanceof ModelFetchError) || error.kind !== 'unreachable' || steady() - moved > GIVE_UP_MS)
-              throw error;
+            if (!(error instanceof ModelFetchError) || !passes(error) || steady() - moved > GIVE_UP_MS) throw error;
             failures += 1;
-            const state = underWay.get(directory);
-            if (state !== undefined) state.failure = error.message;
+            state.failure = error.message;
             const message = `${label} could not be fetched yet, it is tried on: ${error.message}`;
             log.warn(message);
             if (failures === 1) tell({ name: 'warning', message, data: {} });
-            await pause(Math.max(error.retryAfterMs ?? 0, backoffMs({ failures, ...RETRY })), signal);
+            const wait = backoffMs({ failures, ...(options.retry ?? RETRY) });
+            await pause(Math.max(error.retryAfterMs ?? 0, wait), signal);
             signal.throwIfAborted();
           }
         }
@@ -177,10 +180,10 @@ export function createModels(options: ModelsOptions): Models {
 
     describe: (directory, origin) => {
       const label = describeOrigin(origin);
-      const state = underWay.get(directory);
-      if (state === undefined) return `waits for its model, ${label}, to be fetched`;
-      const failure = state.failure === null ? '' : `; it is tried again, the last try failed: ${state.failure}`;
-      return `its model, ${label}, is being fetched: ${showProgress(state.read())}${failure}`;
+      const { progress, failure } = underWay.get(directory) ?? { progress: null, failure: null };
+      const failed = failure === null ? '' : `; it is tried again, the last try failed: ${failure}`;
+      if (progress === null) return `waits for its model, ${label}, to be fetched${failed}`;
+      return `its model, ${label}, is being fetched: ${showProgress(progress.read())}${failed}`;
     },
   };
 
@@ -197,8 +200,24 @@ export function createModels(options: ModelsOptions): Models {
   }
 }
 
+/** The hub comes back, and somebody frees space: a run that waits holds nothing meanwhile. */
+function passes({ kind }: ModelFetchError): boolean {
+  return kind === 'unreachable' || kind === 'disk_full';
+}
+
+function fetchedNews(label: string, { files }: ModelListing, ms: number): FetchNews {
+  const bytes = totalBytes(files);
+  const hashes = files.every(({ hash }) => hash !== null) ? ', each with its stated hash' : '';
+  return {
+    name: 'model_fetched',
+    message: `${label} is there: ${files.length} files, ${inBytes(bytes)}${hashes}`,
+    data: { bytes, files: files.length, seconds: Math.round(ms / 1000) },
+  };
+}
+
 /** Tells of the beginning, and of each tenth that is reached. */
 function reporter({
+  wasTold,
   label,
   listing,
   tell,
@@ -210,14 +229,17 @@ function reporter({
   tell: (news: FetchNews) => void;
   progress: { read: () => FetchProgress };
   now: () => number;
+  /** Whether it was told of the beginning. */
+  wasTold: boolean;
 }): () => void {
   const { files } = listing;
   const total = totalBytes(files);
-  tell({
-    name: 'model_fetching',
-    message: `${label} is being fetched: ${files.length} files, ${inBytes(total)}`,
-    data: { bytes: 0, total_bytes: total, files: files.length },
-  });
+  if (!wasTold)
+    tell({
+      name: 'model_fetching',
+      message: `${label} is being fetched: ${files.length} files, ${inBytes(total)}`,
+      data: { bytes: 0, total_bytes: total, files: files.length },
+    });
   let [told, tenths] = [now(), 0];
   return () => {
     const read = progress.read();

@@ -5,7 +5,7 @@ export const INDEX = 'model.safetensors.index.json';
 
 /** Small files that belong to a model: configuration, tokenizer, chat template. Never code, never weights of other formats. */
 const COMPANIONS =
-  /^(config\.json|generation_config\.json|tokenizer[\w.-]*\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|chat_template\.(json|jinja))$/;
+  /^(config\.json|generation_config\.json|tokenizer[\w.-]*\.json|tokenizer\.model|special_tokens_map\.json|added_tokens\.json|vocab\.(json|txt)|merges\.txt|(pre|video_pre)?processor_config\.json|chat_template\.(json|jinja))$/;
 const SHARD = /^[\w-][\w.-]*\.safetensors$/;
 
 /** Whether the names of the weights are in an index. */

@@ -208,8 +208,8 @@ function judgePort({ setting, port, state }: Facts['ports'][number]): PreflightC
 const keyUses: Record<RunKey, { without: string; remedy: string }> = {
   GBOX_API_KEY: { without: 'runs on GBox need it, others do not', remedy: 'put it into .env for runs on GBox' },
   HF_TOKEN: {
-    without: 'nothing needs it yet, since this build downloads no models',
-    remedy: 'give it to `hf download` for models that ask for one',
+    without: 'gated and private models of the hub need it, others do not',
+    remedy: 'put it into .env for such models',
   },
   WANDB_API_KEY: {
     without: 'nothing needs it yet, since this build sends nothing to Weights & Biases',

@@ -41,6 +41,24 @@ async function get(wiring: Opened, path: string): Promise<unknown> {
 const queueOf = async (wiring: Opened): Promise<QueueView> => queueSchema.parse(await get(wiring, '/queue'));
 
 describe('GET /queue', () => {
+  it('shows a run whose model is being fetched beside the lines: it gets no GPU, and none is kept for it', async () => {
+    const wiring = await open({ CUDA_VISIBLE_DEVICES: '0,1' });
+    const whole = { gpu_profile: 'split-2', method: 'grpo' };
+    const fetching = await submit(wiring, 'fetching', { ...whole, priority: 90 });
+    wiring.db.run('UPDATE runs SET model_due = 1, model_directory = :absent, model_origin = :origin', {
+      absent: join(bench.root, 'absent'),
+      origin: JSON.stringify({ kind: 'hub', repo: 'acme/large', revision: 'main', commit: '1'.repeat(40) }),
+    });
+    const later = await submit(wiring, 'later', whole);
+    await reconcileUntil(wiring, () => wiring.service.get(later).status === 'starting');
+    const queue = await queueOf(wiring);
+    expect(queue.reservation).toBeNull();
+    expect(queue.waiting).toMatchObject([{ run: fetching, on: 'gpus', position: 1, cause: 'model' }]);
+    expect(queue.waiting[0]?.why).toContain('waits for its model, acme/large at 1111111, to be fetched');
+    wiring.db.run('UPDATE runs SET model_due = 0');
+    expect((await queueOf(wiring)).waiting).toMatchObject([{ run: fetching, cause: 'gpus' }]);
+  });
+
   it('tells the line of the GPUs and that of the CPU, with the numbers of each decision, the reservation and the quotas', async () => {
     const wiring = await open({ CUDA_VISIBLE_DEVICES: '0,1,2', TANDEM_QUOTAS: 'team=a:1' });
     const one = await submit(wiring, 'one', {

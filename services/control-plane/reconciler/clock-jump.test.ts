@@ -65,7 +65,7 @@ it('a wait before a restart stays as long as it was', async () => {
 it('makes nobody in the queue older or younger than those that come', async () => {
   const wiring = await open();
   const { id } = (await wiring.service.submit(bench.spec(), () => undefined)).body;
-  wiring.db.run("INSERT INTO leases VALUES ('GPU-0', :id, 1, 'trainer', 0, 1, :now, 'held', NULL)", {
+  wiring.db.run("INSERT INTO leases VALUES ('GPU-0', :id, 1, 'trainer', 0, 1, :now, 'held', NULL, NULL)", {
     id,
     now: offset,
   });

@@ -164,6 +164,24 @@ it('gives a GPU to nobody for a while on which a program ended with words of its
   await reconcileUntil(wiring, () => wiring.service.get(id).status === 'succeeded');
 });
 
+it('doubts the GPU of the server that called it broken, and not that of its trainer', async () => {
+  bench.script(
+    'inference',
+    "echo 'torch.AcceleratorError: CUDA error: uncorrectable ECC error encountered' >&2; exit 1",
+  );
+  describeGpus(2);
+  const wiring = await open();
+  const recovery = { max_restarts: 0, backoff_seconds: 0 };
+  const id = await submit(wiring, 'one', { method: 'grpo', gpu_profile: 'split-2', recovery });
+  await reconcileUntil(wiring, () => {
+    ahead += 20_000;
+    return wiring.service.get(id).status === 'failed';
+  });
+  await reconcileUntil(wiring, () => leased(wiring).length < 2);
+  expect(wiring.service.get(id).reason).toBe('gpu_unavailable');
+  expect(leased(wiring)).toEqual([expect.stringMatching(/ inference quarantined$/)]);
+});
+
 it('tells a run that one of its GPUs has become unusable, and gives it to nobody', async () => {
   bench.script('trainer', 'sleep 60');
   describeGpus(1);

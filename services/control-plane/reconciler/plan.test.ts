@@ -47,6 +47,7 @@ const runRow = (change: Partial<RunRow> = {}): RunRow => ({
   model_due: 0,
   train_data: null,
   val_data: null,
+  reward_files: [],
   parent_run: null,
   parent_attempt: null,
   parent_step: null,

@@ -2,6 +2,7 @@ import { missingKeys } from '../../contracts/needed-keys.ts';
 import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { checkRewards, noRewards } from './check-rewards.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions, trainedDefaults } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
@@ -29,6 +30,7 @@ export interface CheckedSpec {
   /** Null for an evaluation. */
   train_data: string | null;
   val_data: string | null;
+  reward_files: string[];
 }
 
 /**
@@ -57,6 +59,8 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     : await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
+  const rewards = spec.method === 'grpo' ? await checkRewards(spec.reward, options.paths) : noRewards;
+  issues.push(...rewards.issues);
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
   issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)));
@@ -76,6 +80,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     model,
     train_data: train,
     val_data: validation,
+    reward_files: rewards.files,
   };
 }
 
@@ -90,9 +95,11 @@ function writesSequenceLength(written: unknown): boolean {
 
 async function requireData(written: string | null, { paths }: CheckOptions): Promise<string> {
   if (written === null) {
-    throw new PathRefusedError('is needed: a JSONL file with a prompt and a completion or answer in each line');
+    throw new PathRefusedError(
+      'is needed: a JSONL, JSON or CSV file with a prompt and a completion or answer in each row',
+    );
   }
-  return await paths.existing(written, 'file');
+  return await paths.existing(written, 'file or directory');
 }
 
 /** Settings that wait for an evaluation which never comes. */

@@ -23,8 +23,11 @@ export async function sourceConfig(
 export function judgeModel(
   model: ModelSource,
   config: Readonly<Record<string, unknown>> | null,
-  { trainer }: Pick<RunSpec, 'trainer'>,
+  { trainer, model: { revision } }: Pick<RunSpec, 'trainer' | 'model'>,
 ): SpecIssue[] {
+  if (revision !== 'main' && !isOfHub(model)) {
+    return [{ path: 'model.revision', message: 'is for models of a hub, and this one is none; leave it out' }];
+  }
   if (trainer !== 'tfjs' || model.kind === 'checkpoint' || config === null) return [];
   try {
     parseModelConfig(config);
@@ -36,4 +39,8 @@ export function judgeModel(
   const message =
     'has no tokenizer.json, which the tfjs trainer needs; choose another revision, or save one beside it (AutoTokenizer, save_pretrained) and give the directory';
   return [{ path: 'model.name', message }];
+}
+
+function isOfHub(model: ModelSource): boolean {
+  return model.kind === 'fetched' && model.found.listing.origin.kind === 'hub';
 }

@@ -60,7 +60,15 @@ function add(
       labels: {},
       warnings: [],
     },
-    ...{ spec: resolved.spec, profile: 'cpu', output_dir: id, tree: `/${id}`, train_data: null, val_data: null },
+    ...{
+      spec: resolved.spec,
+      profile: 'cpu',
+      output_dir: id,
+      tree: `/${id}`,
+      train_data: null,
+      val_data: null,
+      reward_files: [],
+    },
     ...{
       model_directory: '/m',
       base_adapter_directory: null,

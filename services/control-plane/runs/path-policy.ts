@@ -10,11 +10,13 @@ export class PathRefusedError extends Error {
 const MAX_NAME_BYTES = 255;
 const MAX_PATH_BYTES = 3500;
 
+export type PathKind = 'file' | 'directory' | 'file or directory';
+
 export interface PathPolicy {
   /** The absolute path that a user means; whether it is there and may be used is not checked. Throws PathRefusedError for one that cannot be. */
   absolute(written: string): string;
   /** The absolute path of an existing, readable file or directory that a user named. Throws PathRefusedError. */
-  existing(written: string, kind: 'file' | 'directory'): Promise<string>;
+  existing(written: string, kind: PathKind): Promise<string>;
   /** The absolute path of a tree to write to, which may not exist yet. Throws PathRefusedError. */
   writable(written: string): Promise<string>;
   /** As people know it: relative to the working directory where it lies below it. */
@@ -103,10 +105,10 @@ function refuseUnreachable(path: string): (error: unknown) => never {
   };
 }
 
-async function requireKind(path: string, kind: 'file' | 'directory'): Promise<void> {
+async function requireKind(path: string, kind: PathKind): Promise<void> {
   const found = await stat(path).catch(() => null);
   if (found === null) throw new PathRefusedError(`${path} does not exist on this machine; give the path of a ${kind}`);
-  if (kind === 'file' ? !found.isFile() : !found.isDirectory()) {
+  if (!(kind.includes('file') && found.isFile()) && !(kind.includes('directory') && found.isDirectory())) {
     throw new PathRefusedError(`${path} is not a ${kind}; give the path of a ${kind}`);
   }
   await access(path, constants.R_OK).catch(() => {

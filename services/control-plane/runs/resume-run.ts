@@ -292,9 +292,9 @@ export function requireStill(start: StartFrom, { checkpoints }: Pick<RunServiceO
   );
 }
 
-function columnsOf({ spec, warnings, profile, train_data, val_data }: CheckedSpec) {
+function columnsOf({ spec, warnings, profile, train_data, val_data, reward_files }: CheckedSpec) {
   const { name, priority, labels } = spec;
-  return { spec, warnings, profile, train_data, val_data, name, priority, labels };
+  return { spec, warnings, profile, train_data, val_data, reward_files, name, priority, labels };
 }
 
 function startAt({ run, attempt, step }: Manifest): StartFrom {

@@ -116,7 +116,7 @@ describe('submit', () => {
     expect(type).toBe('invalid-spec');
     expect(issues).toEqual({
       'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory`,
-      'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file`,
+      'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file or directory`,
       'data.val_data': expect.stringContaining('is outside the directories this control plane may use'),
     });
   });
@@ -184,6 +184,11 @@ describe('submit', () => {
     expect(issues['model.name']).toMatch(
       /models\/mistyped does not exist on this machine, and as the name of a hub it cannot be used: .* cannot be reached: .*set HF_ENDPOINT/,
     );
+  });
+
+  it('refuses a revision of what is no model of a hub', async () => {
+    const { issues } = await issuesOf({ model: { name: 'model', revision: 'v2' } });
+    expect(issues['model.revision']).toContain('is for models of a hub, and this one is none');
   });
 
   it('refuses a model directory without a configuration', async () => {

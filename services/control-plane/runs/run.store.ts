@@ -39,6 +39,8 @@ export interface RunRow {
   model_due: 0 | 1;
   train_data: string | null;
   val_data: string | null;
+  /** Files that `function` rewards name, in their order. */
+  reward_files: string[];
   parent_run: string | null;
   parent_attempt: number | null;
   parent_step: number | null;
@@ -90,7 +92,7 @@ type StoredQueueRow = Omit<QueueRow, 'labels' | 'preemptible' | 'stopping' | 'se
   modelOrigin: string | null;
 };
 
-const jsonColumns = ['labels', 'spec', 'warnings', 'start_from'] as const;
+const jsonColumns = ['labels', 'spec', 'warnings', 'start_from', 'reward_files'] as const;
 type Stored = Omit<RunRow, (typeof jsonColumns)[number] | 'model_origin'> &
   Record<(typeof jsonColumns)[number], string> & { model_origin: string | null };
 
@@ -316,6 +318,7 @@ function parse(row: Stored): RunRow {
     spec: specOf(row.spec),
     warnings: JSON.parse(row.warnings) as string[],
     start_from: JSON.parse(row.start_from) as StartFrom,
+    reward_files: JSON.parse(row.reward_files) as string[],
     model_origin: row.model_origin === null ? null : (JSON.parse(row.model_origin) as ModelOrigin),
   };
 }

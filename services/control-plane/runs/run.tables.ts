@@ -57,3 +57,6 @@ ALTER TABLE runs ADD COLUMN model_origin TEXT;
 ALTER TABLE runs ADD COLUMN model_due INTEGER NOT NULL DEFAULT 0;
 CREATE INDEX runs_model_due ON runs (id) WHERE model_due = 1;
 `;
+
+/** Files of the user's that score completions, as a JSON list. */
+export const rewardFileColumn = `ALTER TABLE runs ADD COLUMN reward_files TEXT NOT NULL DEFAULT '[]';`;

@@ -20,6 +20,12 @@ it.each<[Record<string, unknown>, number, string]>([
   [{ rollout: { num_rollouts: 9 } }, 8, 'rollout.num_rollouts 9: groups of 4 to 8'],
   [{ model: { lora: { r: 33 } } }, 8, 'model.lora.r 33: ranks of 8, 16 or 32'],
   [{ method: 'sft', model: { lora: { r: 65 } } }, 8, 'model.lora.r 65: ranks of 8, 16 or 32'],
+  [{ grpo: { epsilon_high: 0.3 } }, 8, 'the ratio is 1 and nothing is clipped'],
+  [{ grpo: { loss_type: 'gspo' } }, 8, 'its gradient is that of grpo; raise grpo.num_iterations'],
+  [{ grpo: { loss_type: 'cispo' } }, 8, 'its gradient is that of dapo; raise grpo.num_iterations'],
+  [{ grpo: { loss_type: 'cispo', epsilon_low: 0.1, num_iterations: 2 } }, 8, 'cispo has no lower bound'],
+  [{ beta: 0.04 }, 8, "dpo.beta 0.04: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef"],
+  [{ grpo: { dynamic_sampling: true, max_sampling_rounds: 1 } }, 8, 'no group is replaced'],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
   expect(warningsOf(change, gpus)).toEqual([expect.stringContaining(warning)]);
 });
@@ -34,6 +40,9 @@ it.each<[Record<string, unknown>, number]>([
   [{ method: 'sft', rollout: { concurrency: 64, num_rollouts: 1 } }, 8],
   [{ model: { lora: { r: 32 } } }, 8],
   [{ method: 'sft' }, 8],
+  [{ method: 'dpo', beta: 0.04, grpo: { epsilon_high: 0.3 } }, 8],
+  [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, num_iterations: 2 } }, 8],
+  [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, use_decoupled_loss: false } }, 8],
   [{ model: { use_lora: false, lora: { r: 64 } } }, 8],
 ])('has no hint for %j on %i GPUs', (change, gpus) => {
   expect(warningsOf(change, gpus)).toEqual([]);

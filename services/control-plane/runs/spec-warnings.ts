@@ -1,6 +1,7 @@
 import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { inferenceOf } from './inference-of.ts';
+import { methodWarnings } from './method-warnings.ts';
 import type { Host } from './placement.ts';
 
 type Gpus = Pick<Host, 'gpus'>;
@@ -10,6 +11,7 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
   const { model, monitoring, data } = spec;
   return [
     ...(spec.method === 'grpo' ? rolloutWarnings(spec, host) : []),
+    ...methodWarnings(spec),
     ...when(
       model.use_lora && model.lora.r > (spec.method === 'sft' ? 64 : 32),
       `model.lora.r ${model.lora.r}: ranks of 8, 16 or 32 are usual; memory grows with the rank`,

@@ -42,8 +42,8 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const continued = plan.occupant?.run != null && plan.occupant.action === 'continue' ? plan.occupant.run : null;
   const attempt = continued === null ? 1 : (options.attempts.current(continued.id)?.number ?? 0) + 1;
   const id = continued?.id ?? plan.id;
-  const { train_data, val_data, start } = plan;
-  const run = { id, spec: plan.spec, train_data, val_data, ...modelOf(plan, join(work, id, 'model')) };
+  const { train_data, val_data, reward_files, start } = plan;
+  const run = { id, spec: plan.spec, train_data, val_data, reward_files, ...modelOf(plan, join(work, id, 'model')) };
   const tensorParallel = plan.spec.inference.vllm.tensor_parallel_size;
   const profile = options.profiles.get(plan.profile) ?? null;
   const serves = hasServer(plan.spec);
@@ -177,6 +177,7 @@ export function newRunRow(plan: SubmissionPlan, model: ModelColumns, { now }: Ru
     ...model,
     train_data: plan.train_data,
     val_data: plan.val_data,
+    reward_files: plan.reward_files,
     parent_run: start.parent?.run ?? null,
     parent_attempt: start.parent?.attempt ?? null,
     parent_step: start.parent?.step ?? null,

@@ -12,10 +12,10 @@ const runtime = {
   listenAt: { host: '0.0.0.0', port: 8000 },
 };
 
-function start(backend: 'vllm' | 'embedded', profile: string) {
-  const resolved = resolveRunSpec({ model: { name: 'm' }, inference: { backend } });
+function start(backend: 'vllm' | 'embedded', profile: string, model: object = {}) {
+  const resolved = resolveRunSpec({ model: { name: 'm', ...model }, inference: { backend } });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  const inputs = { base_adapter_directory: null, train_data: null, val_data: null };
+  const inputs = { base_adapter_directory: null, train_data: null, val_data: null, reward_files: [] };
   return inferenceRole({
     run: { id: 'run-7k3m9q2d', spec: resolved.spec, model_directory: '/srv/m', ...inputs },
     attempt: 2,
@@ -46,5 +46,14 @@ describe('the inference role', () => {
 
   it('is the embedded server in our own image otherwise', () => {
     expect(start('embedded', 'cpu')).toMatchObject({ image: null, command: expect.arrayContaining(['--ready-file']) });
+  });
+
+  it.each([
+    ['vllm', 'split-4'],
+    ['embedded', 'cpu'],
+  ] as const)('of %s has 4-bit weights when the trainer has them', (backend, profile) => {
+    const given = (model: object) =>
+      start(backend, profile, model).command.join(' ').includes('--quantization bitsandbytes');
+    expect([given({}), given({ use_4bit: true })]).toEqual([false, true]);
   });
 });

@@ -25,6 +25,7 @@ interface PlannedRun {
   base_adapter_directory: string | null;
   train_data: string | null;
   val_data: string | null;
+  reward_files: readonly string[];
 }
 
 /** What a role gets of the machine. */
@@ -129,9 +130,10 @@ export function trainerRole(params: {
     },
     files: { [TOKEN_FILE]: token },
     image: spec.trainer === 'image' ? spec.trainer_image : null,
-    inputs: [run.model_directory, run.base_adapter_directory, run.train_data, run.val_data, startDirectory].filter(
-      (path) => path !== null,
-    ),
+    inputs: [
+      ...[run.model_directory, run.base_adapter_directory, run.train_data, run.val_data],
+      ...[...run.reward_files, startDirectory],
+    ].filter((path) => path !== null),
     ...share,
     sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,

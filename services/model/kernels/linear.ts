@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { differentiable } from './heap.ts';
+import { compute, differentiable } from './heap.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
 
 /**
@@ -45,10 +45,18 @@ export function linear(
         return tf.add(base, mask ? tf.mul(dInput, mask) : dInput);
       });
       // The same sums as input^T dLow, but what is transposed is narrow.
-      const dA = tf.transpose(tf.matMul<tf.Tensor2D>(tf.transpose(dLow), input));
-      return [...dx, ...dTrained, dA, tf.matMul(tf.transpose(low), dy)];
+      const dA = tf.transpose(tf.matMul<tf.Tensor2D>(tf.transpose(dLow), once(input)));
+      return [...dx, ...dTrained, dA, tf.matMul(tf.transpose(low), once(dy))];
     },
   );
+}
+
+/**
+ * An operand for one product. The engine keeps the right operand of every product in another order as well, for as long as that lives; of what is
+ * saved to the end of the backward pass that would be a second copy of almost everything.
+ */
+function once(tensor: tf.Tensor2D): tf.Tensor2D {
+  return compute([tensor], tensor.shape, (out, values) => out.set(values)) as tf.Tensor2D;
 }
 
 function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
@@ -56,6 +64,6 @@ function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tenso
 }
 
 function weightGradients(x: tf.Tensor2D, dy: tf.Tensor2D, weight: LinearWeight): tf.Tensor[] {
-  const dMatrix: tf.Tensor2D = tf.matMul(tf.transpose(x), dy);
+  const dMatrix: tf.Tensor2D = tf.matMul(tf.transpose(x), once(dy));
   return weight.bias ? [dMatrix, tf.sum(dy, 0)] : [dMatrix];
 }

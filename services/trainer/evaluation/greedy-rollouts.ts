@@ -1,12 +1,12 @@
 import { type ExampleSource, inParts } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { rewardEvaluationMetrics } from '../metrics.ts';
-import { collectRollouts, type Environment, type Rollout } from '../rollout/collect-rollouts.ts';
+import { collectRollouts, type Environment, type Rollout, requireScored } from '../rollout/collect-rollouts.ts';
 import { statisticsOf } from '../statistics.ts';
 import type { Evaluator } from './evaluation-books.ts';
 
 /**
- * Evaluates by playing every problem once with the current policy.
+ * Evaluates by playing every problem once with the current policy. Problems that a reward could not score, and may skip, do not count.
  * @param environment one that decodes greedily
  */
 export function createGreedyRollouts(params: {
@@ -21,10 +21,12 @@ export function createGreedyRollouts(params: {
   return {
     async evaluate(signal) {
       const rollouts: Played[] = [];
+      let firstTask = 0;
       for await (const tasks of inParts(problems)) {
-        const play = { environment, tasks, firstTask: rollouts.length, rollouts: 1, concurrency, seed, signal };
+        const play = { environment, tasks, firstTask, rollouts: 1, concurrency, seed, signal };
         const groups = await collectRollouts({ ...play, purpose: ['evaluation'], onGroup: () => alive(1) });
-        rollouts.push(...groups.flatMap((group) => group.rollouts.map(brief)));
+        rollouts.push(...requireScored(groups).flatMap((group) => group.rollouts.map(brief)));
+        firstTask += tasks.length;
       }
       const correct = rollouts.filter(({ success }) => success).length;
       const rewards = statisticsOf(rollouts.map(({ reward }) => reward));

@@ -6,7 +6,8 @@ import type { PreferenceExample } from '../data/readers/preference-reader.ts';
 import { completionRows } from '../learner/completion-rows.ts';
 import type { MicroBatchLimits } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
-import { pairBatches, pairsOf, referenceLogprobs } from '../learner/preference-pairs.ts';
+import { pairBatches, pairsOf } from '../learner/preference-pairs.ts';
+import { referenceLogprobs } from '../learner/reference-logprobs.ts';
 import { preferenceEvaluationMetrics } from '../metrics.ts';
 import { dpoLoss } from '../objectives/dpo-loss.ts';
 import { statisticsOf } from '../statistics.ts';
@@ -36,7 +37,7 @@ export function createPreferenceAccuracy(params: {
         signal.throwIfAborted();
         const input = completionRows(batch.sequences);
         const logprobs = tf.tidy(() => policy.tokenLogprobs(input, 1).logprobs.dataSync() as Float32Array);
-        const found = dpoLoss(pairsOf(batch, logprobs, referenceLogprobs(policy, batch)), options);
+        const found = dpoLoss(pairsOf(batch, logprobs, referenceLogprobs(policy, batch, 1)), options);
         loss += found.loss;
         margins.push(...found.margins);
         alive(found.margins.length);

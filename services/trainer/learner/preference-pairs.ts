@@ -1,9 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import type { PreferenceExample } from '../data/readers/preference-reader.ts';
 import type { DpoPair } from '../objectives/dpo-loss.ts';
-import { completionRows } from './completion-rows.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches, type Sequence } from './micro-batches.ts';
-import type { Policy } from './policy.ts';
 
 /** Micro-batches of pairs: each has the chosen completion and then the rejected one of every pair, so that one pass computes both. */
 export function pairBatches(
@@ -15,15 +12,6 @@ export function pairBatches(
     { prompt, completion: rejected },
   ]);
   return microBatches(sequences, limits, 2);
-}
-
-/** Logprobs of the reference at each completion token of a micro-batch, with no gradient. */
-export function referenceLogprobs(
-  policy: Pick<Policy, 'referenceLogprobs'>,
-  { sequences }: MicroBatch<Sequence>,
-): Float32Array {
-  const input = completionRows(sequences);
-  return tf.tidy(() => policy.referenceLogprobs(input, 1).dataSync() as Float32Array);
 }
 
 /** The pairs of a micro-batch, from the logprobs of its completion tokens. */

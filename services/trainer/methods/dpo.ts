@@ -6,7 +6,8 @@ import { createPreferenceAccuracy } from '../evaluation/preference-accuracy.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
 import { limitsOf, type MicroBatchLimits } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
-import { pairBatches, pairsOf, referenceLogprobs } from '../learner/preference-pairs.ts';
+import { pairBatches, pairsOf } from '../learner/preference-pairs.ts';
+import { referenceLogprobs } from '../learner/reference-logprobs.ts';
 import { preferenceStep } from '../log/messages.ts';
 import { dpoStepMetrics } from '../metrics.ts';
 import { type DpoLoss, type DpoMetrics, type DpoOptions, dpoLoss, sumDpoMetrics } from '../objectives/dpo-loss.ts';
@@ -114,7 +115,7 @@ async function gatherDpoGradients(params: {
   let [entropy, tokens] = [0, 0];
   for (const part of pairBatches(batch, limits)) {
     signal.throwIfAborted();
-    const reference = referenceLogprobs(policy, part);
+    const reference = referenceLogprobs(policy, part, 1);
     const objective = (logprobs: Float32Array, entropies: Float32Array) => {
       entropy += entropies.reduce((sum, value) => sum + value, 0);
       const found = dpoLoss(pairsOf(part, logprobs, reference), options);

@@ -7,6 +7,7 @@ import { fixed } from '../log/format.ts';
 import { metricsRecord } from '../metrics.ts';
 import { evaluationProgress } from '../progress.ts';
 import { type Evaluated, loadEvaluated } from '../resuming/load-evaluated.ts';
+import { openReward } from '../rollout/rewards/reward.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createDpoEvaluator, readingPreferences } from './dpo.ts';
 import { createGrpoEvaluator, openInferenceFor, playOf, readingPrompts } from './grpo.ts';
@@ -26,7 +27,7 @@ export async function evaluateOnce(session: Session): Promise<Outcome> {
   const evaluated = await loadEvaluated(session, policy);
   const { global_step: step, epoch, samples } = evaluated.state;
   const counted = countProblems(session, evaluated);
-  const { evaluator, problems } = await openEvaluator(session, policy, {
+  const { evaluator, problems, close } = await openEvaluator(session, policy, {
     data: attempt.val_data,
     version: evaluated.state.policy_version,
     alive: counted.done,
@@ -46,32 +47,46 @@ export async function evaluateOnce(session: Session): Promise<Outcome> {
     if (!(error instanceof StopRequested)) throw error;
     logs.eval.info('Stopped on request before the evaluation was done; a resume does it from its beginning');
     return { kind: 'stopped' };
+  } finally {
+    await close();
   }
 }
+
+/** What evaluates, and on how many problems. */
+interface Opened {
+  readonly evaluator: Evaluator;
+  readonly problems: number;
+  close(): Promise<void>;
+}
+
+const nothingToClose = async () => {};
 
 /** As each method evaluates while it trains. */
 async function openEvaluator(
   session: Session,
   policy: Policy,
   at: { readonly data: string; readonly version: number; readonly alive: (problems: number) => void },
-): Promise<{ readonly evaluator: Evaluator; readonly problems: number }> {
+): Promise<Opened> {
   const { data, version, alive } = at;
   switch (session.spec.method) {
     case 'sft': {
       const examples = await openValidation(session, policy, data, readingCompletions(session));
-      return { evaluator: createSftEvaluator(session, policy, examples, alive), problems: examples.size };
+      const evaluator = createSftEvaluator(session, policy, examples, alive);
+      return { evaluator, problems: examples.size, close: nothingToClose };
     }
     case 'dpo': {
       const pairs = await openValidation(session, policy, data, readingPreferences(session));
-      return { evaluator: createDpoEvaluator(session, policy, pairs, alive), problems: pairs.size };
+      const evaluator = createDpoEvaluator(session, policy, pairs, alive);
+      return { evaluator, problems: pairs.size, close: nothingToClose };
     }
     case 'grpo': {
       const problems = await openValidation(session, policy, data, readingPrompts(session));
       const inference = await openInferenceFor(session, policy, problems);
-      const play = playOf(session, policy, inference);
+      const reward = await openReward(session.spec.reward, session.attempt.reward_files);
+      const play = playOf(session, policy, { inference, reward });
       const { publisher } = inference;
       const evaluator = createGrpoEvaluator(session, { problems, play, publisher, version: () => version, alive });
-      return { evaluator, problems: problems.size };
+      return { evaluator, problems: problems.size, close: () => reward.close() };
     }
   }
 }

@@ -9,14 +9,21 @@ function group(...rollouts: readonly (readonly [tokens: number, reward: number])
     task: { id: 'a', prompt: [1, 2, 3], source: 'a', messages: 1, answer: '', columns: {} },
     rollouts: rollouts.map(
       ([tokens, reward]): Rollout => ({
-        ...{ completion: new Array(tokens).fill(7), logprobs: new Array(tokens).fill(-1), text: '', reward },
+        ...{
+          completion: new Array(tokens).fill(7),
+          logprobs: new Array(tokens).fill(-1),
+          text: '',
+          reward,
+          rewards: {},
+        },
         ...{ truncated: tokens === 8, success: reward === 1, turns: 1, messages: 2 },
       }),
     ),
+    skipped: null,
   };
 }
-const batch = (groups: readonly RolloutGroup[], written: Record<string, unknown> = {}) =>
-  grpoBatch(groups, { grpo: grpoSpecSchema.parse(written), maxNewTokens: 8, batchSize: 1 });
+const batch = (groups: readonly RolloutGroup[], written: Record<string, unknown> = {}, batchSize = 1) =>
+  grpoBatch(groups, { grpo: grpoSpecSchema.parse(written), maxNewTokens: 8, batchSize });
 const lengths = ({ sequences }: ReturnType<typeof batch>) => sequences.map(({ completion }) => completion.length);
 
 test('groups that agree are left out, and the rest is a mean over its tokens', () => {
@@ -59,4 +66,10 @@ test('an empty completion has nothing to learn from', () => {
 test('bnpo is local to each accumulated batch', () => {
   const { sequences } = batch([group([2, 0], [2, 1]), group([6, 0], [6, 1])], { loss_type: 'bnpo' });
   expect(sequences.map(({ share }) => share)).toEqual([1 / 8, 1 / 8, 1 / 24, 1 / 24]);
+  // The third group was sampled in the place of the first, so it shares the batch of the second.
+  const groups = [group([2, 1], [2, 1]), group([2, 0], [2, 1]), group([6, 0], [6, 1])];
+  const sampled = (dynamic_sampling: boolean) =>
+    batch(groups, { loss_type: 'bnpo', dynamic_sampling }, 2).sequences.map(({ share }) => share);
+  expect(sampled(true)).toEqual([1 / 16, 1 / 16, 1 / 16, 1 / 16]);
+  expect(sampled(false)).toEqual([1 / 8, 1 / 8, 1 / 24, 1 / 24]);
 });

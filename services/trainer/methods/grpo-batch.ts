@@ -52,13 +52,15 @@ export function grpoBatch(groups: readonly RolloutGroup[], options: GrpoBatchOpt
     groups.map((group) => group.rollouts.map((rollout) => shapedReward(rollout, options))),
     { byDeviation: grpoRules[grpo.loss_type].byDeviation },
   );
+  // A group that was sampled in the place of another belongs to the batch of that one.
+  const places = grpo.dynamic_sampling ? kept.map((_, i) => kept.slice(0, i).filter(Boolean).length) : [...kept.keys()];
   const compared = groups.flatMap(({ task, rollouts }, group) =>
     kept[group] ? rollouts.map((rollout, i) => ({ task, rollout, group, advantage: advantages[group]![i]! })) : [],
   );
   // A masked completion has no token in the loss, but is one of those that it is a mean over.
   const sizes = compared.map(({ rollout, group }) => ({
     tokens: grpo.mask_truncated_completions && rollout.truncated ? 0 : rollout.completion.length,
-    part: Math.floor(group / batchSize),
+    part: Math.floor(places[group]! / batchSize),
   }));
   const shares = tokenShares(grpo.loss_type, sizes, maxNewTokens);
   const sequences = compared.flatMap(({ task, rollout, advantage }, i) => {

@@ -1,10 +1,9 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import type { RunSpec } from '../../contracts/run-spec.ts';
-import { completionRows } from '../learner/completion-rows.ts';
 import type { Learner } from '../learner/learner.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
+import { referenceLogprobs as referenceOf } from '../learner/reference-logprobs.ts';
 import { type GrpoLoss, type GrpoOptions, grpoLoss } from '../objectives/grpo-loss.ts';
 import { type GrpoMetrics, sumGrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { clipRange } from '../objectives/grpo-rules.ts';
@@ -75,13 +74,4 @@ function perToken({ sequences, completionTokens }: MicroBatch<GrpoSequence>) {
   const lengths = sequences.map(({ completion }) => completion.length);
   const shares = Float64Array.from(sequences, ({ share }) => share);
   return { lengths, shares, advantages, rolloutLogprobs };
-}
-
-function referenceOf(
-  policy: Pick<Policy, 'referenceLogprobs'>,
-  { sequences }: MicroBatch<GrpoSequence>,
-  temperature: number,
-): Float32Array {
-  const input = completionRows(sequences);
-  return tf.tidy(() => policy.referenceLogprobs(input, temperature).dataSync() as Float32Array);
 }

@@ -2,31 +2,42 @@ import type { Bookkeeping } from '../bookkeeping.ts';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
-import { type Learner, requireFinite } from '../learner/learner.ts';
+import type { Learner } from '../learner/learner.ts';
 import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { groupSummary, phaseMarker, stepMarker } from '../log/group-summary.ts';
 import { collectingRollouts, computingAdvantages, rolloutsCollected, trainingStep } from '../log/messages.ts';
 import { logRollouts } from '../log/rollout-lines.ts';
-import { grpoStepMetrics } from '../metrics.ts';
-import { emptyGrpoMetrics, type GrpoMetrics, meanGrpoMetrics } from '../objectives/grpo-metrics.ts';
+import { grpoStepMetrics, rewardMetrics } from '../metrics.ts';
+import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
-import { collectRollouts, type Environment, type Rollout, type RolloutGroup } from '../rollout/collect-rollouts.ts';
+import {
+  collectRollouts,
+  type Environment,
+  type Rollout,
+  type RolloutGroup,
+  requireScored,
+} from '../rollout/collect-rollouts.ts';
 import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
 import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
-import { gatherGrpoGradients } from './grpo-gradients.ts';
+import { updatePolicy } from './grpo-updates.ts';
+import { sampleGroups } from './sample-groups.ts';
 
 export interface Collected {
   readonly groups: readonly RolloutGroup[];
+  /** Tasks that a reward could not score. */
+  readonly skipped: number;
   readonly rollouts: readonly Rollout[];
   /** Share of rollouts that succeeded. */
   readonly accuracy: number;
   /** Position in the data after these tasks. */
   readonly next: DataPosition;
+  /** Of sampling, 1 unless groups were replaced. */
+  readonly rounds: number;
   readonly seconds: number;
 }
 
@@ -48,14 +59,6 @@ export interface GrpoPhases {
   learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned>;
   report(collected: Collected, learned: Learned): void;
 }
-
-interface Update {
-  readonly loss: number;
-  readonly metrics: GrpoMetrics;
-  readonly gradNorm: number;
-}
-
-const UNSTOPPED = new AbortController().signal;
 
 export function createGrpoPhases(params: {
   readonly session: Session;
@@ -91,27 +94,42 @@ export function createGrpoPhases(params: {
     verbose(stepMarker(step, books.totalSteps), step);
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
-    const { indices, next } = order.take(state.data_position, params.tasksPerStep);
-    logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
     await publisher.serve(state.policy_version, control.stopping);
-    const groups = await collectRollouts({
-      environment,
-      tasks: await tasks.take(indices),
-      rollouts: rollout.num_rollouts,
-      concurrency: rollout.concurrency,
-      seed: spec.seed,
-      purpose: ['rollout', step],
-      signal: control.stopping,
-      onGroup: (group) => {
-        logRollouts(logs.rollout, group);
-        books.alive();
+    const {
+      groups: played,
+      next,
+      rounds,
+    } = await sampleGroups<RolloutGroup>({
+      order,
+      from: state.data_position,
+      wanted: params.tasksPerStep,
+      maxRounds: grpo.dynamic_sampling ? grpo.max_sampling_rounds : 1,
+      saysSomething: (group) => group.skipped === null && grpoBatch([group], batchOptions).groupsKept > 0,
+      async play(indices, place) {
+        logs.rollout.info(collectingRollouts(indices.length, rollout.num_rollouts), { step });
+        return collectRollouts({
+          environment,
+          tasks: await tasks.take(indices),
+          firstTask: place,
+          rollouts: rollout.num_rollouts,
+          concurrency: rollout.concurrency,
+          seed: spec.seed,
+          purpose: ['rollout', step],
+          signal: control.stopping,
+          onGroup: (group) => {
+            logRollouts(logs.rollout, group);
+            if (group.skipped !== null) logs.rollout.warning(`Left out: ${group.skipped.message}`, { step });
+            books.alive();
+          },
+        });
       },
     });
+    const groups = requireScored(played);
     const rollouts = groups.flatMap((group) => group.rollouts);
     const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
     const seconds = (now() - startedAt) / 1000;
     logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
-    return { groups, rollouts, accuracy, next, seconds };
+    return { groups, skipped: played.length - groups.length, rollouts, accuracy, next, rounds, seconds };
   }
 
   async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
@@ -128,27 +146,13 @@ export function createGrpoPhases(params: {
       return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
     }
     await handOff.toTrainer(control.stopping);
-    const updates: Update[] = [];
-    let oldLogprobs: Float32Array | null = null;
-    for (let iteration = 0; iteration < grpo.num_iterations; iteration++) {
-      const gathered = await gatherGrpoGradients({
-        learner,
-        policy,
-        batch,
-        oldLogprobs,
-        limits,
-        options: grpo,
-        temperature: rollout.temperature,
-        update: (step - 1) * grpo.num_iterations + iteration + 1,
-        // Once the weights have changed the step is done to its end: half of one could not be resumed.
-        signal: iteration === 0 ? control.stopping : UNSTOPPED,
-        alive: books.alive,
-      });
-      oldLogprobs ??= gathered.logprobs;
-      requireFinite(gathered.loss, step);
-      updates.push({ ...gathered, gradNorm: learner.update(learningRate) });
-    }
-    return { batch, ...meanOf(updates), learningRate, seconds: seconds() };
+    const updated = await updatePolicy({
+      ...{ learner, policy, batch, limits, grpo, step, learningRate },
+      temperature: rollout.temperature,
+      signal: control.stopping,
+      alive: books.alive,
+    });
+    return { batch, ...updated, learningRate, seconds: seconds() };
   }
 
   function report(collected: Collected, learned: Learned): void {
@@ -168,11 +172,14 @@ export function createGrpoPhases(params: {
         objective,
         accuracy,
         rewards: statisticsOf(rollouts.map(({ reward }) => reward)),
+        groupsSkipped: collected.skipped,
         earlyExits: finishedEarly,
+        samplingRounds: collected.rounds,
         truncated: batch.truncated / rollouts.length,
         overlongPenalty: batch.overlongPenalty,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
+      ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),
       ...cost,
     });
     books.progress('training');
@@ -184,13 +191,4 @@ export function createGrpoPhases(params: {
   }
 
   return { collect, learn, report };
-}
-
-/** What a step with several updates reports: their means. */
-function meanOf(updates: readonly Update[]): Pick<Learned, 'loss' | 'objective' | 'gradNorm'> {
-  return {
-    loss: statisticsOf(updates.map(({ loss }) => loss)).mean,
-    gradNorm: statisticsOf(updates.map(({ gradNorm }) => gradNorm)).mean,
-    objective: meanGrpoMetrics(updates.map(({ metrics }) => metrics)),
-  };
 }

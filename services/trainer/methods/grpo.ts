@@ -5,7 +5,8 @@ import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import type { Policy } from '../learner/policy.ts';
 import { type Inference, openInference } from '../rollout/open-inference.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
-import { createReward } from '../rollout/rewards/reward.ts';
+import { hashRewardFiles } from '../rollout/rewards/function-reward.ts';
+import { needsAnswer, openReward, type Reward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
@@ -16,6 +17,15 @@ import { load, type Reading, start } from './prepare.ts';
  * version, compares the rollouts of a task with one another, and makes one update from those that differ.
  */
 export async function trainGrpo(session: Session): Promise<Outcome> {
+  const reward = await openReward(session.spec.reward, session.attempt.reward_files);
+  try {
+    return await train(session, reward);
+  } finally {
+    await reward.close();
+  }
+}
+
+async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, rollout } = spec;
   const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0, reading: readingPrompts(session) });
@@ -23,7 +33,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
 
   const inference = await openInferenceFor(session, policy, tasks);
   const { publisher, handOff } = inference;
-  const play = playOf(session, policy, inference);
+  const play = playOf(session, policy, { inference, reward });
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
   const evaluator =
     problems &&
@@ -36,7 +46,12 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
     });
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
-  const started = await start(session, { loaded, perStep: tasksPerStep, evaluator });
+  const started = await start(session, {
+    loaded,
+    perStep: tasksPerStep,
+    evaluator,
+    reward: await hashRewardFiles(session.attempt.reward_files),
+  });
   const { books } = started;
   const { state } = books;
   const phases = createGrpoPhases({
@@ -79,14 +94,14 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
   }
 }
 
-export function readingPrompts({ spec: { environment, model, rollout } }: Session): Reading<PromptExample> {
+export function readingPrompts({ spec: { environment, model, rollout, reward } }: Session): Reading<PromptExample> {
   return {
     reader: ({ tokenizer }) =>
       createPromptReader(tokenizer, {
         systemPrompt: environment.system_prompt,
         maxLength: model.max_seq_length,
         maxNewTokens: rollout.max_new_tokens,
-        needsAnswer: true,
+        needsAnswer: needsAnswer(reward),
       }),
     weigh: ({ prompt }) => prompt.length,
   };
@@ -105,8 +120,12 @@ export async function openInferenceFor(
 /** What all rollouts of a run share: the server, and how a completion is made and scored. */
 type Play = Omit<Parameters<typeof createSingleTurn>[0], 'temperature'>;
 
-export function playOf({ spec }: Session, { tokenizer }: Policy, { server }: Inference): Play {
-  return { server, tokenizer, reward: createReward(spec.reward), maxNewTokens: spec.rollout.max_new_tokens };
+export function playOf(
+  { spec }: Session,
+  { tokenizer }: Policy,
+  { inference, reward }: { readonly inference: Inference; readonly reward: Reward },
+): Play {
+  return { server: inference.server, tokenizer, reward, maxNewTokens: spec.rollout.max_new_tokens };
 }
 
 /**

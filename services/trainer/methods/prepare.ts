@@ -123,13 +123,17 @@ export interface Started {
 /**
  * Makes the policy trainable, restores the checkpoint to start from, and opens the books.
  * @param perStep examples of one optimizer step
+ * @param params.reward sha256 of the files that rewards are made of, where there are any
  */
 export async function start(
   session: Session,
   params: {
     readonly loaded: Pick<Loaded<unknown>, 'policy' | 'train'>;
     readonly perStep: number;
+    /** Steps of so many epochs, where a step is not `perStep` examples. */
+    readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
+    readonly reward?: string | null;
   },
 ): Promise<Started> {
   const { spec, attempt } = session;
@@ -144,9 +148,12 @@ export async function start(
     dropoutSeed: deriveSeed(spec.seed, 'lora-dropout'),
   });
   const model = await hashModel(attempt.model_directory);
-  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256 };
+  const reward = params.reward == null ? {} : { reward: params.reward };
+  const inputs = { model, tokenizer: policy.tokenizer.hash, train_data: train.sha256, ...reward };
   const { state, resumedStep } = await startingPoint(session, { policy, learner, inputs });
-  const schedule = planSchedule(training, {
+  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
+  const counted = training.max_steps === null ? await params.stepsOf?.(order, training.num_epochs) : undefined;
+  const schedule = planSchedule(counted === undefined ? training : { ...training, max_steps: counted }, {
     examples: train.size,
     perStep: params.perStep,
     // Whoever begins the data anew wants no more steps of it, and would get them anew after every restart.
@@ -165,7 +172,6 @@ export async function start(
     evaluator: params.evaluator,
     inputs,
   });
-  const order = createDataOrder({ size: train.size, seed: spec.seed, shuffle: spec.data.shuffle });
   return { learner, books, order, schedule };
 }
 

@@ -17,7 +17,7 @@ import {
 let root: string;
 let task: TestTask;
 const state = ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'model_version.txt', 'training_metadata.json'];
-const full = { files: ['model/model.safetensors', ...state], model: { use_lora: false } };
+const full = { files: ['model/model.safetensors', ...state], model: { use_lora: false, max_seq_length: 24 } };
 const lora = {
   files: ['model/adapter_model.safetensors', 'model/adapter_config.json', ...state],
   model: { use_lora: true, lora: { r: 4, alpha: 8, dropout: 0.1 } },
@@ -32,6 +32,12 @@ const epochs = {
   ...{ warmup_steps: null, warmup_ratio: 0.2 },
 };
 
+/** Steps of different numbers of examples, prompts learned as well. */
+const packed = {
+  sft: { packing: true, completion_only_loss: false },
+  training: { ...training, batch_size: 3, max_steps: null, num_epochs: 1.8 },
+};
+
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-exact-'));
   task = await writeTestTask(path.join(root, 'task'), { train: 100, validation: 24, limit: 20 });
@@ -41,12 +47,12 @@ afterAll(() => rm(root, { recursive: true, force: true, maxRetries: 5 }));
 /** Starts each life from what the ones before left, the last one uninterrupted. */
 async function livesOf(
   name: string,
-  { model, training }: { readonly model: Record<string, unknown>; readonly training: Record<string, unknown> },
+  { model, training, sft }: Readonly<Record<'model' | 'training' | 'sft', Record<string, unknown>>>,
   interruptions: readonly Interruption[],
 ): Promise<Life[]> {
   const lives: Life[] = [];
   const directory = path.join(root, name);
-  const spec = testSpec(task, { method: 'sft', model, training });
+  const spec = testSpec(task, { method: 'sft', model, training, sft });
   for (let number = 1; number <= interruptions.length + 1; number++) {
     const resume = lives.flatMap((life) => life.candidates).sort((a, b) => b.manifest!.step - a.manifest!.step);
     const attempt = testAttempt({ spec, task, directory, attempt: number, resume });
@@ -56,8 +62,8 @@ async function livesOf(
 }
 
 test.each([
-  { kind: 'full', ...full, training, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
-  { kind: 'lora', ...lora, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
+  { kind: 'packed', ...full, ...packed, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
+  { kind: 'lora', ...lora, sft: {}, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
 ])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
   const { kind, files, interruptions, exits } = given;
   const whole = await livesOf(`${kind}-whole`, given, []);
@@ -70,6 +76,11 @@ test.each([
   expect(measured(torn)).toEqual(measured(whole));
   const evaluated = measured(whole).evaluations.map(({ step }) => step);
   expect(evaluated).toEqual([-1, 6, 12, 18, 22]);
+  const samples = measured(whole).metrics.map((record) => record.samples);
+  const perStep = new Set([...new Set(samples)].map((count, i, all) => count - (all[i - 1] ?? 0)));
+  // Packed, a step has as many as fit, which differs and here is more than 6; else 12, and 4 at the end of an epoch.
+  if (kind === 'packed') expect(Math.max(...perStep)).toBeGreaterThan(6);
+  else expect([...perStep].sort()).toEqual([12, 4]);
   // Besides what was the best at an evaluation.
   expect(whole[0]!.manifests.map(({ step }) => step)).toContain(kind === 'lora' ? 9 : 8);
 });

@@ -62,6 +62,10 @@ describe('the DPO loss', () => {
     }
   });
 
+  test.each<DpoLossType>(['sigmoid', 'ipo', 'hinge'])('%s of logprobs that are no numbers is none', (lossType) => {
+    expect(dpoLoss([pair(Number.NaN, 0)], options(lossType)).loss).toBeNaN();
+  });
+
   test('a total below the pairs given is refused', () => {
     expect(() => dpoLoss([pair(0, 0), pair(0, 0)], options('ipo', 1))).toThrow('totalPairs is 1');
   });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { type GrpoOptions, type GrpoTokens, grpoLoss } from './grpo-loss.ts';
 import { meanGrpoMetrics, sumGrpoMetrics } from './grpo-metrics.ts';
+import { type GrpoLossType, grpoRules } from './grpo-rules.ts';
 import type { MismatchCorrection } from './mismatch-weights.ts';
 
 const { grpo: golden }: { grpo: Golden } = JSON.parse(
@@ -124,6 +125,16 @@ describe('the GRPO loss', () => {
     expect(() => grpoLoss({ ...tokens, rolloutLogprobs: null }, { ...goldenOptions, decoupled: false })).toThrow(
       'needs rolloutLogprobs',
     );
+  });
+
+  test.each(Object.keys(grpoRules) as GrpoLossType[])('%s of logprobs that are no numbers is none', (lossType) => {
+    const tokens = oneToken({ advantage: 1, logprob: Number.NaN, old: -1 });
+    for (const correction of ['tis', 'sequence_mask'] as const) {
+      const mismatch = { correction, cap: 2 };
+      expect(grpoLoss(tokens, { ...plain, lossType, mismatch }).loss).toBeNaN();
+      const server = { ...tokens, logprobs: Float32Array.of(-1), rolloutLogprobs: Float32Array.of(Number.NaN) };
+      expect(grpoLoss(server, { ...plain, lossType, mismatch }).loss).toBeNaN();
+    }
   });
 
   test('without decoupling the ratio is to what sampled, and nothing else corrects', () => {

@@ -4,7 +4,12 @@ import type { Session } from '../session.ts';
 import type { Candidate } from './own-manifest.ts';
 
 /** What a checkpoint records hashes of, in words. */
-const inputNames = { model: 'base model', tokenizer: 'tokenizer', train_data: 'training data' } as const;
+const inputNames = {
+  model: 'base model',
+  tokenizer: 'tokenizer',
+  train_data: 'training data',
+  reward: 'reward function',
+} as const;
 
 /**
  * A run goes on with what it was trained from: with other data its steps and metrics would mean something else under the same name. A fork may change it,
@@ -21,7 +26,7 @@ export function requireSameInputs(
   for (const [name, words] of Object.entries(inputNames)) {
     const [was, is] = [manifest?.inputs[name], inputs[name]];
     if (was === undefined || was === is) continue;
-    const hashes = `sha256 ${was.slice(0, 12)}…, this run has ${is?.slice(0, 12)}…`;
+    const hashes = `sha256 ${was.slice(0, 12)}…, this run has ${is === undefined ? 'none' : `${is.slice(0, 12)}…`}`;
     if (!forked || (name === 'model' && policy.lora !== null)) {
       throw new TrainerError(
         'invalid_checkpoint',

@@ -31,6 +31,7 @@ function environment(delayOf: (task: number) => number, onPlay: (inFlight: numbe
           text: '',
           truncated: false,
           reward: 0,
+          rewards: {},
           success: false,
           turns: 1,
           messages: 2,

@@ -1,5 +1,7 @@
 import { deriveSeed } from '../../model/random.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
+import { TrainerError } from '../failure.ts';
+import { TaskSkipped } from './rewards/reward.ts';
 
 /** One completion of a task and what it was worth. */
 export interface Rollout {
@@ -9,7 +11,10 @@ export interface Rollout {
   readonly text: string;
   /** Whether it was cut off at the longest length, instead of coming to its end. */
   readonly truncated: boolean;
+  /** The sum by weight. */
   readonly reward: number;
+  /** Of each reward, before its weight. */
+  readonly rewards: Readonly<Record<string, number>>;
   readonly success: boolean;
   readonly turns: number;
   readonly messages: number;
@@ -19,10 +24,12 @@ export interface Rollout {
 export interface RolloutGroup {
   readonly task: PromptExample;
   readonly rollouts: readonly Rollout[];
+  /** Why it has none; null when it was scored. */
+  readonly skipped: TrainerError | null;
 }
 
 export interface Environment {
-  /** Plays a task `count` times. */
+  /** Plays a task `count` times. @throws TaskSkipped when it cannot be scored and is to be left out */
   play(task: PromptExample, count: number, seed: number, signal: AbortSignal): Promise<Rollout[]>;
 }
 
@@ -53,13 +60,8 @@ export async function collectRollouts(params: {
     while (next < tasks.length) {
       const index = next++;
       const task = tasks[index]!;
-      const rollouts = await environment.play(
-        task,
-        params.rollouts,
-        taskSeed(seed, purpose, firstTask + index),
-        signal,
-      );
-      done.set(index, { task, rollouts });
+      const playing = environment.play(task, params.rollouts, taskSeed(seed, purpose, firstTask + index), signal);
+      done.set(index, await playing.then((rollouts) => ({ task, rollouts, skipped: null }), leaveOut(task)));
       handOver();
     }
   }
@@ -78,4 +80,26 @@ export async function collectRollouts(params: {
 /** 48 bits: an integer that JSON and every server carry unharmed. */
 export function taskSeed(seed: number, purpose: readonly (string | number)[], index: number): number {
   return Number(BigInt.asUintN(48, deriveSeed(seed, ...purpose, index)));
+}
+
+function leaveOut(task: PromptExample): (error: unknown) => RolloutGroup {
+  return (error) => {
+    if (!(error instanceof TaskSkipped)) throw error;
+    return { task, rollouts: [], skipped: error.cause };
+  };
+}
+
+/**
+ * Those that can be learned from.
+ * @throws TrainerError `reward_error` when there are none: a reward that never scores must not pass for training
+ */
+export function requireScored(groups: readonly RolloutGroup[]): RolloutGroup[] {
+  const scored = groups.filter(({ skipped }) => skipped === null);
+  const [first] = groups;
+  if (scored.length > 0 || !first?.skipped) return scored;
+  const { message, remedy } = first.skipped;
+  const count = groups.length === 1 ? 'The only task' : `All ${groups.length} tasks`;
+  throw new TrainerError('reward_error', `${count} had to be left out; the first: ${message}`, remedy, {
+    cause: first.skipped,
+  });
 }

@@ -25,20 +25,20 @@ export function createSingleTurn(params: {
         },
         signal,
       );
-      return completions.map(({ tokens, logprobs, finishReason }) => {
-        const text = tokenizer.decode(tokens, { skipSpecialTokens: true });
-        const score = reward.score(text, task.answer ?? '');
-        return {
-          completion: tokens,
-          logprobs,
-          text,
-          truncated: finishReason === 'length',
-          reward: score,
-          success: score >= reward.highest,
-          turns: 1,
-          messages: task.messages + 1,
-        };
-      });
+      const texts = completions.map(({ tokens }) => tokenizer.decode(tokens, { skipSpecialTokens: true }));
+      const toScore = completions.map(({ tokens }, i) => ({ tokens, text: texts[i]! }));
+      const scores = await reward.score(task, toScore, signal);
+      return completions.map(({ tokens, logprobs, finishReason }, i) => ({
+        completion: tokens,
+        logprobs,
+        text: texts[i]!,
+        truncated: finishReason === 'length',
+        reward: scores[i]!.total,
+        rewards: scores[i]!.parts,
+        success: scores[i]!.total >= reward.highest,
+        turns: 1,
+        messages: task.messages + 1,
+      }));
     },
   };
 }

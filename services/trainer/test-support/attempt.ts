@@ -55,6 +55,7 @@ export function testAttempt(params: {
   readonly inferenceUrl?: string;
   readonly handOff?: AttemptSpec['hand_off'];
   readonly verbose?: boolean;
+  readonly rewardFiles?: readonly string[];
 }): AttemptSpec {
   return {
     run: 'run-test0000',
@@ -64,6 +65,7 @@ export function testAttempt(params: {
     base_adapter_directory: null,
     train_data: params.task.train,
     val_data: params.task.validation,
+    reward_files: [...(params.rewardFiles ?? [])],
     adapters_directory: path.join(params.directory, 'adapters'),
     inference_url: params.inferenceUrl ?? null,
     hand_off: params.handOff ?? { mode: 'none', deadline: 60 },

@@ -115,6 +115,7 @@ function makeTemplate(): Omit<RunRow, 'id' | 'created_at' | 'queued_at' | 'statu
     model_due: 0,
     train_data: '/data/train.jsonl',
     val_data: null,
+    reward_files: [],
     parent_run: null,
     parent_attempt: null,
     parent_step: null,

@@ -71,13 +71,14 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
           text: '',
           truncated: false,
           reward: i % 2,
+          rewards: {},
           success: i % 2 === 1,
           turns: 1,
           messages: 1,
         };
       });
       const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
-      const batch = grpoBatch([{ task, rollouts }], {
+      const batch = grpoBatch([{ task, rollouts, skipped: null }], {
         grpo: options,
         maxNewTokens: stepShape.completion,
         batchSize: 1,

@@ -10,15 +10,18 @@ blocks to the nearest level as its CUDA kernel does; `cpu_codes` are of its CPU 
 import base64
 import hashlib
 import json
+import os
 import sys
 from pathlib import Path
 
+os.environ["TORCHDYNAMO_DISABLE"] = "1"  # its default backend would be compiled first
 import bitsandbytes
 import bitsandbytes.functional as F
 import numpy
 import torch
 
-SHAPES = [(160, 128), (9, 50), (48, 72)]
+SHAPES = [(160, 128), (9, 50), (48, 72), (18, 16)]
+DEFAULT = torch._C.DispatchKey.CompositeExplicitAutograd
 
 
 def values(shape, scale):
@@ -28,18 +31,32 @@ def values(shape, scale):
 
 
 def quantise(weight):
-    """Packed values and the state that bitsandbytes keeps, its 8-bit codes rounded to nearest; and the codes of the CPU kernel."""
+    """Packed values and the state that bitsandbytes keeps, its 8-bit codes rounded to nearest; and what its CPU kernel gives instead.
+
+    The offset is the mean in double precision: torch's float32 mean depends on the machine's vectors and on the number of threads.
+    """
     packed, state = F.quantize_4bit(weight, blocksize=64, compress_statistics=True, quant_type="nf4")
     magnitudes = F.quantize_4bit(weight, blocksize=64, quant_type="nf4")[1].absmax
+    cpu = dict(cpu_codes=state.absmax, cpu_offset=state.offset)
+    state.offset = magnitudes.double().mean().float()
     op = torch.ops.bitsandbytes.quantize_blockwise.default
-    cpu_codes = state.absmax
-    state.absmax, _ = op._op_dk(torch._C.DispatchKey.CompositeExplicitAutograd, magnitudes - state.offset, state.state2.code, 256)
-    return packed, magnitudes, state, cpu_codes
+    state.absmax, state.state2.absmax = op._op_dk(DEFAULT, magnitudes - state.offset, state.state2.code, 256)
+    return packed, magnitudes, state, cpu
+
+
+def dequantise(packed, state):
+    """With bitsandbytes' default backend: its CPU kernel for AVX-512 takes wrong magnitudes for rows of 16, 32 or 48 values more than whole blocks."""
+    magnitudes = F.dequantize_blockwise(state.absmax, state.state2) + state.offset
+    op = torch.ops.bitsandbytes.dequantize_4bit.default
+    values = op._op_dk(DEFAULT, packed, magnitudes, state.blocksize, "nf4", list(state.shape), torch.float32)
+    if state.shape[-1] % 64 == 0:
+        assert torch.equal(values, F.dequantize_4bit(packed, state))
+    return values
 
 
 def dequantised(weight):
     packed, _, state, _ = quantise(weight)
-    return F.dequantize_4bit(packed, state)
+    return dequantise(packed, state)
 
 
 def data(tensor):
@@ -53,11 +70,12 @@ def main(file):
         weight = values(shape, scale)
         zeros = [512, 1024] if number == 2 else [0, 0]
         weight.view(-1)[zeros[0]:zeros[1]] = 0
-        packed, magnitudes, state, cpu_codes = quantise(weight)
-        stored = dict(packed=packed, magnitudes=magnitudes, codes=state.absmax, cpu_codes=cpu_codes, block_max=state.state2.absmax)
-        cases.append(dict(shape=shape, scale=scale, zeros=zeros, offset=float(state.offset),
+        packed, magnitudes, state, cpu = quantise(weight)
+        stored = dict(packed=packed, magnitudes=magnitudes, codes=state.absmax, cpu_codes=cpu["cpu_codes"],
+                      block_max=state.state2.absmax)
+        cases.append(dict(shape=shape, scale=scale, zeros=zeros, offset=float(state.offset), cpu_offset=float(cpu["cpu_offset"]),
                           **{key: base64.b64encode(data(value)).decode() for key, value in stored.items()},
-                          values_sha256=hashlib.sha256(data(F.dequantize_4bit(packed, state))).hexdigest()))
+                          values_sha256=hashlib.sha256(data(dequantise(packed, state))).hexdigest()))
     books = dict(levels=state.code.tolist(), scale_levels=state.state2.code.tolist())
     made = dict(torch=torch.__version__, bitsandbytes=bitsandbytes.__version__, **books, cases=cases)
     file.write_text(json.dumps(made, indent=1) + "\n")

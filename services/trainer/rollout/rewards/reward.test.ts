@@ -1,7 +1,28 @@
-import { expect, test } from 'vitest';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type RewardSpec, rewardSchema } from '../../../contracts/run-spec/reward.ts';
+import type { PromptExample } from '../../data/readers/prompt-reader.ts';
+import { boxedReward, lastBoxed } from './boxed.ts';
 import { exactReward } from './exact.ts';
+import { createHttpReward } from './http-reward.ts';
+import { createJsonSchemaReward } from './json-schema.ts';
+import { lengthReward } from './length.ts';
 import { lastNumber, numericReward } from './numeric.ts';
-import { createReward } from './reward.ts';
+import { createRegexReward } from './regex.ts';
+import { needsAnswer, openReward, TaskSkipped } from './reward.ts';
+
+const never = new AbortController().signal;
+const task: PromptExample = {
+  id: 't1',
+  prompt: [1],
+  messages: 1,
+  source: '42+43=',
+  answer: '85',
+  columns: { level: 2 },
+};
+const texts = (...all: string[]) => all.map((text) => ({ text, tokens: [...text].map(Number) }));
+const spec = (...rewards: unknown[]): RewardSpec[] => rewards.map((reward) => rewardSchema.parse(reward));
 
 test('exact compares the text without white space around it', () => {
   expect(exactReward(' 85\n', '85')).toBe(1);
@@ -27,18 +48,152 @@ test('the last number of a text counts', () => {
   expect(lastNumber('none')).toBeNull();
 });
 
-test('rewards add up by weight, and the highest sum is success', () => {
-  const reward = createReward([
-    { name: 'exact', weight: 1 },
-    { name: 'numeric', weight: 0.5 },
-  ]);
-  expect(reward.highest).toBe(1.5);
-  expect(reward.score('85', '85')).toBe(1.5);
-  expect(reward.score('is 85', '85')).toBe(0.5);
-  expect(reward.score('86', '85')).toBe(0);
+test.each([
+  ['so \\boxed{18}', '18', 1],
+  ['so \\boxed{18}', 'She makes <<9*2=18>>18.\n#### 18', 1],
+  ['\\boxed{17} no, \\boxed{18.0}', '\\boxed{18}', 1],
+  ['\\boxed{\\frac{1}{2}}', '0.5', 1],
+  ['\\boxed{-\\dfrac{3}{4}}', '-3/4', 1],
+  ['\\boxed{\\$1,234}', '1234', 1],
+  ['\\boxed{50\\%}', '50', 1],
+  ['\\boxed{\\left(x+1\\right)^{2}}', '(x + 1)^{2}', 1],
+  ['\\boxed{\\text{blue} }', 'blue', 1],
+  ['18', '18', 0],
+  ['\\boxed{18', '18', 0],
+  ['\\boxed{}', '', 0],
+  ['\\boxed{18} or 19', '19', 0],
+  ['\\boxed{x}', 'y', 0],
+])('boxed: %j against %j gives %d', (completion, answer, reward) => {
+  expect(boxedReward(completion, answer)).toBe(reward);
 });
 
-test('a reward that is no finite number is an error of the reward', () => {
-  const reward = createReward([{ name: 'exact', weight: Number.POSITIVE_INFINITY }]);
-  expect(() => reward.score('86', '85')).toThrow(expect.objectContaining({ reason: 'reward_error' }));
+test('the braces of a box are balanced, escaped ones aside', () => {
+  expect(lastBoxed('\\boxed{\\{1, \\frac{1}{2}\\}} and more }')).toBe('\\{1, \\frac{1}{2}\\}');
+});
+
+test('a pattern is searched for; anchored, it is the whole completion', () => {
+  const tagged = createRegexReward({ pattern: '^<think>.*</think>\\s*<answer>.*</answer>$', flags: 's' });
+  expect(tagged('<think>a\nb</think>\n<answer>85</answer>')).toBe(1);
+  expect(tagged('<answer>85</answer>')).toBe(0);
+  expect(createRegexReward({ pattern: 'YES', flags: 'i' })('oh yes.')).toBe(1);
+});
+
+test('a pattern that backtracks without end is given up', () => {
+  const endless = createRegexReward({ pattern: '^(a+)+$', flags: '' }, 20);
+  expect(() => endless(`${'a'.repeat(40)}!`)).toThrow('the pattern was not done after 0.02 s');
+});
+
+test('a completion, or its last fenced block, is JSON of a shape', () => {
+  const score = createJsonSchemaReward({
+    schema: { type: 'object', required: ['answer'], properties: { answer: { type: 'integer' } } },
+  });
+  expect(score(' {"answer": 85} ')).toBe(1);
+  expect(score('I think:\n```json\n{"answer": 1.5}\n```\nno:\n```json\n{"answer": 2}\n```')).toBe(1);
+  expect(['{"answer": "85"}', '{}', '85', 'nothing', '{"answer": 85'].map(score)).toEqual([0, 0, 0, 0, 0]);
+});
+
+test('a length scores 1 within its limits, and falls evenly outside', () => {
+  const limits = { unit: 'characters', min: 4, max: 6, slack: 4 } as const;
+  const scores = Array.from({ length: 12 }, (_, i) => lengthReward({ text: 'x'.repeat(i), tokens: [] }, limits));
+  expect(scores).toEqual([0, 0.25, 0.5, 0.75, 1, 1, 1, 0.75, 0.5, 0.25, 0, 0]);
+  const sharp = { unit: 'tokens', min: 0, max: 1, slack: 0 } as const;
+  expect([1, 2].map((n) => lengthReward({ text: '', tokens: Array(n).fill(7) }, sharp))).toEqual([1, 0]);
+  expect(lengthReward({ text: '😀😀', tokens: [] }, { unit: 'characters', min: 2, max: 2, slack: 0 })).toBe(1);
+});
+
+test('rewards add up by weight, each is told under a name of its own, and the highest sum is success', async () => {
+  const reward = await openReward(
+    spec(
+      { name: 'exact' },
+      { name: 'numeric', weight: 0.5 },
+      { name: 'length', max: 2 },
+      { name: 'length', max: 3, weight: -1 },
+    ),
+    [],
+  );
+  expect(reward.highest).toBe(2.5);
+  expect(await reward.score(task, texts('85', 'is 85'), never)).toEqual([
+    { total: 1.5, parts: { exact: 1, numeric: 1, length: 1, length_2: 1 } },
+    { total: 0.5, parts: { exact: 0, numeric: 1, length: 0, length_2: 0 } },
+  ]);
+});
+
+test('an answer is needed by the rewards that compare with it', () => {
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe(true);
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBe(false);
+});
+
+describe('a server that scores', () => {
+  let server: Server;
+  let url: string;
+  let answers: (() => { status: number; body: string; location?: string })[] = [];
+  const asked: unknown[] = [];
+  beforeAll(async () => {
+    server = createServer(async (request, response) => {
+      let body = '';
+      for await (const chunk of request) body += chunk;
+      asked.push(JSON.parse(body));
+      const { status, body: text, location } = answers.shift()!();
+      if (status === 0) request.socket.destroy();
+      else response.writeHead(status, location === undefined ? {} : { location }).end(text);
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/score`;
+  });
+  afterAll(() => server.close());
+
+  const say =
+    (status: number, body = '{"scores":[1,0.5]}', more = {}) =>
+    () => ({ status, body, ...more });
+  const score = (retries = 3) =>
+    createHttpReward({ url, timeout: 5, retries }, 'http', 1).score(task, texts('85', '86'), never);
+
+  test('is given the completions with their row, and asked again while it is away', async () => {
+    asked.length = 0;
+    answers = [say(503, 'busy'), say(0), say(200)];
+    expect(await score()).toEqual([1, 0.5]);
+    expect(asked).toHaveLength(3);
+    expect(asked[2]).toEqual({
+      completions: ['85', '86'],
+      prompts: ['42+43=', '42+43='],
+      answers: ['85', '85'],
+      columns: { level: [2, 2] },
+    });
+  });
+
+  test.each([
+    [[say(503, 'busy'), say(500, 'worse')], 'answers 500: worse'],
+    [[say(404, 'not here')], 'answers 404: not here'],
+    [[say(302, '', { location: 'http://169.254.169.254/' })], 'redirects, which is not followed'],
+    [[say(200, '[1, 2]')], 'not {"scores": [...]}'],
+    [[say(200, 'yes')], 'not {"scores": [...]}'],
+  ])('is believed in what it means: %#', async (given, problem) => {
+    answers = given;
+    await expect(score(1)).rejects.toThrow(problem);
+    expect(answers).toEqual([]);
+  });
+
+  test('must not be where no server of a user is', async () => {
+    const reward = createHttpReward({ url: 'http://169.254.169.254/x', timeout: 1, retries: 0 }, 'http');
+    await expect(reward.score(task, texts('1'), never)).rejects.toThrow('169.254.169.254 is link-local');
+  });
+
+  test.each([
+    ['{"scores":[1]}', 'gave 1 scores for 2 completions'],
+    ['{"scores":[1,"good"]}', 'gave "good", which is no finite number'],
+    ['{"scores":[null,1]}', 'gave null, which is no finite number'],
+  ])('may talk nonsense, which is an error of the reward: %s', async (body, problem) => {
+    const [fails, skips] = await Promise.all(
+      ['fail', 'skip'].map((on_failure) => openReward(spec({ name: 'http', url, retries: 0, on_failure }), [])),
+    );
+    answers = [say(200, body), say(200, body)];
+    await expect(fails!.score(task, texts('85', '86'), never)).rejects.toMatchObject({
+      reason: 'reward_error',
+      message: expect.stringContaining(problem),
+      remedy: expect.stringContaining('one finite number for each completion'),
+    });
+    const skipped = await skips!.score(task, texts('85', '86'), never).catch((error: unknown) => error);
+    expect(skipped).toBeInstanceOf(TaskSkipped);
+    expect((skipped as TaskSkipped).cause.message).toMatch(/^the reward http:.*\(task t1/);
+  });
 });

@@ -30,6 +30,7 @@ export interface InfoAnswer {
   ID?: string;
   ServerVersion?: string;
   CgroupVersion?: string;
+  DefaultRuntime?: string;
   LiveRestoreEnabled?: boolean;
   Runtimes?: Record<string, unknown>;
   CDISpecDirs?: string[] | null;

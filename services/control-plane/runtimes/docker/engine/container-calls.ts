@@ -170,6 +170,8 @@ function detailOf(info: Docker.ContainerInspectInfo): ContainerDetail {
       health: healthOf(state.Health?.Status),
       healthLog: (state.Health?.Log ?? []).map(({ ExitCode, Output }) => ({ exitCode: ExitCode, output: Output })),
     },
+    runtime: HostConfig.Runtime ?? '',
+    visibleDevices: lastValue(info.Config.Env ?? [], 'NVIDIA_VISIBLE_DEVICES'),
     deviceRequests: (HostConfig.DeviceRequests ?? []).map(({ DeviceIDs, Count }) => ({
       ids: DeviceIDs ?? [],
       count: Count ?? 0,
@@ -189,6 +191,12 @@ function detailOf(info: Docker.ContainerInspectInfo): ContainerDetail {
     })),
     logDriver: HostConfig.LogConfig?.Type ?? '',
   };
+}
+
+/** The value of a variable that is given last, as it is for the program. */
+function lastValue(env: readonly string[], name: string): string | null {
+  const found = env.filter((each) => each.startsWith(`${name}=`)).at(-1);
+  return found === undefined ? null : found.slice(name.length + 1);
 }
 
 function bare(name: string): string {

@@ -13,6 +13,8 @@ export interface EngineInfo {
   liveRestore: boolean;
   /** Names of OCI runtimes; `nvidia` is the hook of the NVIDIA container toolkit. */
   runtimes: readonly string[];
+  /** The one of containers that name none. */
+  defaultRuntime: string;
   /** Directories of CDI specifications; empty before Docker 25 or with CDI off. */
   cdiDirectories: readonly string[];
   /** CDI devices that the daemon has found (`nvidia.com/gpu=GPU-…`); empty before Docker 28. */
@@ -66,6 +68,10 @@ export interface ContainerDetail {
     healthLog: readonly { exitCode: number; output: string }[];
   };
   networks: Readonly<Record<string, { networkId: string; address: string; gateway: string }>>;
+  /** The OCI runtime it has; empty where the daemon does not fill in its default one. */
+  runtime: string;
+  /** `NVIDIA_VISIBLE_DEVICES`, its own or of its image: GPUs that it gets by the NVIDIA runtime, and by no other. Null where there is none. */
+  visibleDevices: string | null;
   /** GPUs that it asked for. `ids`: UUIDs, indices, or CDI names; `count`: as many as there are from the first, -1 for all. */
   deviceRequests: readonly { ids: readonly string[]; count: number }[];
   mounts: readonly { type: string; name: string | null; source: string; destination: string; writable: boolean }[];
@@ -146,6 +152,8 @@ export interface HostConfigBody {
   Dns?: readonly string[];
   OomScoreAdj?: number;
   CgroupParent?: string;
+  /** OCI runtime; the daemon's default where it is left out. */
+  Runtime?: string;
 }
 
 export interface EndpointBody {

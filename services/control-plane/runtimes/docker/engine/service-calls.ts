@@ -23,6 +23,7 @@ export function createServiceCalls(client: Client, call: Caller): ServiceCalls {
         cgroupVersion: info.CgroupVersion ?? '',
         liveRestore: info.LiveRestoreEnabled ?? false,
         runtimes: Object.keys(info.Runtimes ?? {}),
+        defaultRuntime: info.DefaultRuntime ?? '',
         cdiDirectories: info.CDISpecDirs ?? [],
         cdiDevices: (info.DiscoveredDevices ?? []).flatMap(({ Source, ID }) => (Source === 'cdi' && ID ? [ID] : [])),
         securityOptions: info.SecurityOptions ?? [],

@@ -1,0 +1,142 @@
+import {
+  ENGINE_LIMIT_BYTES,
+  estimateMemory,
+  type MemoryEstimate,
+  type MemorySpec,
+  type ModelSizes,
+} from './training-memory.ts';
+
+/** Whether a run fits the trainer's engine, and what would make it fit. */
+export interface MemoryAdvice {
+  readonly estimate: MemoryEstimate;
+  readonly fits: boolean;
+  /** No micro-batch is small enough: the weights and what belongs to them are too much. */
+  readonly hopeless: boolean;
+  /** Settings that make it fit, each by itself if there is one that does, else all together; empty when it fits, or nothing helps. */
+  readonly remedies: readonly Remedy[];
+}
+
+export interface Remedy {
+  /** As one writes it: `training.micro_batch_tokens: 512, training.gradient_checkpointing: true`. */
+  readonly setting: string;
+  readonly engineBytes: number;
+}
+
+type Change = readonly [setting: string, apply: (spec: MemorySpec) => MemorySpec];
+
+/** Shorter than this few examples are. */
+const SHORTEST = 256;
+const SMALLEST_RANK = 8;
+
+export function adviseMemory(sizes: ModelSizes, spec: MemorySpec, limit = ENGINE_LIMIT_BYTES): MemoryAdvice {
+  const estimate = estimateMemory(sizes, spec);
+  const fits = estimate.engineBytes <= limit;
+  const need = (changed: MemorySpec) => estimateMemory(sizes, changed).engineBytes;
+  const kinds = fits ? [] : changesOf(spec);
+  const single = kinds.flatMap((changes) => {
+    const found = changes.find(([, apply]) => need(apply(spec)) <= limit);
+    return found ? [{ setting: found[0], engineBytes: need(found[1](spec)) }] : [];
+  });
+  const remedies = single.length > 0 ? single : together(spec, kinds, need, limit);
+  return { estimate, fits, hopeless: !fits && estimate.fixedBytes > limit, remedies };
+}
+
+/** Adds the strongest change of each kind, the gentlest kinds first, until it fits. */
+function together(
+  spec: MemorySpec,
+  kinds: readonly (readonly Change[])[],
+  need: (spec: MemorySpec) => number,
+  limit: number,
+): Remedy[] {
+  let changed = spec;
+  const settings: string[] = [];
+  for (const changes of kinds) {
+    const [setting, apply] = changes.at(-1)!;
+    if (need(apply(changed)) >= need(changed)) continue;
+    changed = apply(changed);
+    settings.push(setting);
+    const engineBytes = need(changed);
+    if (engineBytes <= limit) return [{ setting: settings.join(', '), engineBytes }];
+  }
+  return [];
+}
+
+/** What can be changed, each from the smallest change to the largest; what costs time only comes first. */
+function changesOf(spec: MemorySpec): Change[][] {
+  const { training, model } = spec;
+  const tokens = halves(training.micro_batch_tokens, SHORTEST).filter((value) => value >= model.max_seq_length);
+  const smaller = tokens.map(
+    (micro_batch_tokens): Change => [
+      `training.micro_batch_tokens: ${micro_batch_tokens}`,
+      (at) => ({ ...at, training: { ...at.training, micro_batch_tokens } }),
+    ],
+  );
+  const again: Change = [
+    'training.gradient_checkpointing: true',
+    (at) => ({ ...at, training: { ...at.training, gradient_checkpointing: true } }),
+  ];
+  const fourBit: Change = ['model.use_4bit: true', (at) => ({ ...at, model: { ...at.model, use_4bit: true } })];
+  const adapter: Change = ['model.use_lora: true', (at) => ({ ...at, model: { ...at.model, use_lora: true } })];
+  const ranks = halves(model.lora.r, SMALLEST_RANK).map(
+    (r): Change => [`model.lora.r: ${r}`, (at) => ({ ...at, model: { ...at.model, lora: { ...at.model.lora, r } } })],
+  );
+  const lengths = halves(model.max_seq_length, SHORTEST).map(
+    (max_seq_length): Change => [
+      `model.max_seq_length: ${max_seq_length} with training.micro_batch_tokens: ${Math.min(training.micro_batch_tokens, max_seq_length)}`,
+      (at) => ({
+        ...at,
+        model: { ...at.model, max_seq_length },
+        training: { ...at.training, micro_batch_tokens: Math.min(training.micro_batch_tokens, max_seq_length) },
+      }),
+    ],
+  );
+  return [
+    smaller,
+    training.gradient_checkpointing ? [] : [again],
+    model.use_lora ? [] : [adapter],
+    model.use_4bit ? [] : [model.use_lora ? fourBit : merge(adapter, fourBit)],
+    model.use_lora ? ranks : [],
+    lengths,
+  ].filter((changes) => changes.length > 0);
+}
+
+function merge([one, first]: Change, [other, second]: Change): Change {
+  return [`${one}, ${other}`, (at) => second(first(at))];
+}
+
+/** `from` halved again and again, down to `least`. */
+function halves(from: number, least: number): number[] {
+  const values: number[] = [];
+  for (let value = Math.floor(from / 2); value >= least; value = Math.floor(value / 2)) values.push(value);
+  return values;
+}
+
+/** One line that says whether it fits, and what to do if it does not. */
+export function adviceLine({ estimate, fits, remedies }: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): string {
+  const size = `about ${mebibytes(estimate.engineBytes)} of the trainer's ${mebibytes(limit)}`;
+  if (fits) return `Memory: ${size}`;
+  const how = remedies.map(({ setting, engineBytes }) => `${setting} (${mebibytes(engineBytes)})`).join(', or ');
+  return `Memory: sequences of full length may need ${size}: ${how === '' ? 'use a smaller model' : `set ${how}`}`;
+}
+
+/** The parts of an estimate, one a line. */
+export function memoryBlock(advice: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): string {
+  const { engine, hostBytes } = advice.estimate;
+  const names: [keyof MemoryEstimate['engine'], string][] = [
+    ['weights', 'Weights'],
+    ['copies', 'Transposes and packed copies'],
+    ['adapter', 'Adapter'],
+    ['gradients', 'Gradients'],
+    ['activations', 'Activations of the largest micro-batch'],
+    ['logits', 'Logits'],
+  ];
+  return [
+    adviceLine(advice, limit),
+    ...names.filter(([key]) => engine[key] > 0).map(([key, name]) => `  ${name}: ${mebibytes(engine[key])}`),
+    `  Optimizer and sums of gradients, outside the engine: ${mebibytes(hostBytes)}`,
+  ].join('\n');
+}
+
+export function mebibytes(bytes: number): string {
+  return `${Math.ceil(bytes / 2 ** 20)} MiB`;
+}

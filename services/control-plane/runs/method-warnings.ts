@@ -1,0 +1,34 @@
+import { dpoSpecSchema } from '../../contracts/run-spec/methods.ts';
+import type { RunSpec } from '../../contracts/run-spec.ts';
+
+/** Options of a method that do nothing in this spec. */
+export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
+  if (method !== 'grpo') return [];
+  const { beta } = dpoSpecSchema.parse({});
+  const onPolicy = grpo.num_iterations === 1 && grpo.use_decoupled_loss;
+  const clips = grpo.epsilon_low !== null || grpo.epsilon_high !== null;
+  return [
+    ...when(
+      onPolicy && clips,
+      'grpo.epsilon_low and grpo.epsilon_high: with one update for each step the ratio is 1 and nothing is clipped; raise grpo.num_iterations',
+    ),
+    ...when(
+      onPolicy && (grpo.loss_type === 'gspo' || grpo.loss_type === 'cispo'),
+      `grpo.loss_type ${grpo.loss_type}: with one update for each step the ratio is 1, so its gradient is that of ${grpo.loss_type === 'gspo' ? 'grpo' : 'dapo'}; raise grpo.num_iterations`,
+    ),
+    ...when(
+      grpo.loss_type === 'cispo' && grpo.epsilon_low !== null,
+      'grpo.epsilon_low: cispo has no lower bound, grpo.epsilon_high is its largest weight',
+    ),
+    // Trainers of others call GRPO's weight so.
+    ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),
+    ...when(
+      grpo.dynamic_sampling && grpo.max_sampling_rounds === 1,
+      'grpo.dynamic_sampling: with grpo.max_sampling_rounds 1 no group is replaced',
+    ),
+  ];
+}
+
+function when(condition: boolean, warning: string): string[] {
+  return condition ? [warning] : [];
+}

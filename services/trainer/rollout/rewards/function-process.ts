@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import path from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { PYTHON_HOST } from './python-host.ts';
+
+/** A user's function, in a process of its own. */
+export interface FunctionProcess {
+  /** Starts it if it does not run. @throws FunctionFailure when the file cannot be loaded */
+  ready(): Promise<void>;
+  /** One call; calls wait for one another. A process that hangs or ends is replaced by a new one at the next call. @throws FunctionFailure */
+  call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
+  close(): Promise<void>;
+}
+
+/** What became of a call, in words that follow the name of the function. */
+export class FunctionFailure extends Error {
+  override readonly name = 'FunctionFailure';
+}
+
+interface Reply {
+  readonly ready?: boolean;
+  readonly id?: number;
+  readonly scores?: unknown;
+  readonly error?: string;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  /** The end of what it printed. */
+  printed: string;
+  /** What waits for a reply; null once it is answered. */
+  waiting: { readonly resolve: (reply: Reply) => void; readonly reject: (error: FunctionFailure) => void } | null;
+}
+
+const PROGRAM = 'function-host.main.js';
+/** Importing large libraries takes its time. */
+const LOAD_MS = 120_000;
+const PRINTED = 2000;
+/** What it may need of our environment to find its libraries. Everything else, keys among it, is not for it. */
+const INHERITED = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'VIRTUAL_ENV',
+  'PYTHONPATH',
+  'PYENV_ROOT',
+  'LD_LIBRARY_PATH',
+];
+
+export function createFunctionProcess(params: {
+  readonly file: string;
+  readonly name: string;
+  readonly timeoutMs: number;
+  readonly memoryMb: number;
+}): FunctionProcess {
+  const { file, name, timeoutMs, memoryMb } = params;
+  let running: Running | null = null;
+  let turn: Promise<unknown> = Promise.resolve();
+  let calls = 0;
+
+  function start(): Running {
+    const [command, ...args] = commandFor(file, name, memoryMb);
+    const child = spawn(command!, args, { env: environment(), stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
+    const started: Running = { child, printed: '', waiting: null };
+    // It is waited for by whoever asked it something, not by the process.
+    for (const output of [child.stdout, child.stderr] as const) {
+      output!.on('data', (text: Buffer) => {
+        started.printed = (started.printed + text.toString()).slice(-PRINTED);
+      });
+    }
+    // A broken pipe is told by the end of the process.
+    child.stdin!.on('error', () => {});
+    createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => settle(started, line));
+    child.on('error', (error) => ended(started, explainStart(command!, error)));
+    child.on('close', (code, killed) => ended(started, explainEnd(started, code, killed, memoryMb)));
+    return started;
+  }
+
+  function settle(which: Running, line: string): void {
+    const { waiting } = which;
+    which.waiting = null;
+    waiting?.resolve(JSON.parse(line) as Reply);
+  }
+
+  function ended(which: Running, why: string): void {
+    if (running === which) running = null;
+    const { waiting } = which;
+    which.waiting = null;
+    waiting?.reject(new FunctionFailure(why));
+  }
+
+  function kill(which: Running): void {
+    if (running === which) running = null;
+    which.child.kill('SIGKILL');
+  }
+
+  /** The next reply, or the end of the process that does not give one. */
+  async function answer(which: Running, limitMs: number, late: string, signal?: AbortSignal): Promise<Reply> {
+    let timer: NodeJS.Timeout | undefined;
+    let onAbort: (() => void) | undefined;
+    try {
+      return await new Promise<Reply>((resolve, reject) => {
+        which.waiting = { resolve, reject };
+        timer = setTimeout(() => reject(new FunctionFailure(late)), limitMs);
+        onAbort = () => reject(signal?.reason);
+        signal?.addEventListener('abort', onAbort, { once: true });
+        if (signal?.aborted) onAbort();
+      });
+    } catch (error) {
+      // Its reply would be taken for that to the next call.
+      kill(which);
+      throw error;
+    } finally {
+      which.waiting = null;
+      clearTimeout(timer);
+      if (onAbort) signal?.removeEventListener('abort', onAbort);
+    }
+  }
+
+  async function ensure(signal?: AbortSignal): Promise<Running> {
+    if (running !== null) return running;
+    const started = start();
+    running = started;
+    const { error } = await answer(started, LOAD_MS, `was not loaded after ${LOAD_MS / 1000} s`, signal);
+    if (error === undefined) return started;
+    kill(started);
+    throw new FunctionFailure(`cannot be loaded: ${error}`);
+  }
+
+  async function call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown> {
+    const which = await ensure(signal);
+    const id = ++calls;
+    which.child.stdin!.write(`${JSON.stringify({ ...request, id })}\n`);
+    const reply = await answer(which, timeoutMs, `gave no scores within ${timeoutMs / 1000} s`, signal);
+    if (reply.error !== undefined) throw new FunctionFailure(`threw ${reply.error}`);
+    return reply.scores;
+  }
+
+  /** One at a time, in the order in which they were asked for. */
+  function inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = turn.then(work);
+    turn = mine.catch(() => undefined);
+    return mine;
+  }
+
+  return {
+    ready: () => inTurn(async () => void (await ensure())),
+    call: (request, signal) => inTurn(() => call(request, signal)),
+    async close() {
+      const which = running;
+      running = null;
+      if (which === null) return;
+      const closed = new Promise((resolve) => which.child.once('close', resolve));
+      which.child.kill('SIGKILL');
+      await closed;
+    },
+  };
+}
+
+function commandFor(file: string, name: string, memoryMb: number): string[] {
+  if (file.endsWith('.py')) return ['python3', '-u', '-c', PYTHON_HOST, file, name, `${memoryMb}`];
+  return [process.execPath, `--max-old-space-size=${memoryMb}`, programFile(), file, name];
+}
+
+function environment(): Record<string, string> {
+  const kept = INHERITED.map((name) => [name, process.env[name]] as const);
+  return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
+}
+
+function programFile(): string {
+  const here = fileURLToPath(import.meta.url);
+  if (!here.endsWith('.ts')) return path.join(path.dirname(here), PROGRAM);
+  return path.join(path.dirname(here), '../../../../dist/services/trainer/rollout/rewards', PROGRAM);
+}
+
+function explainStart(command: string, error: Error): string {
+  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return `cannot be started: ${error.message}`;
+  return `cannot be started: there is no ${command} where the trainer runs`;
+}
+
+function explainEnd({ printed }: Running, code: number | null, killed: string | null, memoryMb: number): string {
+  const tail = printed.trim().split('\n').slice(-3).join(' | ');
+  const memory = killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed);
+  const why = memory ? ` for want of memory (memory_mb ${memoryMb})` : '';
+  return `ended with ${killed ?? code}${why}${tail === '' ? '' : `: ${tail}`}`;
+}

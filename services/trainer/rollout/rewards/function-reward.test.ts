@@ -1,0 +1,80 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type RewardSpec, rewardSchema } from '../../../contracts/run-spec/reward.ts';
+import type { PromptExample } from '../../data/readers/prompt-reader.ts';
+import { hashRewardFiles } from './function-reward.ts';
+import { openReward } from './reward.ts';
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(path.join(tmpdir(), 'tandem-reward-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
+
+const never = new AbortController().signal;
+const task: PromptExample = { id: 't1', prompt: [1], messages: 1, source: 'q', answer: '85', columns: { level: 2 } };
+const texts = (...all: string[]) => all.map((text) => ({ text, tokens: [] }));
+const file = (name: string, content: string) => {
+  const at = path.join(directory, name);
+  writeFileSync(at, content);
+  return at;
+};
+const open = (at: string, name: string, more: Record<string, unknown> = {}) =>
+  openReward([rewardSchema.parse({ name: 'function', function: `${at}:${name}`, ...more }) as RewardSpec], [at]);
+
+test('a JavaScript function scores with the columns of the row, fails by name, is ended when it hangs, and starts anew', async () => {
+  const at = file(
+    'score.mjs',
+    `let calls = 0;
+    export async function right(completions, { answers, level, prompts }) {
+      console.log('printed', process.env.SECRET_KEY);
+      calls += 1;
+      const [first] = completions;
+      if (first === 'throw') throw new TypeError('no such thing');
+      if (first === 'hang') for (;;) {}
+      if (first === 'exit') process.exit(3);
+      if (first === 'nan') return [Number.NaN];
+      if (first === 'secret') return [process.env.SECRET_KEY === undefined ? 1 : 0];
+      return completions.map((text, i) => (text === answers[i] ? level[i] : 0) + calls / 1024 + (prompts[i] === 'q' ? 10 : 0));
+    }`,
+  );
+  process.env['SECRET_KEY'] = 'x';
+  const reward = await open(at, 'right', { timeout: 0.3 });
+  const score = async (...all: string[]) => (await reward.score(task, texts(...all), never)).map(({ total }) => total);
+  try {
+    expect(await score('85', '86')).toEqual([12 + 1 / 1024, 10 + 1 / 1024]);
+    // Calls wait for one another.
+    expect(await Promise.all([score('85'), score('secret')])).toEqual([[12 + 2 / 1024], [1]]);
+    await expect(score('throw')).rejects.toMatchObject({
+      reason: 'reward_error',
+      message: `the reward ${at}:right (task t1): threw TypeError: no such thing`,
+    });
+    await expect(score('nan')).rejects.toThrow('(task t1, completion 1 of 1): gave "NaN", which is no finite number');
+    await expect(score('hang')).rejects.toThrow('gave no scores within 0.3 s');
+    expect(await score('85')).toEqual([12 + 1 / 1024]);
+    await expect(score('exit')).rejects.toThrow('ended with 3: printed undefined');
+    expect(await score('85')).toEqual([12 + 1 / 1024]);
+  } finally {
+    delete process.env['SECRET_KEY'];
+    await reward.close();
+  }
+});
+
+test('what cannot be loaded is found before training', async () => {
+  const at = file('broken.mjs', 'export function other() {}');
+  await expect(open(at, 'score')).rejects.toMatchObject({
+    reason: 'reward_error',
+    message: `${at}:score cannot be loaded: Error: it exports no function score; it has other`,
+  });
+});
+
+test('the files of rewards have one hash, which their contents decide', async () => {
+  const at = file('hashed.mjs', 'a');
+  const before = await hashRewardFiles([at]);
+  expect(await hashRewardFiles([])).toBeNull();
+  file('hashed.mjs', 'b');
+  expect(await hashRewardFiles([at])).not.toBe(before);
+  await expect(hashRewardFiles([`${at}x`])).rejects.toThrow('cannot be read (ENOENT)');
+});
