@@ -37,28 +37,43 @@ export function adviseMemory(sizes: ModelSizes, spec: MemorySpec, limit = ENGINE
     const found = changes.find(([, apply]) => need(apply(spec)) <= limit);
     return found ? [{ setting: found[0], engineBytes: need(found[1](spec)) }] : [];
   });
-  const remedies = single.length > 0 ? single : together(spec, kinds, need, limit);
+  const remedies = fits || single.length > 0 ? single : together(spec, kinds, need, limit);
   return { estimate, fits, hopeless: !fits && estimate.fixedBytes > limit, remedies };
 }
 
-/** Adds the strongest change of each kind, the gentlest kinds first, until it fits. */
+/** Of each kind the gentlest change that needs less, whether it is needed or not: for a run that went out of memory though it should not have. */
+export function frugalSettings(sizes: ModelSizes, spec: MemorySpec): Remedy[] {
+  const before = estimateMemory(sizes, spec).engineBytes;
+  return changesOf(spec).flatMap((changes) => {
+    const [setting, apply] = changes[0]!;
+    const { engineBytes } = estimateMemory(sizes, apply(spec));
+    return engineBytes < before ? [{ setting, engineBytes }] : [];
+  });
+}
+
+/**
+ * Adds the strongest change of each kind, those that cost least first, until it fits; of the last kind the gentlest that does. Then takes back what was
+ * not needed.
+ */
 function together(
   spec: MemorySpec,
   kinds: readonly (readonly Change[])[],
   need: (spec: MemorySpec) => number,
   limit: number,
 ): Remedy[] {
-  let changed = spec;
-  const settings: string[] = [];
+  const after = (changes: readonly Change[]) => need(changes.reduce((at, [, apply]) => apply(at), spec));
+  let chosen: Change[] = [];
   for (const changes of kinds) {
-    const [setting, apply] = changes.at(-1)!;
-    if (need(apply(changed)) >= need(changed)) continue;
-    changed = apply(changed);
-    settings.push(setting);
-    const engineBytes = need(changed);
-    if (engineBytes <= limit) return [{ setting: settings.join(', '), engineBytes }];
+    const enough = changes.find((change) => after([...chosen, change]) <= limit);
+    chosen = [...chosen, enough ?? changes.at(-1)!];
+    if (enough !== undefined) break;
   }
-  return [];
+  if (after(chosen) > limit) return [];
+  for (const change of chosen) {
+    const without = chosen.filter((other) => other !== change);
+    if (after(without) <= limit) chosen = without;
+  }
+  return [{ setting: chosen.map(([setting]) => setting).join(', '), engineBytes: after(chosen) }];
 }
 
 /** What can be changed, each from the smallest change to the largest; what costs time only comes first. */
@@ -115,8 +130,7 @@ function halves(from: number, least: number): number[] {
 export function adviceLine({ estimate, fits, remedies }: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): string {
   const size = `about ${mebibytes(estimate.engineBytes)} of the trainer's ${mebibytes(limit)}`;
   if (fits) return `Memory: ${size}`;
-  const how = remedies.map(({ setting, engineBytes }) => `${setting} (${mebibytes(engineBytes)})`).join(', or ');
-  return `Memory: sequences of full length may need ${size}: ${how === '' ? 'use a smaller model' : `set ${how}`}`;
+  return `Memory: sequences of full length may need ${size}: ${remedies.length === 0 ? 'use a smaller model' : `set ${listed(remedies)}`}`;
 }
 
 /** The parts of an estimate, one a line. */
@@ -135,6 +149,11 @@ export function memoryBlock(advice: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): s
     ...names.filter(([key]) => engine[key] > 0).map(([key, name]) => `  ${name}: ${mebibytes(engine[key])}`),
     `  Optimizer and sums of gradients, outside the engine: ${mebibytes(hostBytes)}`,
   ].join('\n');
+}
+
+/** `training.micro_batch_tokens: 512 (740 MiB), or ...` */
+export function listed(remedies: readonly Remedy[]): string {
+  return remedies.map(({ setting, engineBytes }) => `${setting} (${mebibytes(engineBytes)})`).join(', or ');
 }
 
 export function mebibytes(bytes: number): string {

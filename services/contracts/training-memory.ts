@@ -61,7 +61,7 @@ export interface MemoryEstimate {
 /** wasm addresses 4 GiB; past this the trainer refuses to allocate. */
 export const ENGINE_LIMIT_BYTES = 3.5 * 2 ** 30;
 /** Logits are held in chunks of at most so many bytes. */
-export const LOGITS_CHUNK_BYTES = 64 * 2 ** 20;
+export const LOGITS_CHUNK_BYTES = 32 * 2 ** 20;
 
 const FLOAT = 4;
 /** Gaps between tensors, and the engine's own. */
@@ -178,12 +178,14 @@ function batchFloats(sizes: ModelSizes, spec: MemorySpec, { tokens, completionTo
   const chunk = Math.max(1, Math.floor(LOGITS_CHUNK_BYTES / (FLOAT * sizes.vocabSize)));
   const logits = 2 * Math.min(rows, chunk) * sizes.vocabSize;
   const { layers } = sizes;
+  // Chunks come and go and leave gaps.
+  const gap = rows > chunk ? chunk * sizes.vocabSize : 0;
   if (spec.training.gradient_checkpointing) {
     const inputs = layers * 2 * tokens * hidden;
-    return { activations: inputs + saved + derived + ends, logits };
+    return { activations: inputs + saved + derived + ends, logits: logits + gap };
   }
   // More than one chunk are gone before the layers' gradients are worked out.
-  const extra = rows > chunk ? Math.max(0, logits - layers * derived) : logits;
+  const extra = rows > chunk ? Math.max(0, logits - layers * derived) + gap : logits;
   return { activations: layers * (saved + derived) + ends, logits: extra };
 }
 

@@ -14,7 +14,7 @@ export interface TokenStatistics {
 }
 
 /** Bytes of logits that are held at a time. */
-const CHUNK_BYTES = 64 * 2 ** 20;
+const CHUNK_BYTES = 32 * 2 ** 20;
 
 /** By the size of the vocabulary alone, so that sums are divided in the same way on every machine. */
 export function rowsPerChunk(vocabSize: number): number {

@@ -1,5 +1,6 @@
 import type { TrainingState } from '../contracts/checkpoint.ts';
 import type { ProgressRecord } from '../contracts/record.ts';
+import { EngineMemoryError } from '../model/errors.ts';
 import { StopRequested } from './agent/attempt-control.ts';
 import { type Ending, endingOf, savePurposes } from './cadence.ts';
 import { takeSnapshot } from './checkpoint/snapshot.ts';
@@ -12,6 +13,7 @@ import { stepLine } from './log/messages.ts';
 import { runSummary } from './log/run-summary.ts';
 import { isReproducible, type MetricValues, metricsRecord } from './metrics.ts';
 import { type ScheduleOptions, schedulerState } from './optimizer/schedule.ts';
+import { outOfMemory } from './out-of-memory.ts';
 import { eta, progressRecord, type TrainingClock } from './progress.ts';
 import type { CheckpointSaver } from './saving/checkpoint-saver.ts';
 import type { Outcome, Session } from './session.ts';
@@ -134,6 +136,9 @@ export function createBookkeeping(params: {
       await work();
     } catch (error) {
       control.closed.throwIfAborted();
+      if (error instanceof EngineMemoryError) {
+        throw outOfMemory(error, { phase, step: state.global_step + 1, spec, config: policy.config });
+      }
       if (!(error instanceof StopRequested)) throw error;
       learner.discard();
     }

@@ -3,6 +3,7 @@ import { renameAliases, resolveRunSpec, type SpecIssue } from '../../contracts/r
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { checkRewards, noRewards } from './check-rewards.ts';
+import { judgeMemory } from './judge-memory.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
 import { findModel, type ModelSource, type ModelSourceOptions, trainedDefaults } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
@@ -63,7 +64,9 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   issues.push(...rewards.issues);
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
-  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)));
+  // Of what training takes; an evaluation takes less.
+  const memory = isEvaluation ? { issues: [], warnings: [] } : judgeMemory(config, fitted.spec);
+  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)), ...memory.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
@@ -73,7 +76,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     renamed,
     warnings: [
       ...placement.warnings,
-      ...(isEvaluation ? evaluationWarnings(placed) : specWarnings(placed, host)),
+      ...(isEvaluation ? evaluationWarnings(placed) : [...specWarnings(placed, host), ...memory.warnings]),
       ...warningsOf(model),
     ],
     profile: placement.profile.name,

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import { readGpuProfiles } from '../runs/gpu-profiles.ts';
-import { inferenceRole } from './role-specs.ts';
+import { inferenceRole, trainerRole } from './role-specs.ts';
 
 const profiles = await readGpuProfiles(join(import.meta.dirname, '../../../gpu-profiles'));
 const runtime = {
@@ -27,6 +27,19 @@ function start(backend: 'vllm' | 'embedded', profile: string, model: object = {}
     programs: { node: 'node', inference: '/opt/inference.js', trainer: '/opt/trainer.js' },
   });
 }
+
+it('the trainer is given the model, the data and the files of rewards', () => {
+  const resolved = resolveRunSpec({ model: { name: 'm' } });
+  if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
+  const data = { train_data: '/srv/train', val_data: null, reward_files: ['/srv/a.py', '/srv/b.mjs'] };
+  const role = trainerRole({
+    run: { id: 'run-7k3m9q2d', spec: resolved.spec, model_directory: '/srv/m', base_adapter_directory: null, ...data },
+    ...{ attempt: 1, token: 't', agentUrl: 'http://127.0.0.1:1', startDirectory: null, runtime },
+    share: { gpus: [], epoch: null, shmGib: 0 },
+    programs: { node: 'node', inference: '/opt/inference.js', trainer: '/opt/trainer.js' },
+  });
+  expect(role.inputs).toEqual(['/srv/m', '/srv/train', '/srv/a.py', '/srv/b.mjs']);
+});
 
 describe('the inference role', () => {
   it('is vLLM in its own image on the leased GPUs, with the model as the only input', () => {

@@ -8,6 +8,7 @@ import { readPeftAdapter, writePeftAdapter } from '../../model/peft.ts';
 import { fillNormal } from '../../model/random.ts';
 import { makeTinyModel } from '../../model/tiny-model.ts';
 import type { Weights } from '../../model/weights.ts';
+import { gatherGrpoGradients } from '../methods/grpo-gradients.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
 import { testSpec } from '../test-support/attempt.ts';
 import { completionRows } from './completion-rows.ts';
@@ -29,9 +30,13 @@ const sequences = Array.from({ length: 9 }, (_, i) => ({
 const tokens = sequences.reduce((sum, { completion }) => sum + completion.length, 0);
 const oneBatch: MicroBatchLimits = { maxSequences: 99, maxTokens: 9999 };
 
-async function policyOf(model: Record<string, unknown>, baseAdapterDirectory: string | null = null): Promise<Policy> {
+async function policyOf(
+  model: Record<string, unknown>,
+  baseAdapterDirectory: string | null = null,
+  training: Record<string, unknown> = {},
+): Promise<Policy> {
   const task = { model: directory, train: '/t', validation: '/v' };
-  const spec = testSpec(task, { method: 'sft', model });
+  const spec = testSpec(task, { method: 'sft', model, training });
   const engine = await startEngine();
   return loadPolicy({ engine, spec, modelDirectory: directory, baseAdapterDirectory, withReference: true });
 }
@@ -120,6 +125,52 @@ test('an adapter on weights in 4 bits learns beside its reference, which is the 
   expect(step(learner, oneBatch, 1)).toBeLessThan(first);
   expect(tf.memory().numTensors).toBe(numTensors);
   expect(reference(policy)).toEqual(start);
+});
+
+/** What a leak of one tensor in a step, however rare, would show in. */
+const STEPS = process.env['TANDEM_TEST_FULL'] === '1' ? 1000 : 50;
+
+test.each([
+  ['SFT', lora, {}],
+  ['SFT that computes layers again', lora, { gradient_checkpointing: true }],
+  ['GRPO with a reference', { use_lora: false }, {}],
+])('%s holds the number of tensors over many steps', async (method, model, training) => {
+  const policy = await policyOf(model, null, training);
+  const learner = learnerOf(policy);
+  const batch = {
+    sequences: sequences.map((sequence, i) => ({
+      ...sequence,
+      advantage: (i % 3) - 1,
+      rolloutLogprobs: sequence.completion.map(() => -3),
+      share: 1 / tokens,
+    })),
+    ...{ groupsKept: 3, groupsFiltered: 0, trainableTokens: tokens, totalTokens: 99, truncated: 0, overlongPenalty: 0 },
+  };
+  const options = { ...testSpec({ model: directory, train: '/t', validation: '/v' }, {}).grpo, kl_coef: 0.1 };
+  const limits = { maxSequences: 5, maxTokens: 40 };
+  const counts: number[] = [];
+  for (let at = 0; at < STEPS; at++) {
+    if (method.startsWith('SFT')) step(learner, limits, at);
+    else {
+      const { signal } = new AbortController();
+      const given = {
+        learner,
+        policy,
+        batch,
+        limits,
+        options,
+        temperature: 1,
+        oldLogprobs: null,
+        update: at,
+        signal,
+        alive: () => {},
+      };
+      await gatherGrpoGradients(given);
+      learner.update(1e-4);
+    }
+    counts.push(tf.memory().numTensors);
+  }
+  expect(new Set(counts.slice(1)).size).toBe(1);
 });
 
 test('a loss that is not a number is refused before it reaches the weights', async () => {

@@ -36,7 +36,7 @@ function updates(given: { grpo: Record<string, unknown>; signal?: AbortSignal; o
     // One completion at a time: what is kept of the first pass has to find its place again.
     limits: { maxSequences: 1, maxTokens: 99 },
     policy: { referenceLogprobs: () => expect.unreachable('no reference is asked for') },
-    batch: grpoBatch([{ task, rollouts }], { grpo, maxNewTokens: 4, batchSize: 1 }),
+    batch: grpoBatch([{ task, rollouts, skipped: null }], { grpo, maxNewTokens: 4, batchSize: 1 }),
     signal: given.signal ?? new AbortController().signal,
   });
   return { done, seen };

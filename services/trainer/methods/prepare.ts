@@ -1,4 +1,6 @@
+import { adviseMemory, listed, mebibytes, memoryBlock } from '../../contracts/memory-advice.ts';
 import { deriveSeed } from '../../model/random.ts';
+import { loadConfig } from '../../model/weights.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
 import { createDataOrder, type DataOrder } from '../data/data-order.ts';
 import { cached, type ExampleSource, firstExamples } from '../data/example-source.ts';
@@ -42,6 +44,7 @@ export async function load<E>(
   if (attempt.train_data === null) {
     throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
   }
+  await tellMemory(session);
   const policy = await loadModel(session, { withReference });
   const train = await openSet(session, policy, { path: attempt.train_data, set: 'train', reading });
   const validation =
@@ -109,6 +112,26 @@ function tellRows({ logs, spec }: Session, path: string, { size, cut, skipped }:
   logs.training.warning(
     `${skipped.count} of ${size + skipped.count} rows in ${path} are skipped: ${skipped.first.join('; ')}${more}`,
     { skipped: skipped.count },
+  );
+}
+
+/**
+ * Says what training will take, before anything is loaded.
+ * @throws TrainerError `oom_host` where the weights alone are too much: the engine would write them over one another without a word.
+ */
+async function tellMemory({ attempt, spec, engine, logs }: Session): Promise<void> {
+  const { config } = await loadConfig(attempt.model_directory);
+  const advice = adviseMemory(config, spec, engine.memoryLimitBytes);
+  const { engine: parts, engineBytes, fixedBytes, hostBytes } = advice.estimate;
+  const data = { engine_bytes: engineBytes, host_bytes: hostBytes, limit_bytes: engine.memoryLimitBytes, parts };
+  const say = advice.fits ? logs.training.info : logs.training.warning;
+  say(memoryBlock(advice, engine.memoryLimitBytes), data);
+  if (!advice.hopeless) return;
+  const [fixed, limit] = [fixedBytes, engine.memoryLimitBytes].map(mebibytes);
+  throw new TrainerError(
+    'oom_host',
+    `Loading the model: its weights and what belongs to them need ${fixed}, and the engine has ${limit}`,
+    advice.remedies.length === 0 ? 'Use a smaller model.' : `Set ${listed(advice.remedies)}.`,
   );
 }
 

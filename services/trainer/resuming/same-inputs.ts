@@ -11,6 +11,9 @@ const inputNames = {
   reward: 'reward function',
 } as const;
 
+/** Positions in the data count the rows that are used. */
+const CHOICE = ', with the data.columns, data.on_invalid and lengths that chose its rows';
+
 /**
  * A run goes on with what it was trained from: with other data its steps and metrics would mean something else under the same name. A fork may change it,
  * and says so, but an adapter means nothing on another base model. Checkpoints that record no hashes are taken as they are.
@@ -33,7 +36,7 @@ export function requireSameInputs(
         `${label} was trained from another ${words} (${hashes})`,
         name === 'model' && policy.lora !== null
           ? 'Resume with the model it was trained from.'
-          : `Put the ${words} back that it was trained from, or fork the run to go on with this one (fork: true).`,
+          : `Put the ${words} back that it was trained from${name === 'train_data' ? CHOICE : ''}, or fork the run to go on with this one (fork: true).`,
       );
     }
     if (name !== 'train_data')

@@ -2,7 +2,9 @@ import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
-import { collectRollouts, type Environment, taskSeed } from './collect-rollouts.ts';
+import { TrainerError } from '../failure.ts';
+import { collectRollouts, type Environment, requireScored, taskSeed } from './collect-rollouts.ts';
+import { TaskSkipped } from './rewards/reward.ts';
 
 const tasks: PromptExample[] = Array.from({ length: 12 }, (_, i) => ({
   id: `t${i}`,
@@ -81,6 +83,25 @@ test('seeds differ between tasks, steps and runs, and are integers that JSON kee
   expect(new Set(seeds).size).toBe(4);
   expect(seeds.every(Number.isSafeInteger)).toBe(true);
   expect(taskSeed(42, ['rollout', 3], 0)).toBe(seeds[0]);
+});
+
+test('tasks that cannot be scored are left out, unless that is all of them', async () => {
+  const cause = new TrainerError('reward_error', 'the reward f (task t0): threw', 'Mend it.');
+  const inner = environment(() => 0);
+  const refusing = (refused: (task: number) => boolean): Environment => ({
+    play: async (task, ...more) => {
+      if (refused(task.prompt[0]!)) throw new TaskSkipped(cause);
+      return inner.play(task, ...more);
+    },
+  });
+  const groups = await collect(refusing((task) => task % 3 === 0));
+  expect(groups.filter(({ skipped }) => skipped === cause)).toHaveLength(4);
+  expect(requireScored(groups).map(({ task }) => task.id)).toEqual(['t1', 't2', 't4', 't5', 't7', 't8', 't10', 't11']);
+
+  const none = await collect(refusing(() => true));
+  expect(() => requireScored(none)).toThrow(
+    'All 12 tasks had to be left out; the first: the reward f (task t0): threw',
+  );
 });
 
 test('stopping gives up what is in flight', async () => {

@@ -1,0 +1,29 @@
+import { expect, test } from 'vitest';
+import { resolveRunSpec } from '../contracts/resolve-run-spec.ts';
+import { ENGINE_LIMIT_BYTES, LOGITS_CHUNK_BYTES } from '../contracts/training-memory.ts';
+import { startEngine } from '../model/backend.ts';
+import { EngineMemoryError } from '../model/errors.ts';
+import { smallConfig } from '../model/testing/support.ts';
+import { rowsPerChunk } from '../model/token-logprobs.ts';
+import { explainFailure } from './failure.ts';
+import { outOfMemory } from './out-of-memory.ts';
+
+test('names the phase, the step, how much, and the settings with what they would take', () => {
+  const resolved = resolveRunSpec({ method: 'sft', model: { name: 'm' } });
+  if (!resolved.ok) throw new Error('invalid');
+  const error = new EngineMemoryError({ usedBytes: 3e9, neededBytes: 1e9, limitBytes: ENGINE_LIMIT_BYTES });
+  const at = { phase: 'training', step: 12, spec: resolved.spec, config: smallConfig() } as const;
+  const failure = explainFailure(outOfMemory(error, at));
+  expect(failure).toMatchObject({ reason: 'oom_host', exitCode: 71 });
+  expect(failure.message).toMatch(
+    /in the phase training of step 12: it holds 2862 MiB and needs 954 MiB more, above its limit of 3584 MiB/,
+  );
+  expect(failure.remedy).toMatch(
+    /Set training.micro_batch_tokens: 2048 \(\d+ MiB\), or training.gradient_checkpointing: true \(\d+ MiB\).*then resume/,
+  );
+});
+
+test('the estimate knows the limits of the engine', async () => {
+  expect((await startEngine()).memoryLimitBytes).toBe(ENGINE_LIMIT_BYTES);
+  expect(rowsPerChunk(1000)).toBe(Math.floor(LOGITS_CHUNK_BYTES / 4000));
+});

@@ -1,0 +1,28 @@
+import { adviseMemory, frugalSettings, listed, mebibytes } from '../contracts/memory-advice.ts';
+import type { ProgressRecord } from '../contracts/record.ts';
+import type { RunSpec } from '../contracts/run-spec.ts';
+import type { ModelConfig } from '../model/config.ts';
+import type { EngineMemoryError } from '../model/errors.ts';
+import { TrainerError } from './failure.ts';
+
+/** What the engine's refusal means to a user: in which phase and at which step, how much, and which settings need less (requirement L8). */
+export function outOfMemory(
+  error: EngineMemoryError,
+  at: {
+    readonly phase: ProgressRecord['phase'];
+    readonly step: number;
+    readonly spec: RunSpec;
+    readonly config: ModelConfig;
+  },
+): TrainerError {
+  const [used, needed, limit] = [error.usedBytes, error.neededBytes, error.limitBytes].map(mebibytes);
+  const { estimate, remedies } = adviseMemory(at.config, at.spec, error.limitBytes);
+  const settings = remedies.length > 0 ? remedies : frugalSettings(at.config, at.spec);
+  const now = `With sequences of model.max_seq_length ${at.spec.model.max_seq_length} it takes about ${mebibytes(estimate.engineBytes)}`;
+  return new TrainerError(
+    'oom_host',
+    `Out of the engine's memory in the phase ${at.phase} of step ${at.step}: it holds ${used} and needs ${needed} more, above its limit of ${limit}`,
+    settings.length === 0 ? 'Use a smaller model.' : `${now}. Set ${listed(settings)}, then resume.`,
+    { cause: error },
+  );
+}

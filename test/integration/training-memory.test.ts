@@ -1,0 +1,47 @@
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { expect, test } from 'vitest';
+import { resolveRunSpec } from '../../services/contracts/resolve-run-spec.ts';
+import { estimateMemory } from '../../services/contracts/training-memory.ts';
+import { type MemoryCase, memoryCases } from '../bench/support/memory-cases.ts';
+
+/** Each in a process of its own: the engine's heap never shrinks. Needs `npm run build`. */
+const program = resolve(import.meta.dirname, '../../dist/test/bench/support/memory-main.js');
+const full = process.env['TANDEM_TEST_FULL'] === '1';
+const short = ['tiny, full weights', 'tiny, LoRA'];
+const MIB = 2 ** 20;
+
+test.each(
+  memoryCases.filter(({ name }) => full || short.includes(name)),
+)('$name: the estimate is within 20 % of what training takes', async (given) => {
+  const { stdout } = await promisify(execFile)(process.execPath, [program, JSON.stringify(given)]);
+  const { top } = JSON.parse(stdout) as { top: number };
+  const estimate = estimateOf(given);
+  process.stdout.write(
+    `| ${given.name} | ${Math.round(top / MIB)} | ${Math.round(estimate / MIB)} | ${percent(estimate / top - 1)} |\n`,
+  );
+  expect(Math.abs(estimate / top - 1)).toBeLessThan(0.2);
+});
+
+function estimateOf({ model, tied, spec: written, batch }: MemoryCase): number {
+  const resolved = resolveRunSpec({ ...written, model: { ...written.model, name: 'any' } });
+  if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
+  const { spec } = resolved;
+  const perSequence = batch.promptTokens + batch.completionTokens;
+  const together = Math.min(batch.sequences, Math.floor(spec.training.micro_batch_tokens / perSequence));
+  const sizes = {
+    ...model,
+    vocabSize: model.vocab_size,
+    hiddenSize: model.hidden,
+    intermediateSize: model.intermediate,
+  };
+  // The last token of a sequence predicts nothing that is trained on.
+  const tokens = together * (perSequence - 1);
+  const micro = { tokens, completionTokens: together * batch.completionTokens };
+  return estimateMemory({ ...sizes, tieWordEmbeddings: tied, qkNorm: true }, spec, micro).engineBytes;
+}
+
+function percent(value: number): string {
+  return `${value >= 0 ? '+' : ''}${Math.round(100 * value)} %`;
+}
