@@ -33,7 +33,7 @@ export function createCheckpointExportHandlers({
       const adapter = await readAdapter(manifest, checkpoints);
       const body = exportCheckpoint({ manifest, spec, baseModel: baseModelOf(run), adapter, directory });
       if (body !== null) return { status: 200, body };
-      const what = `${checkpointLabel(manifest)} has its weights in a pickle of torch, which vLLM does not read`;
+      const what = `${checkpointLabel(manifest)} has no weights that vLLM reads: no safetensors`;
       throw new ProblemError('checkpoint-unusable', `${what}; resume the run from it, and export what that saves.`);
     },
   };

@@ -97,6 +97,7 @@ describe('a run that goes on with num_epochs', () => {
     expect(total(2, 10, 1, { step: 2, position: { epoch: 0, offset: 8 } })).toBe(2 + 2 + 10);
     expect(total(2, 10, 10, { step: 2, position: { epoch: 0, offset: 8 } })).toBe(2 + 1 + 1);
     expect(total(1, 6, 2, { step: 50, position: { epoch: 0, offset: 0 } })).toBe(50 + 3);
-    expect(total(1, 10, 4, { step: 6, position: { epoch: 2, offset: 0 } })).toBe(6);
+    // Less than what is done: whoever asks for it is told.
+    expect(total(1, 10, 4, { step: 6, position: { epoch: 2, offset: 0 } })).toBe(3);
   });
 });

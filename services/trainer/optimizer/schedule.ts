@@ -63,7 +63,7 @@ function stepsOfEpochs(
   const { epoch, offset } = from.position;
   const leftOfEpoch = stepsPerEpoch(Math.max(0, examples - offset), perStep);
   const passed = epoch * perEpoch + (perEpoch - leftOfEpoch);
-  return from.step + Math.max(0, Math.ceil(epochs * perEpoch) - passed);
+  return from.step + Math.ceil(epochs * perEpoch) - passed;
 }
 
 /**
