@@ -3,6 +3,7 @@ import type { components, paths } from '../../services/api-types/openapi.d.ts';
 export type Run = components['schemas']['Run'];
 export type Evaluation = components['schemas']['Evaluation'];
 export type Checkpoint = components['schemas']['Checkpoint'];
+export type CheckpointExport = components['schemas']['CheckpointExport'];
 export type LogLine = components['schemas']['LogLine'];
 
 export type DryRun = components['schemas']['DryRun'];
@@ -42,6 +43,8 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
     baseUrl,
     submit: (spec: object) => call<Run>('POST', '/runs', spec),
     plan: (spec: object) => call<DryRun>('POST', '/runs?dry_run=true', spec),
+    evaluate: (request: object) => call<Run>('POST', '/evaluations', request),
+    planEvaluation: (request: object) => call<DryRun>('POST', '/evaluations?dry_run=true', request),
     pause: (id: string) => call<Run>('POST', `/runs/${id}/pause`),
     /** The newest runs, of one method. */
     newest: async (method: string) => (await call<{ runs: Run[] }>('GET', `/runs?limit=100&method=${method}`)).runs,
@@ -65,6 +68,14 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
       (await call<{ evaluations: Evaluation[] }>('GET', `/runs/${id}/evals`)).evaluations,
     checkpoints: async (id: string) =>
       (await call<{ checkpoints: Checkpoint[] }>('GET', `/runs/${id}/checkpoints`)).checkpoints,
+    /** How a checkpoint is served from `directory`. */
+    exported: (id: string, name: string, directory: string) =>
+      call<CheckpointExport>(
+        'GET',
+        `/runs/${id}/checkpoints/${encodeURIComponent(name)}/export?directory=${encodeURIComponent(directory)}`,
+      ),
+    /** What lies at a path of the API, as it is. */
+    bytes: (path: string) => fetch(`${baseUrl}${path}`, { headers: authorization }),
     logs: async (id: string, query: string) =>
       (await call<{ lines: LogLine[] }>('GET', `/runs/${id}/logs?${query}`)).lines,
   };

@@ -24,13 +24,19 @@ export function describe(run: Run): { text: string; tenth: number } {
   // Of one that waits its turn, or for its model to be fetched, that is what there is to see.
   if (run.status === 'queued') return { text: `  queued: ${run.waiting?.why ?? run.message}`, tenth: 0 };
   if (!progress || run.status !== 'running') return { text: `  ${run.status}: ${run.message}`, tenth: 0 };
-  const share = progress.total_steps > 0 ? progress.step / progress.total_steps : 0;
+  const { evaluated } = progress;
+  // An evaluation that stands for itself has no steps of its own.
+  const [done, total, unit] =
+    run.task === 'evaluate' && evaluated
+      ? [evaluated.done, evaluated.total, 'problem']
+      : [progress.step, progress.total_steps, 'step'];
+  const share = total > 0 ? done / total : 0;
   const bar = '█'.repeat(Math.round(share * 24)).padEnd(24, '░');
   const eta = progress.eta_seconds === null ? '' : `  ETA ${duration(progress.eta_seconds)}`;
   const evaluation = run.latest_evaluation;
   const accuracy = evaluation ? `  held-out accuracy ${percent(evaluation.accuracy)}` : '';
   return {
-    text: `  ${bar} step ${progress.step}/${progress.total_steps}${eta}  ${progress.phase}${accuracy}`,
+    text: `  ${bar} ${unit} ${done}/${total}${eta}  ${progress.phase}${accuracy}`,
     tenth: Math.floor(share * 10),
   };
 }

@@ -1,11 +1,11 @@
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { missingKeys } from '../../services/contracts/needed-keys.ts';
 import { withEnvFile } from '../../services/platform/settings.ts';
 import type { Client, Run } from '../quickstart/client.ts';
 import { duration, percent, screen } from '../quickstart/screen.ts';
 import { findControlPlane } from './control-plane.ts';
 import { readExample, startFromExample } from './example.ts';
+import { findRoot } from './find-root.ts';
 import { follow } from './follow.ts';
 import { readOptions, type TrainOptions, UsageError, usage } from './options.ts';
 import { type Config, merge, readConfigs } from './read-config.ts';
@@ -110,10 +110,4 @@ function conclude(run: Run, { baseUrl }: Client): number {
     return EXIT_INTERRUPTED;
   }
   return status === 'succeeded' ? 0 : 1;
-}
-
-/** The repository, whether this file runs from the sources or from `dist`. */
-function findRoot(from: string): string {
-  for (let at = from; dirname(at) !== at; at = dirname(at)) if (existsSync(join(at, 'compose'))) return at;
-  throw new Error(`compose/ is not found above ${from}: run train.sh from a clone of the repository`);
 }

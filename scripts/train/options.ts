@@ -45,10 +45,18 @@ export function readOptions(
   if (configs.length === 0 && method === null) throw new UsageError('--config is missing; name the run config');
   if (resume && resumeFrom !== null)
     throw new UsageError('--resume and --resume_from_checkpoint exclude each other; give one of them');
-  const url = values.url ?? (environment['TANDEM_URL'] || null);
+  return { configs, method, resume, resumeFrom, url: readUrl(values.url, environment), keep };
+}
+
+/** The control plane that is named, the flag before the environment; null when none is. @throws UsageError */
+export function readUrl(
+  flag: string | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | null {
+  const url = flag ?? (environment['TANDEM_URL'] || null);
   if (url !== null && !URL.canParse(url))
     throw new UsageError(`${url} is no URL; give one such as http://127.0.0.1:8080`);
-  return { configs, method, resume, resumeFrom, url: url?.replace(/\/+$/, '') ?? null, keep };
+  return url?.replace(/\/+$/, '') ?? null;
 }
 
 function parse(args: string[]) {
@@ -71,6 +79,6 @@ function parse(args: string[]) {
   }
 }
 
-function isMethod(text: string): text is Method {
+export function isMethod(text: string): text is Method {
   return (methods as readonly string[]).includes(text);
 }

@@ -90,6 +90,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/evaluations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Evaluate a stored checkpoint, or a model as it is, on a data set
+         * @description Makes a run of its own (`task: evaluate`) that waits in the queue, has a lease, restarts and can be paused as any other, makes no update and saves no checkpoint. It takes model, rewards, rollouts and what else matters from the run that saved the checkpoint. Its result is in `latest_evaluation`, under `GET /runs/{id}/evals` and in `eval_logs/` of its tree. The checkpoint cannot be deleted until it has ended.
+         */
+        post: operations["createEvaluation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/events": {
         parameters: {
             query?: never;
@@ -286,6 +306,26 @@ export interface paths {
          * @description Streamed from the store without a temporary file; `manifest.json` comes first, and each file is checked against it. A transfer that breaks off before its Content-Length met a damaged file or a store that failed; what was damaged never comes whole.
          */
         get: operations["getCheckpointArchive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/checkpoints/{name}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How to serve a checkpoint: its files and the vLLM command
+         * @description What of the checkpoint is needed to serve it, without what only training needs, and the command that does. `scripts/export.sh` fetches it.
+         */
+        get: operations["exportCheckpoint"];
         put?: never;
         post?: never;
         delete?: never;
@@ -551,6 +591,11 @@ export interface components {
              * @example addition-grpo
              */
             name: string | null;
+            /**
+             * @description `evaluate`: measure the model, or the checkpoint that `checkpoint.resume_from_checkpoint` names, on `data.val_data` as the method does; nothing is trained and no checkpoint saved. `POST /evaluations` writes such a spec.
+             * @default train
+             */
+            task: components["schemas"]["Task"];
             /** @default grpo */
             method: components["schemas"]["Method"];
             /**
@@ -718,6 +763,12 @@ export interface components {
              */
             recovery: components["schemas"]["RecoverySpec"];
         };
+        /**
+         * @description What a run does with its model.
+         * @example train
+         * @enum {string}
+         */
+        Task: "train" | "evaluate";
         /**
          * @description Training method.
          * @example grpo
@@ -1799,6 +1850,83 @@ export interface components {
              */
             fork: boolean;
         };
+        /** @description What to evaluate, and on what. */
+        EvaluationRequest: {
+            /**
+             * @description What is evaluated: `runs/<id>/<checkpoint>`, `runs/<id>` for that run's best (else final, else latest), or a checkpoint's path in a run's tree. This or `model`.
+             * @default null
+             * @example runs/run-7k3m9q2d/best
+             */
+            checkpoint: string | null;
+            /**
+             * @description A model as it is, to compare with: a model directory, or a hub name. This or `checkpoint`.
+             * @default null
+             * @example null
+             */
+            model: string | null;
+            /**
+             * @description Data set to evaluate on, in the format of `data.val_data`.
+             * @example data/test.jsonl
+             */
+            data: string;
+            /**
+             * @description How it is measured: `sft` the loss on the completions, `grpo` the rewards of greedy completions, `dpo` how often the chosen answer is preferred. null: as the checkpoint was trained, and `grpo` for a model.
+             * @default null
+             * @example grpo
+             */
+            method: components["schemas"]["Method"] | null;
+            /**
+             * @description A name for people.
+             * @default null
+             * @example addition-grpo
+             */
+            name: string | null;
+            /**
+             * @description Labels; null: those of the checkpoint's run.
+             * @default null
+             * @example {
+             *       "team": "agents"
+             *     }
+             */
+            labels: {
+                [key: string]: string;
+            } | null;
+            /**
+             * @description Higher starts earlier.
+             * @default 50
+             * @example 50
+             */
+            priority: number;
+            /**
+             * @description How the GPUs are divided between the roles; null: as for the checkpoint's run.
+             * @default null
+             * @example split-8
+             */
+            gpu_profile: string | null;
+            /**
+             * @description At most so many problems per evaluation; null: all of `val_data`.
+             * @default null
+             * @example 200
+             */
+            max_eval_samples: number | null;
+            /**
+             * @description Keys of the run spec that are to differ from those of the checkpoint's run (from the defaults, for a model).
+             * @default {}
+             * @example {
+             *       "reward": [
+             *         {
+             *           "name": "numeric"
+             *         }
+             *       ],
+             *       "rollout": {
+             *         "max_new_tokens": 64
+             *       }
+             *     }
+             */
+            overrides: {
+                [key: string]: unknown;
+            };
+        };
         /**
          * @description The part of the trainer that speaks.
          * @example training
@@ -1964,6 +2092,27 @@ export interface components {
              * @example 8370
              */
             eta_seconds: number | null;
+            /**
+             * @description In an evaluation: problems that are done, of all.
+             * @example {
+             *       "done": 40,
+             *       "total": 200
+             *     }
+             */
+            evaluated?: components["schemas"]["Evaluated"];
+        };
+        /** @description How far an evaluation has come. */
+        Evaluated: {
+            /**
+             * @description Problems that are done.
+             * @example 40
+             */
+            done: number;
+            /**
+             * @description Problems in all.
+             * @example 200
+             */
+            total: number;
         };
         EvaluationRecord: {
             /**
@@ -2378,6 +2527,8 @@ export interface components {
              */
             name: string | null;
             method: components["schemas"]["Method"];
+            /** @description Whether it trains, or evaluates what was trained. */
+            task: components["schemas"]["Task"];
             /** @description Where it is in its life. */
             status: components["schemas"]["RunStatus"];
             /** @description Why it is there. */
@@ -2514,6 +2665,11 @@ export interface components {
              * @example 8370
              */
             eta_seconds: number | null;
+            /**
+             * @description Problems of the evaluation under way, where the trainer counts them.
+             * @example null
+             */
+            evaluated: components["schemas"]["Evaluated"] | null;
         };
         Waiting: {
             /**
@@ -2701,6 +2857,8 @@ export interface components {
              */
             name: string | null;
             method: components["schemas"]["Method"];
+            /** @description Whether it trains, or evaluates what was trained. */
+            task: components["schemas"]["Task"];
             /** @description Where it is in its life. */
             status: components["schemas"]["RunStatus"];
             /** @description Why it is there. */
@@ -3062,6 +3220,108 @@ export interface components {
              * @example its attempt is over
              */
             why: string;
+        };
+        /** @description How a checkpoint is served. */
+        CheckpointExport: {
+            /**
+             * @description What is exported.
+             * @example run-7k3m9q2d/a1/checkpoint-100
+             */
+            checkpoint: string;
+            /**
+             * @description Name under which it is served.
+             * @example run-7k3m9q2d-a1-checkpoint-100
+             */
+            name: string;
+            /**
+             * @description An adapter on a base model, or a model of its own.
+             * @example adapter
+             * @enum {string}
+             */
+            kind: "adapter" | "model";
+            /**
+             * @description Model that the adapter belongs on: a hub name, or its directory on the host of Tandem; null for a model of its own.
+             * @example Qwen/Qwen3-VL-32B-Instruct
+             */
+            base_model: string | null;
+            /**
+             * @description Rank and scale of the adapter; null for a model of its own.
+             * @example {
+             *       "r": 16,
+             *       "alpha": 32
+             *     }
+             */
+            lora: {
+                /**
+                 * @description Rank of the LoRA matrices. 8, 16 or 32 by memory; 16 to 8 is a remedy for CUDA out of memory.
+                 * @default 16
+                 * @example 16
+                 */
+                r: number;
+                /**
+                 * @description LoRA scale; the update is multiplied by alpha / r.
+                 * @default 32
+                 * @example 32
+                 */
+                alpha: number;
+            } | null;
+            /**
+             * @description Longest sequence in tokens that it was trained with.
+             * @example 16384
+             */
+            max_model_len: number;
+            /**
+             * @description Where the command expects the files.
+             * @example ./run-7k3m9q2d-a1-checkpoint-100
+             */
+            directory: string;
+            /**
+             * @description What is needed to serve it.
+             * @example []
+             */
+            files: components["schemas"]["ExportedFile"][];
+            /**
+             * @description The command that serves it with vLLM, as arguments.
+             * @example [
+             *       "vllm",
+             *       "serve",
+             *       "Qwen/Qwen3-VL-32B-Instruct",
+             *       "--enable-lora"
+             *     ]
+             */
+            command: string[];
+            /**
+             * @description The same for a shell.
+             * @example vllm serve Qwen/Qwen3-VL-32B-Instruct --enable-lora --max-lora-rank 16 --lora-modules run-7k3m9q2d-a1-checkpoint-100=./run-7k3m9q2d-a1-checkpoint-100
+             */
+            command_line: string;
+            /**
+             * @description What to know before it is served.
+             * @example []
+             */
+            notes: string[];
+        };
+        ExportedFile: {
+            /**
+             * @description Where it goes in the directory that is served.
+             * @example adapter_model.safetensors
+             */
+            path: string;
+            /**
+             * @description Bytes.
+             * @example 42624
+             */
+            size: number;
+            /**
+             * @description sha256 of the content, hexadecimal.
+             * @example aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
+             */
+            sha256: string;
+            /**
+             * @description Where its bytes are, relative to this API.
+             * @example /runs/run-7k3m9q2d/checkpoints/a1%2Fcheckpoint-100/files/model/adapter_model.safetensors
+             */
+            url: string;
         };
         /** @description What an import made. */
         ImportReport: {
@@ -5325,6 +5585,11 @@ export interface components {
              * @example addition-grpo
              */
             name: string | null;
+            /**
+             * @description `evaluate`: measure the model, or the checkpoint that `checkpoint.resume_from_checkpoint` names, on `data.val_data` as the method does; nothing is trained and no checkpoint saved. `POST /evaluations` writes such a spec.
+             * @default train
+             */
+            task: components["schemas"]["Task"];
             /** @default grpo */
             method: components["schemas"]["Method"];
             /**
@@ -6167,6 +6432,136 @@ export interface operations {
             };
             /** @description `conflict`: The current state does not allow this. */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createEvaluation: {
+        parameters: {
+            query?: {
+                /** @description Only say what would happen. */
+                dry_run?: boolean;
+            };
+            header?: {
+                /** @description Repeating an accepted request with the same key within 24 hours answers what the first one answered, and does nothing again. */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EvaluationRequest"];
+                "application/yaml": components["schemas"]["EvaluationRequest"];
+            };
+        };
+        responses: {
+            /** @description With `dry_run`: the resolved spec and the plan. Otherwise the evaluation that is done again in its `training.output_dir`. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DryRun"] | components["schemas"]["Run"];
+                };
+            };
+            /** @description The evaluation, queued. */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Run"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `conflict`: The current state does not allow this. `idempotency-mismatch`: This Idempotency-Key was used for another request. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload-too-large`: The body is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported-media-type`: The body has a type that is not read here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid-spec`: The run spec is not valid. `cannot-place`: This host cannot run it. `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7409,6 +7804,106 @@ export interface operations {
             };
             /** @description `too-many-requests`: Too many requests at once. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unavailable`: Tandem cannot serve this at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    exportCheckpoint: {
+        parameters: {
+            query?: {
+                /** @description Where the files will lie, for the command; `./<name>` by default. */
+                directory?: string;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description `latest`, `best`, `final`, `checkpoint-<step>` on the lineage, or `a<attempt>/checkpoint-<step>` (with the slash as %2F). */
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Files and command. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckpointExport"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `checkpoint-unusable`: The checkpoint cannot be used. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

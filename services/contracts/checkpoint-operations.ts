@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkpointSchema } from './checkpoint.ts';
+import { checkpointExportSchema } from './checkpoint-export.ts';
 import { importReportSchema, importRequestSchema, retentionReportSchema } from './checkpoint-requests.ts';
 import { field } from './field.ts';
 import { operation } from './operation.ts';
@@ -90,6 +91,24 @@ export const checkpointOperations = {
       { status: 200, description: 'A tar file with one folder, `<run>-<checkpoint>/`.', media: ['application/x-tar'] },
     ],
     problems: ['invalid-request', 'not-found', 'checkpoint-unusable', 'too-many-requests', 'unavailable'],
+  }),
+  exportCheckpoint: operation({
+    method: 'get',
+    path: '/runs/{id}/checkpoints/{name}/export',
+    tag: 'checkpoints',
+    summary: 'How to serve a checkpoint: its files and the vLLM command',
+    description:
+      'What of the checkpoint is needed to serve it, without what only training needs, and the command that does. `scripts/export.sh` fetches it.',
+    params: runParams.extend({ name: checkpointName }),
+    query: z.object({
+      directory: field(
+        z.string().min(1).max(1000).optional(),
+        'Where the files will lie, for the command; `./<name>` by default.',
+        '/srv/adapters/mine',
+      ),
+    }),
+    responses: [{ status: 200, description: 'Files and command.', body: checkpointExportSchema }],
+    problems: ['invalid-request', 'not-found', 'checkpoint-unusable', 'unavailable'],
   }),
   importCheckpoints: operation({
     method: 'post',

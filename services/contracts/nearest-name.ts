@@ -4,9 +4,9 @@ import { distance } from 'fastest-levenshtein';
 export function nearestName(written: string, known: readonly string[]): string | undefined {
   const nearest = closestName(written, known);
   if (nearest === undefined) return undefined;
-  return distance(written.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, written.length / 3)
-    ? nearest
-    : undefined;
+  // Two edits make any word of four letters of any other.
+  const near = written.length <= 4 ? 1 : Math.max(2, written.length / 3);
+  return distance(written.toLowerCase(), nearest.toLowerCase()) <= near ? nearest : undefined;
 }
 
 /** The known name with the fewest edits to the written one, however many; the first of several. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { checkpointOperations } from './checkpoint-operations.ts';
+import { evaluationOperations } from './evaluation-operations.ts';
 import { field } from './field.ts';
 import { machineOperations } from './machine-operations.ts';
 import { operation } from './operation.ts';
@@ -11,6 +12,7 @@ import { watchOperations } from './watch-operations.ts';
  */
 export const operations = {
   ...runOperations,
+  ...evaluationOperations,
   ...watchOperations,
   ...checkpointOperations,
   ...machineOperations,

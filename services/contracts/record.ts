@@ -21,6 +21,14 @@ export const componentSchema = z
   .meta({ id: 'Component', description: 'The part of the trainer that speaks.', example: 'training' });
 export type Component = z.infer<typeof componentSchema>;
 
+/** How far an evaluation has come. */
+export const evaluatedSchema = z
+  .strictObject({
+    done: field(z.int().min(0), 'Problems that are done.', 40),
+    total: field(z.int().min(1), 'Problems in all.', 200),
+  })
+  .meta({ id: 'Evaluated', description: 'How far an evaluation has come.' });
+
 export const phases = ['loading', 'rollout', 'training', 'evaluation', 'saving', 'finishing'] as const;
 
 export const metricsRecordSchema = z
@@ -55,6 +63,10 @@ export const progressRecordSchema = z
     epoch: field(z.number().min(0), 'Passes over the data so far.', 0.5),
     elapsed_seconds: field(z.number().min(0), 'Training time so far, over all attempts.', 930),
     eta_seconds: field(z.number().min(0).nullable(), 'Estimated time left; null before the first step.', 8370),
+    evaluated: field(evaluatedSchema.optional(), 'In an evaluation: problems that are done, of all.', {
+      done: 40,
+      total: 200,
+    }),
   })
   .meta({ id: 'ProgressRecord' });
 

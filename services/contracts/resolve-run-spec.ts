@@ -20,9 +20,9 @@ export type ResolvedSpec =
 
 /**
  * Turns what a user wrote into a full run spec: aliases renamed, method defaults and schema defaults filled in, everything checked.
- * `renamed` lists the aliases that were used, as `{ written: resolved }`.
+ * `defaults` lie over those of the method and under what was written. `renamed` lists the aliases that were used, as `{ written: resolved }`.
  */
-export function resolveRunSpec(written: unknown): ResolvedSpec {
+export function resolveRunSpec(written: unknown, defaults: Json = {}): ResolvedSpec {
   if (!isObject(written)) {
     return { ok: false, issues: [{ path: '', message: 'a run spec is an object with at least model.name' }] };
   }
@@ -30,7 +30,7 @@ export function resolveRunSpec(written: unknown): ResolvedSpec {
   if (issues.length > 0) return { ok: false, issues };
 
   const method = methods.includes(document['method'] as Method) ? (document['method'] as Method) : 'grpo';
-  const merged = overrideSpec(methodDefaults[method] as Json, document);
+  const merged = overrideSpec(mergeSpecs(methodDefaults[method] as Json, defaults), document);
   const parsed = runSpecSchema.safeParse(merged);
   if (!parsed.success) return { ok: false, issues: parsed.error.issues.flatMap((issue) => explain(issue, merged)) };
   const crossed = checkAcross(parsed.data);
@@ -109,10 +109,12 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
   const refuse = (path: string, message: string) => issues.push({ path, message });
   if (spec.model.use_4bit && !spec.model.use_lora)
     refuse('model.use_4bit', 'needs model.use_lora: 4-bit weights cannot be trained themselves');
+  if (spec.task === 'evaluate' && spec.data.val_data === null)
+    refuse('data.val_data', 'is needed with task: evaluate; name the data set to evaluate on');
   if (spec.training.warmup_steps !== null && spec.training.warmup_ratio !== null)
     refuse('training.warmup_ratio', 'says the same as training.warmup_steps, which is also given; keep one');
   for (const key of ['early_stopping_patience', 'target_accuracy'] as const) {
-    if (spec.training[key] === null) continue;
+    if (spec.training[key] === null || spec.task === 'evaluate') continue;
     if (spec.training.eval_steps === 0) refuse(`training.${key}`, 'needs evaluations: set training.eval_steps above 0');
     if (spec.data.val_data === null) refuse(`training.${key}`, 'needs evaluations: set data.val_data');
   }

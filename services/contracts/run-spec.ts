@@ -23,9 +23,21 @@ export const methods = ['grpo', 'dpo', 'sft'] as const;
 export const methodSchema = z.enum(methods).meta({ id: 'Method', description: 'Training method.', example: 'grpo' });
 export type Method = z.infer<typeof methodSchema>;
 
+export const tasks = ['train', 'evaluate'] as const;
+export const taskSchema = z
+  .enum(tasks)
+  .meta({ id: 'Task', description: 'What a run does with its model.', example: 'train' });
+export type Task = z.infer<typeof taskSchema>;
+
 export const runSpecSchema = z
   .strictObject({
     name: field(z.string().min(1).max(120).nullable().default(null), 'A name for people.', 'addition-grpo'),
+    task: field(
+      taskSchema.default('train'),
+      '`evaluate`: measure the model, or the checkpoint that `checkpoint.resume_from_checkpoint` names, on `data.val_data` as the method does; ' +
+        'nothing is trained and no checkpoint saved. `POST /evaluations` writes such a spec.',
+      'train',
+    ),
     method: field(methodSchema.default('grpo'), 'Training method.', 'grpo'),
     labels: field(z.record(z.string().max(63), z.string().max(255)).default({}), 'Labels to filter runs by.', {
       team: 'agents',

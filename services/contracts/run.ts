@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { evaluationSchema } from './evaluation.ts';
 import { field } from './field.ts';
 import { reasonSchema } from './reason.ts';
-import { phases } from './record.ts';
-import { methodSchema, runSpecSchema } from './run-spec.ts';
+import { evaluatedSchema, phases } from './record.ts';
+import { methodSchema, runSpecSchema, taskSchema } from './run-spec.ts';
 
 export const runStatuses = [
   'queued',
@@ -73,6 +73,11 @@ export const progressSchema = z
     epoch: field(z.number(), 'Passes over the data so far.', 0.5),
     elapsed_seconds: field(z.number(), 'Training time so far.', 930),
     eta_seconds: field(z.number().nullable(), 'Estimated time left.', 8370),
+    evaluated: field(
+      evaluatedSchema.nullable(),
+      'Problems of the evaluation under way, where the trainer counts them.',
+      null,
+    ),
   })
   .meta({ id: 'Progress' });
 export type Progress = z.infer<typeof progressSchema>;
@@ -97,6 +102,7 @@ export const runSchema = z
     id: field(runIdSchema, 'Id.', 'run-7k3m9q2d'),
     name: field(z.string().nullable(), 'Name for people.', 'addition-grpo'),
     method: field(methodSchema, 'Training method.', 'grpo'),
+    task: field(taskSchema, 'Whether it trains, or evaluates what was trained.', 'train'),
     status: field(runStatusSchema, 'Where it is in its life.', 'running'),
     reason: field(reasonSchema, 'Why it is there.', 'training'),
     message: field(z.string(), 'The same in words; for a failure with the remedy.', 'Training since 09:00:12.'),

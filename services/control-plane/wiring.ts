@@ -7,6 +7,7 @@ import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
+import { createCheckpointExportHandlers } from './api/checkpoint-export.handlers.ts';
 import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
@@ -259,6 +260,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
         store,
         requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
       }),
+      ...createCheckpointExportHandlers({ runs, checkpoints }),
       ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
       ...createImportHandlers(imports),
       ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),

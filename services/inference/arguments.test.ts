@@ -11,13 +11,27 @@ describe('parseServerArguments', () => {
       maxModelLen: null,
       enableLora: false,
       maxLoraRank: 16,
+      loraModules: {},
       quantised: false,
       adaptersRoot: null,
       readyFile: null,
     });
   });
 
+  it('serves adapters from the start, each named by an argument of its own', () => {
+    const modules = ['--lora-modules', 'a=/x/a', '--lora-modules', 'b=/x/b=c'];
+    expect(parseServerArguments(['--model', 'm', '--enable-lora', ...modules]).loraModules).toEqual({
+      a: '/x/a',
+      b: '/x/b=c',
+    });
+  });
+
   it.each([
+    [['--model', 'm', '--lora-modules', 'a=/a'], '--lora-modules needs --enable-lora'],
+    [
+      ['--model', 'm', '--enable-lora', '--lora-modules', '/a'],
+      "must be <name>=<directory>, once for each adapter; got '/a'",
+    ],
     [[], '--model is missing'],
     [['--model', 'm', '--port', '70000'], '--port must be an integer from 0 to 65535'],
     [['--model', 'm', '--max-loras', 'two'], '--max-loras must be an integer'],

@@ -12,6 +12,8 @@ export interface ServerArguments {
   readonly enableLora: boolean;
   readonly maxLoraRank: number;
   readonly maxLoras: number;
+  /** Adapters that are served from the start, by name. */
+  readonly loraModules: Readonly<Record<string, string>>;
   /** Compute with the values that the base model's projections have in 4 bits (NF4). */
   readonly quantised: boolean;
   readonly adaptersRoot: string | null;
@@ -33,6 +35,7 @@ const OPTIONS = {
   'enable-lora': { type: 'boolean', default: false },
   'max-lora-rank': { type: 'string', default: '16' },
   'max-loras': { type: 'string', default: '1' },
+  'lora-modules': { type: 'string', multiple: true, default: [] as string[] },
   quantization: { type: 'string' },
   'adapters-root': { type: 'string' },
   'ready-file': { type: 'string' },
@@ -61,6 +64,7 @@ export function parseServerArguments(argv: readonly string[]): ServerArguments {
     enableLora: values['enable-lora'],
     maxLoraRank: integer('max-lora-rank', 1),
     maxLoras: integer('max-loras', 1),
+    loraModules: readLoraModules(values['lora-modules'], values['enable-lora']),
     quantised: isBitsandbytes(values.quantization),
     adaptersRoot: values['adapters-root'] ?? null,
     readyFile: values['ready-file'] ?? null,
@@ -68,6 +72,16 @@ export function parseServerArguments(argv: readonly string[]): ServerArguments {
     maxNumBatchedTokens: integer('max-num-batched-tokens', 1),
     kvCacheMemoryBytes: integer('kv-cache-memory-bytes', 1),
   };
+}
+
+function readLoraModules(written: readonly string[], enabled: boolean): Record<string, string> {
+  if (written.length > 0 && !enabled) throw new ArgumentError('--lora-modules needs --enable-lora');
+  const pairs = written.map((module) => {
+    const [, name, directory] = /^([^=]+)=(.+)$/.exec(module) ?? [];
+    if (name !== undefined && directory !== undefined) return [name, directory] as const;
+    throw new ArgumentError(`--lora-modules must be <name>=<directory>, once for each adapter; got '${module}'`);
+  });
+  return Object.fromEntries(pairs);
 }
 
 /** vLLM's name for 4-bit weights made when a model is loaded, which it makes as NF4 with double quantisation. */

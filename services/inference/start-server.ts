@@ -17,7 +17,7 @@ import type { Route } from './server/route.ts';
 import type { ServingContext } from './server/serving-context.ts';
 import { createTokenText } from './server/token-text.ts';
 import { tokenizeRoutes } from './server/tokenize.ts';
-import { weightRoutes } from './server/weight-routes.ts';
+import { loadLoraModules, weightRoutes } from './server/weight-routes.ts';
 
 /** A server that answers. */
 export interface RunningServer {
@@ -45,6 +45,7 @@ export async function startServer(
 ): Promise<RunningServer> {
   const numerics = await startEngine();
   const context = await createServing(settings, numerics, events.onDeath);
+  await loadLoraModules(context, settings.loraModules);
   const server = createHttpServer({
     routes: servingRoutes(context),
     maxBodyBytes: MAX_BODY_BYTES,

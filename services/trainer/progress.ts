@@ -37,6 +37,26 @@ export function progressRecord(at: ProgressAt): Omit<ProgressRecord, 'n' | 'time
   };
 }
 
+/** How far an evaluation has come that is all a run does. */
+export function evaluationProgress(at: {
+  readonly step: number;
+  readonly epoch: number;
+  readonly done: number;
+  readonly total: number;
+  readonly elapsedSeconds: number;
+}): Omit<ProgressRecord, 'n' | 'time'> {
+  return {
+    kind: 'progress',
+    phase: 'evaluation',
+    step: at.step,
+    total_steps: at.step,
+    epoch: at.epoch,
+    elapsed_seconds: round(at.elapsedSeconds),
+    eta_seconds: roundOrNull(eta(at.done, at.total, at.elapsedSeconds)),
+    evaluated: { done: at.done, total: at.total },
+  };
+}
+
 function roundOrNull(seconds: number | null): number | null {
   return seconds === null ? null : round(seconds);
 }

@@ -2,6 +2,7 @@ import { rm } from 'node:fs/promises';
 import path from 'node:path';
 import { type Manifest, type TrainingState, trainingStateSchema } from '../contracts/checkpoint.ts';
 import { type LoraConfig, loraScale } from '../model/lora.ts';
+import type { Weights } from '../model/weights.ts';
 import { CheckpointError } from './checkpoint/checkpoint-error.ts';
 import { type LoadedCheckpoint, readCheckpoint } from './checkpoint/read-checkpoint.ts';
 import { readWeights } from './checkpoint/read-weights.ts';
@@ -102,7 +103,8 @@ async function restore(
   }
 }
 
-async function trainedWeights(loaded: LoadedCheckpoint, policy: Policy) {
+/** What a checkpoint holds of the policy. @throws CheckpointError when it is of another kind or scale */
+export async function trainedWeights(loaded: LoadedCheckpoint, policy: Policy): Promise<Weights> {
   const weights = await readWeights(loaded.directory, loaded.layout.weights, policy.config);
   const found = weights.kind === 'lora' ? 'a LoRA adapter' : 'full weights';
   if ((weights.kind === 'lora') !== (policy.lora !== null)) {
@@ -163,7 +165,7 @@ function report(session: Session, candidate: Candidate, messages: readonly Resto
   ]);
 }
 
-function asTrainerError(error: unknown): TrainerError {
+export function asTrainerError(error: unknown): TrainerError {
   if (error instanceof TrainerError) return error;
   const message = error instanceof Error ? error.message : String(error);
   return new TrainerError('invalid_checkpoint', message, 'Resume from another checkpoint.');

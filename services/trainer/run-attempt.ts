@@ -11,6 +11,7 @@ import type { AttemptEnvironment } from './attempt-environment.ts';
 import { explainFailure } from './failure.ts';
 import { type ComponentLogs, createComponentLogs } from './log/component-logs.ts';
 import { trainDpo } from './methods/dpo.ts';
+import { evaluateOnce } from './methods/evaluate.ts';
 import { trainGrpo } from './methods/grpo.ts';
 import { trainSft } from './methods/sft.ts';
 import { createSaveWorker } from './saving/save-worker.ts';
@@ -65,12 +66,12 @@ export async function runAttempt(params: {
       ...clocks,
     };
     announce(session);
-    await train(session);
+    await perform(session);
     return 0;
   } catch (error) {
     if (control.closed.aborted || error instanceof AttemptClosed || isClosed(error)) return EXIT_CLOSED;
     complain(error);
-    const exitCode = reportFailure(error, records, logs);
+    const exitCode = reportFailure(error, attempt, records, logs);
     await Promise.race([saveWorker.idle(), sleep(LAST_SAVE_MS, undefined, { ref: false }), aborted(control.closed)]);
     return exitCode;
   } finally {
@@ -79,6 +80,10 @@ export async function runAttempt(params: {
     await poster.stop();
     records.close();
   }
+}
+
+function perform(session: Session): Promise<Outcome> {
+  return session.spec.task === 'evaluate' ? evaluateOnce(session) : train(session);
 }
 
 function train(session: Session): Promise<Outcome> {
@@ -93,7 +98,8 @@ function train(session: Session): Promise<Outcome> {
 }
 
 function announce({ attempt, records, logs, engine, spec }: Session): void {
-  const message = `Trainer started: ${spec.method} of ${spec.model.name}, attempt ${attempt.attempt}, engine ${engine.name}`;
+  const what = spec.task === 'evaluate' ? `evaluation by ${spec.method}` : spec.method;
+  const message = `Trainer started: ${what} of ${spec.model.name}, attempt ${attempt.attempt}, engine ${engine.name}`;
   records.append([
     {
       kind: 'event',
@@ -114,9 +120,15 @@ function announce({ attempt, records, logs, engine, spec }: Session): void {
   logs.training.info(message);
 }
 
-function reportFailure(error: unknown, records: RecordSpool, logs: ComponentLogs): number {
+function reportFailure(
+  error: unknown,
+  { spec }: Session['attempt'],
+  records: RecordSpool,
+  logs: ComponentLogs,
+): number {
   const { reason, message, remedy, exitCode } = explainFailure(error);
-  logs.training.error(`Training failed: ${message} | ${remedy}`, { reason });
+  const what = spec.task === 'evaluate' ? 'Evaluation' : 'Training';
+  logs.training.error(`${what} failed: ${message} | ${remedy}`, { reason });
   records.append([{ kind: 'event', name: 'failed', message, reason, remedy: remedy.slice(0, 4096) }]);
   return exitCode;
 }

@@ -68,8 +68,8 @@ beforeAll(async () => {
   // The newest one is needed by the run; the older ones can be deleted.
   for (const step of [3, 4, 5]) {
     const directory = join(bench.root, `.tandem/objects/runs/${live}/checkpoints/a1/checkpoint-${step}`);
-    mkdirSync(directory, { recursive: true });
-    writeFileSync(join(directory, 'optimizer.pt'), content);
+    mkdirSync(join(directory, 'model'), { recursive: true });
+    for (const { path } of checkpoint.files) writeFileSync(join(directory, path), content);
     const request = {
       operation: 'postCheckpoint',
       method: 'POST',
@@ -101,7 +101,9 @@ const checkpoint = {
   best_metric: null,
   metrics: {},
   inputs: {},
-  files: [{ path: 'optimizer.pt', size: 10, sha256: createHash('sha256').update(content).digest('hex') }],
+  files: ['optimizer.pt', 'model/model.safetensors'].map((path) => {
+    return { path, size: 10, sha256: createHash('sha256').update(content).digest('hex') };
+  }),
 };
 
 /** Values with a meaning on this server. */
@@ -128,6 +130,7 @@ function known(parameter: string): readonly string[] {
 function sensible(operation: string): Record<string, unknown> | null {
   const common = { model: { name: 'model' }, data: { train_data: 'train.jsonl' } };
   if (operation === 'createRun') return common;
+  if (operation === 'createEvaluation') return { model: 'model', method: 'sft', data: 'train.jsonl' };
   if (operation === 'importCheckpoints') return { path: 'old-run', spec: { method: 'sft', ...common } };
   if (operation === 'resumeRun') return { from: 'latest', overrides: {} };
   const files = [{ path: 'optimizer.pt', size: 10 }];

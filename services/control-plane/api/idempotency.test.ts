@@ -137,6 +137,7 @@ describe('over HTTP', () => {
       id: 'run-7k3m9q2d',
       name: null,
       method: 'grpo',
+      task: 'train',
       status: 'queued',
       reason: 'submitted',
       message: 'Waiting.',

@@ -115,7 +115,9 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
   const { spec } = run;
   const inference = inferenceOf(spec);
   const seen = (path: string | null) => path && options.runtime.seenAt(path);
-  const candidates = await options.checkpoints.withLinks(attemptCandidates(attempt, options.checkpoints));
+  const all = attemptCandidates(attempt, options.checkpoints);
+  // What is evaluated is this one or none.
+  const candidates = await options.checkpoints.withLinks(spec.task === 'evaluate' ? all.slice(0, 1) : all);
   return {
     run: run.id,
     attempt: attempt.number,

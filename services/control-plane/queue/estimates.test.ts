@@ -3,6 +3,7 @@ import type { Progress } from '../../contracts/run.ts';
 import { expectedEnd, remainingMs } from './estimates.ts';
 
 const progress = (change: Partial<Progress>): Progress => ({
+  evaluated: null,
   ...{ phase: 'rollout', step: 25, total_steps: 100, epoch: 0, elapsed_seconds: 50, eta_seconds: null },
   ...change,
 });

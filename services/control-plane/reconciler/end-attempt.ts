@@ -31,7 +31,7 @@ export async function endAttempt(options: ExecuteOptions, step: StepArguments['e
       outcome: records.outcome(id, number),
       printed: quoteOutput(output),
       known,
-      finalCommitted: final?.run === id && final.attempt === number,
+      nothingMissing: run.spec.task === 'evaluate' || (final?.run === id && final.attempt === number),
       killed: trainerRow?.kill_at != null,
       latestStep: latest?.step ?? null,
       stop: run.stop,

@@ -33,7 +33,7 @@ const judge = (change: Partial<EndFacts>) =>
     outcome: null,
     printed: '',
     known: null,
-    finalCommitted: false,
+    nothingMissing: false,
     killed: false,
     latestStep: 40,
     stop: null,
@@ -54,7 +54,7 @@ describe('judgeEnd', () => {
   });
 
   it('succeeds when the trainer was killed after its final checkpoint, and only then', () => {
-    expect(judge({ outcome: finished, trainer: killed, finalCommitted: true }).run.status).toBe('succeeded');
+    expect(judge({ outcome: finished, trainer: killed, nothingMissing: true }).run.status).toBe('succeeded');
     expect(judge({ outcome: finished, trainer: killed }).run.status).toBe('queued');
   });
 

@@ -32,8 +32,8 @@ export interface EndFacts {
   printed: string;
   /** What its output says about its end, when that is of a known kind. */
   known: End | null;
-  /** Whether its final checkpoint was committed. */
-  finalCommitted: boolean;
+  /** Whether all that is to come out of it is here: a training's final checkpoint, an evaluation's records. */
+  nothingMissing: boolean;
   /** Whether it was killed by us, after TERM and the grace. */
   killed: boolean;
   /** Step of the newest checkpoint on the lineage, null when there is none. */
@@ -58,7 +58,7 @@ export interface Verdict {
 /** Decides how an attempt ended and what follows. What the trainer said counts before its exit code, both before any guess. */
 export function judgeEnd(facts: EndFacts): Verdict {
   const { outcome, trainer, stop } = facts;
-  if (outcome?.name === 'finished' && isDone(outcome.reason) && (trainer?.exitCode === 0 || facts.finalCommitted)) {
+  if (outcome?.name === 'finished' && isDone(outcome.reason) && (trainer?.exitCode === 0 || facts.nothingMissing)) {
     const end = { reason: outcome.reason, message: outcome.message };
     return { attempt: end, run: { status: 'succeeded', ...end }, restart: null };
   }

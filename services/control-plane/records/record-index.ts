@@ -93,7 +93,9 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
         'SELECT progress FROM record_files WHERE run = :run AND progress IS NOT NULL ORDER BY attempt DESC LIMIT 1',
         { run },
       );
-      return row === undefined ? null : (JSON.parse(row.progress) as Progress);
+      return row === undefined
+        ? null
+        : { evaluated: null, ...(JSON.parse(row.progress) as Omit<Progress, 'evaluated'>) };
     },
 
     outcome(run: string, attempt: number): Outcome | null {
@@ -208,8 +210,8 @@ function seriesId(db: Database, run: string, name: string): number {
 function lastProgress(batch: readonly IndexedRecord[]): string | null {
   const last = batch.findLast(({ record }) => record.kind === 'progress')?.record;
   if (last?.kind !== 'progress') return null;
-  const { phase, step, total_steps, epoch, elapsed_seconds, eta_seconds } = last;
-  return JSON.stringify({ phase, step, total_steps, epoch, elapsed_seconds, eta_seconds });
+  const { phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated = null } = last;
+  return JSON.stringify({ phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated });
 }
 
 function outcomeOf(event: EventRecord): Outcome {

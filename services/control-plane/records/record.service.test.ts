@@ -229,6 +229,7 @@ describe('what records say', () => {
       epoch: 0,
       elapsed_seconds: 2,
       eta_seconds: null,
+      evaluated: null,
     });
     expect(fixture.records.progress('run-bbbbbbbb')).toBeNull();
   });

@@ -5,11 +5,11 @@ import { ProblemError } from '../api/problem-error.ts';
 import { checkRewards, noRewards } from './check-rewards.ts';
 import { judgeMemory } from './judge-memory.ts';
 import { judgeModel, sourceConfig } from './judge-model.ts';
-import { findModel, type ModelSource, type ModelSourceOptions } from './model-source.ts';
+import { findModel, type ModelSource, type ModelSourceOptions, trainedDefaults } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
 import { fitSequenceLength, modelPositions } from './sequence-length.ts';
-import { specWarnings } from './spec-warnings.ts';
+import { evaluationWarnings, specWarnings } from './spec-warnings.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
@@ -26,7 +26,10 @@ export interface CheckedSpec {
   warnings: string[];
   profile: string;
   model: ModelSource;
-  train_data: string;
+  /** For an evaluation: the adapter that the training of its checkpoint started from. */
+  baseAdapter?: string | null;
+  /** Null for an evaluation. */
+  train_data: string | null;
   val_data: string | null;
   reward_files: string[];
 }
@@ -36,7 +39,7 @@ export interface CheckedSpec {
  * @throws ProblemError invalid-spec, or cannot-place when the host is the reason
  */
 export async function checkSpec(written: unknown, options: CheckOptions): Promise<CheckedSpec> {
-  const resolved = resolveRunSpec(written);
+  const resolved = resolveRunSpec(written, trainedDefaults(written, options));
   const keys = missingKeys(written, options.environment).map((message) => ({ path: 'environment.type', message }));
   if (!resolved.ok) throw refusal('invalid-spec', [...keys, ...resolved.issues]);
   const { spec, renamed } = resolved;
@@ -51,23 +54,31 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
     });
 
   const model = options.model ?? (await attempt('model.name', () => findModel(spec.model, options)));
-  const train = await attempt('data.train_data', () => requireData(spec.data.train_data, options));
+  const isEvaluation = spec.task === 'evaluate';
+  const train = isEvaluation
+    ? null
+    : await attempt('data.train_data', () => requireData(spec.data.train_data, options));
   const val = spec.data.val_data;
   const validation = val === null ? null : await attempt('data.val_data', () => requireData(val, options));
   const rewards = spec.method === 'grpo' ? await checkRewards(spec.reward, options.paths) : noRewards;
   issues.push(...rewards.issues);
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
-  const memory = judgeMemory(config, fitted.spec);
+  // Of what training takes; an evaluation takes less.
+  const memory = isEvaluation ? { issues: [], warnings: [] } : judgeMemory(config, fitted.spec);
   issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)), ...memory.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
-  if (issues.length > 0 || model === null || train === null) throw refusal('invalid-spec', issues);
+  if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;
   const placed = { ...fitted.spec, inference };
   return {
     spec: placed,
     renamed,
-    warnings: [...placement.warnings, ...specWarnings(placed, host), ...memory.warnings, ...warningsOf(model)],
+    warnings: [
+      ...placement.warnings,
+      ...(isEvaluation ? evaluationWarnings(placed) : [...specWarnings(placed, host), ...memory.warnings]),
+      ...warningsOf(model),
+    ],
     profile: placement.profile.name,
     model,
     train_data: train,

@@ -35,8 +35,9 @@ function requireDeletable(run: RunRow, { runs, work }: RunServiceOptions): void 
   const users = runs
     .dependants(run.id)
     .filter(({ kind, status, model_directory }) => {
-      const inUse = !endedStatuses.includes(status) || model_directory.startsWith(join(work, run.id, '/'));
-      return kind === 'fork' || inUse;
+      if (!endedStatuses.includes(status)) return true;
+      if (kind === 'evaluation') return false;
+      return kind === 'fork' || model_directory.startsWith(join(work, run.id, '/'));
     })
     .map(({ id }) => id);
   if (users.length === 0) return;

@@ -35,12 +35,21 @@ export async function readTrainedConfig(
   manifest: Manifest,
   checkpoints: Pick<CheckpointService, 'read'>,
 ): Promise<Record<string, unknown> | null> {
-  const file = manifest.files.find(({ path }) => path === CONFIG_FILE);
+  return await readTrainedJson(manifest, CONFIG_FILE, checkpoints);
+}
+
+/** A small JSON file of a checkpoint; null where it has none of that path. @throws as readTrainedConfig */
+export async function readTrainedJson(
+  manifest: Manifest,
+  name: string,
+  checkpoints: Pick<CheckpointService, 'read'>,
+): Promise<Record<string, unknown> | null> {
+  const file = manifest.files.find(({ path }) => path === name);
   if (file === undefined) return null;
-  const path = `${CONFIG_FILE} of ${manifest.run}/a${manifest.attempt}/${manifest.name}`;
+  const path = `${name} of ${manifest.run}/a${manifest.attempt}/${manifest.name}`;
   return await explained(path, 'choose another checkpoint', async () => {
     if (file.size > LIMITS.bytes) throw new JsonRefusedError(`has ${file.size} bytes; the limit is ${LIMITS.bytes}`);
-    return parseBoundedJson(await text(checkpoints.read(manifest, CONFIG_FILE)), LIMITS.depth);
+    return parseBoundedJson(await text(checkpoints.read(manifest, name)), LIMITS.depth);
   });
 }
 

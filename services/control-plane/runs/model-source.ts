@@ -1,6 +1,7 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
+import { renameAliases } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import { ProblemError } from '../api/problem-error.ts';
@@ -37,7 +38,8 @@ export interface ModelSourceOptions {
   closing: AbortSignal;
 }
 
-const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
+/** `runs/<id>`, or a checkpoint of it. */
+export const RUN_MODEL = /^runs\/(run-[a-z0-9]{8})(?:\/(.+))?$/;
 /** A model hub's `<organisation>/<name>`: letters, digits, `-`, `_` and `.`, the first and the last of each no `-` or `.`. */
 const HUB_NAME = /^(?!.*(--|\.\.))\w(?:[\w.-]*\w)?\/\w(?:[\w.-]*\w)?$/;
 const STORE_NAME = /^store:(.*)$/;
@@ -85,6 +87,39 @@ async function fetched(find: () => Promise<FoundModel>, beside = ''): Promise<Mo
   }
 }
 
+/** What a spec need not say whose model is an adapter that another run trained: its shape. */
+export function trainedDefaults(
+  written: unknown,
+  { run, checkpoints }: Pick<ModelSourceOptions, 'run' | 'checkpoints'>,
+): Record<string, unknown> {
+  if (typeof written !== 'object' || written === null || Array.isArray(written)) return {};
+  const { model } = renameAliases(written as Record<string, unknown>).document;
+  const name = (model as { name?: unknown } | null | undefined)?.name;
+  const named = typeof name === 'string' ? RUN_MODEL.exec(name) : null;
+  const source = named === null ? undefined : run(named[1] as string);
+  const manifest = named === null ? undefined : resolveTrained(named[1] as string, named[2], checkpoints);
+  if (source === undefined || !manifest?.files.some(({ path }) => path === ADAPTER_FILE)) return {};
+  const { r, alpha, target_modules } = source.spec.model.lora;
+  return { model: { lora: { r, alpha, target_modules } } };
+}
+
+/** Another shape or scale would be another adapter. */
+function requireSameAdapter({ name, lora }: RunSpec['model'], trained: RunSpec['model']['lora']): void {
+  const shape = ({ r, alpha, target_modules }: RunSpec['model']['lora']) => ({
+    rank: r,
+    alpha,
+    target_modules: [...target_modules].sort(),
+  });
+  const [wanted, found] = [shape(lora), shape(trained)];
+  for (const key of ['rank', 'alpha', 'target_modules'] as const) {
+    if (JSON.stringify(wanted[key]) === JSON.stringify(found[key])) continue;
+    const written = key === 'rank' ? 'r' : key;
+    throw new PathRefusedError(
+      `${name} is a LoRA adapter of ${key} ${JSON.stringify(found[key])}; leave model.lora.${written} out, or set it to that`,
+    );
+  }
+}
+
 async function findTrained(
   id: string,
   name: string | undefined,
@@ -104,17 +139,14 @@ async function findTrained(
       `${spec.name} is a LoRA adapter, and model.use_lora false would train full weights; set model.use_lora: true`,
     );
   }
-  if (isAdapter && source.spec.model.lora.r !== spec.lora.r) {
-    throw new PathRefusedError(
-      `${spec.name} is a LoRA adapter of rank ${source.spec.model.lora.r}; set model.lora.r: ${source.spec.model.lora.r}`,
-    );
-  }
+  if (isAdapter) requireSameAdapter(spec, source.spec.model.lora);
   const { model_directory: directory, model_origin: origin } = source;
   const isThere = origin === null || (await models.isComplete(directory));
   return { kind: 'checkpoint', manifest, isAdapter, base: { directory, origin, isThere } };
 }
 
-function resolveTrained(
+/** The checkpoint of a run that a name means; without one its best, else its final, else its latest. */
+export function resolveTrained(
   id: string,
   name: string | undefined,
   checkpoints: Pick<CheckpointService, 'resolve'>,

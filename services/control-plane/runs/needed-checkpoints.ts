@@ -1,3 +1,4 @@
+import { endedStatuses } from '../../contracts/run.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { CheckpointId } from '../checkpoints/checkpoint-keys.ts';
 import type { RunStore } from './run.store.ts';
@@ -19,10 +20,10 @@ export function neededCheckpoints(id: string, { runs, checkpoints }: NeededCheck
   return [...runs.startsFrom(id), ...inherited];
 }
 
-/** Everything forked from a run, forks of forks too. */
+/** Everything forked from a run, forks of forks too, and the evaluations of it that have not ended. */
 export function* forksOf(id: string, runs: Pick<RunStore, 'dependants'>): Generator<string> {
-  for (const { id: fork, kind } of runs.dependants(id)) {
-    if (kind !== 'fork') continue;
+  for (const { id: fork, kind, status } of runs.dependants(id)) {
+    if (kind === 'model' || (kind === 'evaluation' && endedStatuses.includes(status))) continue;
     yield fork;
     yield* forksOf(fork, runs);
   }

@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import type { z } from 'zod';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import { mergeSpecs, overrideSpec, renameAliases } from '../../contracts/resolve-run-spec.ts';
@@ -30,12 +31,15 @@ export async function resumeRun(
   options: RunServiceOptions,
   answer: Answer,
 ): Promise<Reply> {
+  if (run.spec.task === 'evaluate') refuseEvaluation(run, request);
   if (!request.fork) requireResumable(run);
-  const manifest = await findCheckpoint(run, request.from, options);
+  // An evaluation is of one checkpoint; its own lineage has none.
+  const manifest = run.spec.task === 'evaluate' ? undefined : await findCheckpoint(run, request.from, options);
   const model = await refuseIn('model.name', () => recallModel(run, options));
   const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
+  if (manifest !== undefined) await refuseOtherData(run, checked);
   if (manifest !== undefined) refuseShortSteps(checked.spec, manifest.step, run.status === 'succeeded');
   const message = manifest === undefined ? 'Resumed from the beginning.' : `Resumed from ${labelOf(manifest)}.`;
   return await requeue(
@@ -56,6 +60,7 @@ export async function continueRun(
   requireResumable(run);
   refuseChanges(run.spec, plan.spec);
   const manifest = chosenCheckpoint(run, plan, options);
+  if (manifest !== undefined) await refuseOtherData(run, plan);
   if (manifest !== undefined) refuseShortSteps(plan.spec, manifest.step, run.status === 'succeeded');
   const message =
     manifest === undefined
@@ -76,6 +81,15 @@ export function refuseShortSteps(spec: RunSpec, step: number, succeeded: boolean
 function requireResumable(run: RunRow): void {
   if ((resumable as readonly string[]).includes(run.status)) return;
   throw new ProblemError('conflict', `${run.id} is ${run.status}; it can be resumed once it has paused or ended.`);
+}
+
+/** An evaluation that was interrupted is done again, of the same checkpoint; for anything else there is another one to be asked for. */
+function refuseEvaluation(run: RunRow, { from, fork }: ResumeRequest): void {
+  const remedy = 'POST /evaluations makes another evaluation, of any checkpoint';
+  if (run.status === 'succeeded') throw new ProblemError('conflict', `${run.id} has been evaluated; ${remedy}.`);
+  if (fork || from !== 'latest') {
+    throw new ProblemError('conflict', `${run.id} is an evaluation, which has no checkpoints of its own; ${remedy}.`);
+  }
 }
 
 async function findCheckpoint(run: RunRow, from: string, options: RunServiceOptions): Promise<Manifest | undefined> {
@@ -135,6 +149,7 @@ function changedSpec(run: RunRow, { overrides, fork }: ResumeRequest): unknown {
 /** What a checkpoint cannot follow. */
 function refuseChanges(before: RunSpec, after: RunSpec): void {
   const fixed: [string, (spec: RunSpec) => unknown][] = [
+    ['task', (spec) => spec.task],
     ['method', (spec) => spec.method],
     ['model.name', (spec) => spec.model.name],
     ['model.revision', (spec) => spec.model.revision],
@@ -151,6 +166,13 @@ function refuseChanges(before: RunSpec, after: RunSpec): void {
       message: `was ${JSON.stringify(read(before))} and cannot change within a run; submit a new run instead`,
     }));
   if (issues.length > 0) throw refusal('invalid-spec', issues);
+}
+
+/** Its steps and metrics would mean something else from there on. Data that was moved is another matter: the trainer compares the content. */
+async function refuseOtherData({ train_data: before }: RunRow, { train_data: after }: CheckedSpec): Promise<void> {
+  if (before === null || after === before || (await stat(before).catch(() => null)) === null) return;
+  const message = `was ${before} and cannot change within a run; fork it (fork: true) to go on with other data, from its beginning`;
+  throw refusal('invalid-spec', [{ path: 'data.train_data', message }]);
 }
 
 async function requeue(

@@ -4,7 +4,15 @@ import type { RunService } from './run.service.ts';
 
 type RunHandlers = Pick<
   Handlers<Operations>,
-  'createRun' | 'listRuns' | 'getRun' | 'resumeRun' | 'pauseRun' | 'cancelRun' | 'deleteRun' | 'setLogging'
+  | 'createRun'
+  | 'createEvaluation'
+  | 'listRuns'
+  | 'getRun'
+  | 'resumeRun'
+  | 'pauseRun'
+  | 'cancelRun'
+  | 'deleteRun'
+  | 'setLogging'
 >;
 
 /** The run operations of the public API. */
@@ -12,6 +20,10 @@ export function createRunHandlers(service: RunService): RunHandlers {
   return {
     createRun: async ({ body, query }, { remember }) =>
       query.dry_run ? { status: 200, body: await service.dryRun(body) } : await service.submit(body, remember),
+    createEvaluation: async ({ body, query }, { remember }) =>
+      query.dry_run
+        ? { status: 200, body: await service.planEvaluation(body) }
+        : await service.evaluate(body, remember),
     listRuns: async ({ query }) => ({ status: 200, body: service.list(query) }),
     getRun: async ({ params }) => ({ status: 200, body: service.get(params.id) }),
     resumeRun: async ({ params, body }, { remember }) => await service.resume(params.id, body, remember),

@@ -5,6 +5,7 @@ import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { deleteRun } from './delete-run.ts';
+import { checkEvaluation, type EvaluationRequest } from './evaluation-of.ts';
 import { type ResumeRequest, resumeRun } from './resume-run.ts';
 import type { RunRow } from './run.store.ts';
 import { viewRun, viewSummary } from './run.view.ts';
@@ -25,6 +26,9 @@ export interface RunService {
   dryRun(written: unknown): Promise<DryRun>;
   /** 201 with a new run, or 200 with the run of the same `output_dir` that is continued. */
   submit(written: unknown, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
+  planEvaluation(request: EvaluationRequest): Promise<DryRun>;
+  /** 201 with a run that evaluates. */
+  evaluate(request: EvaluationRequest, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
   /** 200 with the run, or 201 with the fork. */
   resume(id: string, request: ResumeRequest, remember: Remember): Promise<{ status: 200 | 201; body: Run }>;
   pause(id: string): Run;
@@ -56,6 +60,14 @@ export function createRunService(options: RunServiceOptions): RunService {
   return {
     dryRun: async (written) =>
       showPlan(await planSubmission(await checkSubmission(written, options), options), options),
+    planEvaluation: async (request) =>
+      showPlan(await planSubmission(await checkEvaluation(request, options), options), options),
+    evaluate: async (request, remember) => {
+      const checked = await checkEvaluation(request, options);
+      const reply = await serial('tree', () => submitRun(checked, options, { view, remember }));
+      changed();
+      return reply;
+    },
     submit: async (written, remember) => {
       // A hub that is slow to answer keeps nobody else waiting.
       const checked = await checkSubmission(written, options);

@@ -104,8 +104,8 @@ export interface RunFilter {
   limit: number;
 }
 
-/** A run that was made from another one. */
-export type Dependant = Pick<RunRow, 'id' | 'status' | 'model_directory'> & { kind: 'fork' | 'model' };
+/** A run that was made from another one. An evaluation needs it until it has ended, a fork for as long as it is there. */
+export type Dependant = Pick<RunRow, 'id' | 'status' | 'model_directory'> & { kind: 'fork' | 'model' | 'evaluation' };
 
 /** What a run that has not begun has of its life. */
 export const notBegun = {
@@ -145,7 +145,7 @@ export interface RunStore {
   update(id: string, change: Partial<Omit<RunRow, 'id'>>, expected?: readonly RunStatus[]): boolean;
   /** No run that is being stopped gets less time than until then. */
   extendStopDeadlines(until: number): void;
-  /** Runs that continue this one, or train on its checkpoint. */
+  /** Runs that continue this one, train on its checkpoint or evaluate it. */
   dependants(id: string): Dependant[];
   remove(id: string): void;
 }
@@ -246,7 +246,7 @@ export function createRunStore({ db }: { db: Database }): RunStore {
       ),
     dependants: (id) =>
       db.all<Dependant>(
-        `SELECT id, status, model_directory, 'fork' AS kind FROM runs WHERE parent_run = :id
+        `SELECT id, status, model_directory, iif(spec ->> '$.task' = 'evaluate', 'evaluation', 'fork') AS kind FROM runs WHERE parent_run = :id
          UNION ALL SELECT id, status, model_directory, 'model' AS kind FROM runs WHERE model_run = :id`,
         { id },
       ),

@@ -42,6 +42,7 @@ export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): R
     id: run.id,
     name: run.name,
     method: run.method,
+    task: run.spec.task,
     status: run.status,
     reason: reasonOf(run, wait),
     message: run.message,

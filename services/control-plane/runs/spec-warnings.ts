@@ -1,3 +1,4 @@
+import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { inferenceOf } from './inference-of.ts';
 import { methodWarnings } from './method-warnings.ts';
@@ -29,6 +30,32 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
       monitoring.enable_tensorboard,
       'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',
     ),
+    ...serverWarnings(spec),
+  ];
+}
+
+/** Sections that are about training, and what an evaluation uses of them. */
+const usedByEvaluation = {
+  training: ['max_eval_samples', 'output_dir', 'start_fresh'],
+  checkpoint: ['resume_from_checkpoint'],
+  grpo: [],
+} as const;
+
+/** Hints about an evaluation: what is set and has no effect. */
+export function evaluationWarnings(spec: RunSpec): string[] {
+  const { method, model, data, task } = spec;
+  const plain = resolveRunSpec({ task, method, model: { name: model.name }, data: { val_data: data.val_data } });
+  const unused = Object.entries(usedByEvaluation).flatMap(([section, used]: [string, readonly string[]]) => {
+    const keys = spec[section as keyof typeof usedByEvaluation] as Record<string, unknown>;
+    const defaults = (plain.ok ? plain.spec[section as keyof typeof usedByEvaluation] : {}) as Record<string, unknown>;
+    return Object.keys(keys)
+      .filter((key) => !used.includes(key) && JSON.stringify(keys[key]) !== JSON.stringify(defaults[key]))
+      .map((key) => `${section}.${key}`);
+  });
+  if (data.train_data !== null) unused.push('data.train_data');
+  return [
+    ...when(unused.length > 0, `task: evaluate trains nothing, so these have no effect: ${unused.join(', ')}`),
+    ...when(model.bf16, 'model.bf16: the tfjs trainer computes in float32'),
     ...serverWarnings(spec),
   ];
 }

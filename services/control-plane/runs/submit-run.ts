@@ -32,7 +32,7 @@ export async function planSubmission(checked: CheckedSpec, options: RunServiceOp
   const tree = await refuseIn('training.output_dir', () => paths.writable(wanted));
   const occupant = await findOccupant(tree, checked, options);
   const start = await findStart(checked, options);
-  if (start.parent !== null) refuseShortSteps(checked.spec, start.parent.step, false);
+  if (start.parent !== null && checked.spec.task === 'train') refuseShortSteps(checked.spec, start.parent.step, false);
   return { ...checked, id, tree, output_dir: paths.shown(tree), occupant, start };
 }
 
@@ -193,8 +193,13 @@ type ModelColumns = Pick<
   'model_directory' | 'base_adapter_directory' | 'model_run' | 'model_origin' | 'model_due'
 >;
 
-function modelOf({ model }: CheckedSpec, prepared: string): ModelColumns {
-  const alone = { base_adapter_directory: null, model_run: null, model_origin: null, model_due: 0 } as const;
+function modelOf({ model, baseAdapter }: CheckedSpec, prepared: string): ModelColumns {
+  const alone = {
+    base_adapter_directory: baseAdapter ?? null,
+    model_run: null,
+    model_origin: null,
+    model_due: 0,
+  } as const;
   if (model.kind === 'directory') return { ...alone, model_directory: model.directory };
   if (model.kind === 'fetched') {
     const { directory, listing, isComplete } = model.found;

@@ -55,8 +55,13 @@ export function createSinks({
     return [
       ...files.map((file) => createLogFileSink({ target, records, file })),
       createEvaluationFilesSink({ target, records }),
-      createTrainingLogSink({ target, records, checkpoints, now }),
-      createOutputTreeSink({ target, checkpoints }),
+      // What an evaluation measures was trained, and is shown, elsewhere.
+      ...(target.spec.task === 'evaluate'
+        ? []
+        : [
+            createTrainingLogSink({ target, records, checkpoints, now }),
+            createOutputTreeSink({ target, checkpoints }),
+          ]),
     ];
   };
 

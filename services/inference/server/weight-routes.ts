@@ -98,6 +98,17 @@ export function weightRoutes(context: ServingContext): Route[] {
   ];
 }
 
+/** Makes adapters known that the server is started with. @throws ModelError, EngineMemoryError, or the error of a directory that cannot be read */
+export async function loadLoraModules(
+  context: ServingContext,
+  modules: Readonly<Record<string, string>>,
+): Promise<void> {
+  for (const [name, path] of Object.entries(modules)) {
+    const loaded = await loadAdapter(context, path);
+    context.models.add({ name, path, kind: 'adapter', created: Math.floor(context.now()), ...loaded });
+  }
+}
+
 async function loadAdapter({ models, adapters, numerics }: ServingContext, directory: string) {
   const { config, weights } = await readPeftAdapter(directory);
   const maxRank = adapters?.maxRank ?? 0;

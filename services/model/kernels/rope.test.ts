@@ -7,6 +7,11 @@ test('default frequencies fall geometrically from 1', () => {
   );
 });
 
+test('frequencies have the bits of torch, which rounds the exponent and the power on the way', () => {
+  const torch = [1, 0.09999999403953552, 0.009999998845160007, 0.0010000000474974513, 9.999996836995706e-5];
+  expect([...inverseFrequencies({ kind: 'default', theta: 1_000_000 }, 12)].slice(0, 5)).toEqual(torch);
+});
+
 test('linear scaling divides every frequency', () => {
   expect([...inverseFrequencies({ kind: 'linear', theta: 10_000, factor: 4 }, 4)]).toEqual(
     [0.25, 0.0025].map(Math.fround),

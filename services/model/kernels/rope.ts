@@ -28,7 +28,9 @@ export function createRopeTable(rope: RopeConfig, headDim: number): RopeTable {
  * `linear` divides all of them; `llama3` only the slow ones, with a smooth passage (transformers, modeling_rope_utils.py).
  */
 export function inverseFrequencies(rope: RopeConfig, headDim: number): Float32Array {
-  const frequencies = Float32Array.from({ length: headDim / 2 }, (_, i) => 1 / rope.theta ** ((2 * i) / headDim));
+  // Rounded where torch rounds: at position 3,000 a frequency that is right to one bit less turns by 2e-4 more.
+  const power = (i: number) => Math.fround(rope.theta ** Math.fround((2 * i) / headDim));
+  const frequencies = Float32Array.from({ length: headDim / 2 }, (_, i) => 1 / power(i));
   if (rope.kind === 'default') return frequencies;
   if (rope.kind === 'linear') return frequencies.map((frequency) => frequency / rope.factor);
   const { factor, lowFreqFactor: low, highFreqFactor: high, originalMaxPositions: context } = rope;

@@ -41,7 +41,7 @@ export function createEvaluationBooks(params: {
   readonly onStart: () => void;
 }): EvaluationBooks {
   const { session, state, evaluator, recorded, record } = params;
-  const { attempt, spec, control, records, logs, now, wall } = session;
+  const { attempt, spec, control, records, logs } = session;
   const rule = bestRule(spec.method, spec.training);
   let unsavedBest: number | null = null;
   let saidMissing = false;
@@ -70,21 +70,9 @@ export function createEvaluationBooks(params: {
     keepBest();
   }
 
-  async function evaluate({ evaluate: find }: Evaluator, step: number): Promise<Evaluation> {
+  async function evaluate(by: Evaluator, step: number): Promise<Evaluation> {
     params.onStart();
-    const startedAt = now();
-    const found = await find(control.stopping);
-    const evaluation: Evaluation = {
-      step,
-      is_baseline: step < 0,
-      ...found,
-      eval_time: (now() - startedAt) / 1000,
-      ...(step < 0 && { timestamp: new Date(wall()).toISOString() }),
-    };
-    records.append([{ kind: 'evaluation', evaluation }]);
-    logs.eval.info(evalStep(evaluation.accuracy, evaluation.avg_reward, evaluation.std_reward), { step });
-    logs.eval.info(evaluationBlock(evaluation, evaluationFile(attempt.output_dir, evaluation)), { step });
-    return evaluation;
+    return takeEvaluation(session, by, step);
   }
 
   function keepBest(): void {
@@ -93,6 +81,7 @@ export function createEvaluationBooks(params: {
       sayMissing();
       return;
     }
+    forgetOtherMetric();
     if (!improves(value, state.best_metric, rule)) {
       state.evals_without_improvement += 1;
       return;
@@ -106,6 +95,17 @@ export function createEvaluationBooks(params: {
     const message = `New best model: ${rule.metric} ${value.toFixed(4)} at step ${step}`;
     records.append([{ kind: 'event', name: 'best_updated', message, data: { step, metric: rule.metric, value } }]);
     logs.eval.info(message, { step });
+  }
+
+  /** What was best by another metric says nothing of this one, whose values are on another scale. */
+  function forgetOtherMetric(): void {
+    const before = state['best_metric_name'];
+    state['best_metric_name'] = rule.metric;
+    if (state.best_metric === null || typeof before !== 'string' || before === rule.metric) return;
+    logs.eval.info(`The best model is now chosen by ${rule.metric}, no longer by ${before}: its choice begins anew`);
+    state.best_metric = null;
+    state.best_step = null;
+    state.evals_without_improvement = 0;
   }
 
   function sayMissing(): void {
@@ -127,6 +127,34 @@ export function createEvaluationBooks(params: {
     baseline,
     evaluateIfDue,
   };
+}
+
+/**
+ * Evaluates once, records it and prints its block.
+ * @param step optimizer steps that the policy has had; -1 for the baseline
+ * @param of what is evaluated, where it is not the run's own training
+ * @throws StopRequested; nothing of it is recorded then
+ */
+export async function takeEvaluation(
+  session: Pick<Session, 'attempt' | 'control' | 'records' | 'logs' | 'now' | 'wall'>,
+  { evaluate }: Pick<Evaluator, 'evaluate'>,
+  step: number,
+  of?: string,
+): Promise<Evaluation> {
+  const { attempt, control, records, logs, now, wall } = session;
+  const startedAt = now();
+  const found = await evaluate(control.stopping);
+  const evaluation: Evaluation = {
+    step,
+    is_baseline: step < 0,
+    ...found,
+    eval_time: (now() - startedAt) / 1000,
+    ...(step < 0 && { timestamp: new Date(wall()).toISOString() }),
+  };
+  records.append([{ kind: 'evaluation', evaluation }]);
+  logs.eval.info(evalStep(evaluation.accuracy, evaluation.avg_reward, evaluation.std_reward), { step });
+  logs.eval.info(evaluationBlock(evaluation, evaluationFile(attempt.output_dir, evaluation), of), { step });
+  return evaluation;
 }
 
 function describeBaseline(baseline: Readonly<Record<string, unknown>>): string {

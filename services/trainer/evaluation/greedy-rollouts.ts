@@ -14,8 +14,8 @@ export function createGreedyRollouts(params: {
   readonly problems: ExampleSource<PromptExample>;
   readonly concurrency: number;
   readonly seed: number;
-  /** Called after each problem. */
-  readonly alive: () => void;
+  /** Called after each problem, with 1. */
+  readonly alive: (problems: number) => void;
 }): Evaluator {
   const { environment, problems, concurrency, seed, alive } = params;
   return {
@@ -24,7 +24,7 @@ export function createGreedyRollouts(params: {
       let firstTask = 0;
       for await (const tasks of inParts(problems)) {
         const play = { environment, tasks, firstTask, rollouts: 1, concurrency, seed, signal };
-        const groups = await collectRollouts({ ...play, purpose: ['evaluation'], onGroup: alive });
+        const groups = await collectRollouts({ ...play, purpose: ['evaluation'], onGroup: () => alive(1) });
         rollouts.push(...requireScored(groups).flatMap((group) => group.rollouts.map(brief)));
         firstTask += tasks.length;
       }

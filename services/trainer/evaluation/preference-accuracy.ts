@@ -23,8 +23,8 @@ export function createPreferenceAccuracy(params: {
   readonly pairs: ExampleSource<PreferenceExample>;
   readonly limits: MicroBatchLimits;
   readonly dpo: RunSpec['dpo'];
-  /** Called after each part. */
-  readonly alive: () => void;
+  /** Called after each part, with the number of its pairs. */
+  readonly alive: (problems: number) => void;
 }): Evaluator {
   const { policy, pairs, limits, dpo, alive } = params;
   const options = { lossType: dpo.loss_type, beta: dpo.beta, totalPairs: pairs.size };
@@ -40,7 +40,7 @@ export function createPreferenceAccuracy(params: {
         const found = dpoLoss(pairsOf(batch, logprobs, referenceLogprobs(policy, batch, 1)), options);
         loss += found.loss;
         margins.push(...found.margins);
-        alive();
+        alive(found.margins.length);
         await turn();
       }
     }

@@ -18,8 +18,8 @@ export function createTeacherForcing(params: {
   readonly policy: Policy;
   readonly examples: ExampleSource<CompletionExample>;
   readonly limits: MicroBatchLimits;
-  /** Called after each part. */
-  readonly alive: () => void;
+  /** Called after each part, with the number of its problems. */
+  readonly alive: (problems: number) => void;
 }): Evaluator {
   const { policy, examples, limits, alive } = params;
 
@@ -34,7 +34,7 @@ export function createTeacherForcing(params: {
         negativeLogprob += measured.negativeLogprob;
         tokens += batch.completionTokens;
         rewards.push(...measured.correct.map(Number));
-        alive();
+        alive(batch.sequences.length);
         await turn();
       }
     }

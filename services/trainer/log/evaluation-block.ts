@@ -9,11 +9,13 @@ export function evaluationFile(outputDir: string, evaluation: Pick<Evaluation, '
   return `${outputDir}/eval_logs/eval_step_${String(evaluation.step).padStart(4, '0')}.json`;
 }
 
-/** What an evaluation prints (requirement G6); the baseline stands in a block of its own. */
-export function evaluationBlock(evaluation: Evaluation, file: string): string {
+/** What an evaluation prints (requirement G6); the baseline, and what a run without training evaluates (`of`), stand in blocks of their own. */
+export function evaluationBlock(evaluation: Evaluation, file: string, of?: string): string {
   const title = evaluation.is_baseline
     ? 'BASELINE EVALUATION (before training)'
-    : `Evaluation at step ${evaluation.step}`;
+    : of === undefined
+      ? `Evaluation at step ${evaluation.step}`
+      : `EVALUATION of ${of}`;
   const total = evaluation.total_samples;
   const lines = [
     RULE,

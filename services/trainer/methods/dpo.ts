@@ -1,5 +1,7 @@
 import { setImmediate as turn } from 'node:timers/promises';
+import type { ExampleSource } from '../data/example-source.ts';
 import { createPreferenceReader, type PreferenceExample } from '../data/readers/preference-reader.ts';
+import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createPreferenceAccuracy } from '../evaluation/preference-accuracy.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
 import { limitsOf, type MicroBatchLimits } from '../learner/micro-batches.ts';
@@ -12,7 +14,7 @@ import { type DpoLoss, type DpoMetrics, type DpoOptions, dpoLoss, sumDpoMetrics 
 import { learningRateAt } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import type { Outcome, Session } from '../session.ts';
-import { load, start } from './prepare.ts';
+import { load, type Reading, start } from './prepare.ts';
 
 /**
  * Direct preference optimisation (Rafailov et al., arXiv:2305.18290): the policy learns to prefer the chosen completion of a pair to the
@@ -21,24 +23,12 @@ import { load, start } from './prepare.ts';
  */
 export async function trainDpo(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
-  const { training, model, dpo } = spec;
-  const loaded = await load(session, {
-    withReference: true,
-    reader: ({ tokenizer }) => createPreferenceReader(tokenizer, model.max_seq_length),
-    weigh: ({ prompt, chosen, rejected }) => prompt.length + chosen.length + rejected.length,
-  });
+  const { training, dpo } = spec;
+  const loaded = await load(session, { withReference: true, reading: readingPreferences(session) });
   const { policy, train, validation } = loaded;
 
   const limits = limitsOf(training, 2 * training.batch_size);
-  const evaluator =
-    validation &&
-    createPreferenceAccuracy({
-      policy,
-      pairs: validation,
-      limits: limitsOf(training),
-      dpo,
-      alive: () => books.alive(),
-    });
+  const evaluator = validation && createDpoEvaluator(session, policy, validation, () => books.alive());
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
   const { learner, books, order, schedule } = await start(session, { loaded, perStep, evaluator });
@@ -90,6 +80,23 @@ export async function trainDpo(session: Session): Promise<Outcome> {
       }
     });
   }
+}
+
+export function readingPreferences({ spec }: Session): Reading<PreferenceExample> {
+  return {
+    reader: ({ tokenizer }) => createPreferenceReader(tokenizer, spec.model.max_seq_length),
+    weigh: ({ prompt, chosen, rejected }) => prompt.length + chosen.length + rejected.length,
+  };
+}
+
+/** How many pairs are in order, and by how much. */
+export function createDpoEvaluator(
+  { spec: { training, dpo } }: Session,
+  policy: Policy,
+  pairs: ExampleSource<PreferenceExample>,
+  alive: (problems: number) => void,
+): Evaluator {
+  return createPreferenceAccuracy({ policy, pairs, limits: limitsOf(training), dpo, alive });
 }
 
 /** Forward and backward of one optimizer step; given up between batches when the signal says so. */

@@ -1,13 +1,16 @@
-import { createPromptReader } from '../data/readers/prompt-reader.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import { createPromptReader, type PromptExample } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
-import { openInference } from '../rollout/open-inference.ts';
+import type { Policy } from '../learner/policy.ts';
+import { type Inference, openInference } from '../rollout/open-inference.ts';
+import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import { hashRewardFiles } from '../rollout/rewards/function-reward.ts';
 import { needsAnswer, openReward, type Reward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
-import { load, start } from './prepare.ts';
+import { load, type Reading, start } from './prepare.ts';
 
 /**
  * Group relative policy optimisation (Shao et al., arXiv:2402.03300), synchronous: each step plays its tasks with the current policy
@@ -24,41 +27,23 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
 
 async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { spec, control, logs } = session;
-  const { training, rollout, model } = spec;
-  const loaded = await load(session, {
-    withReference: spec.grpo.kl_coef > 0,
-    reader: ({ tokenizer }) =>
-      createPromptReader(tokenizer, {
-        systemPrompt: spec.environment.system_prompt,
-        maxLength: model.max_seq_length,
-        maxNewTokens: rollout.max_new_tokens,
-        needsAnswer: needsAnswer(spec.reward),
-      }),
-    weigh: ({ prompt }) => prompt.length,
-  });
+  const { training, rollout } = spec;
+  const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0, reading: readingPrompts(session) });
   const { policy, train: tasks, validation: problems } = loaded;
 
-  const [first] = await tasks.take([0]);
-  const { server, publisher, handOff } = openInference(session, policy, first!.prompt);
-  const play = { server, tokenizer: policy.tokenizer, reward, maxNewTokens: rollout.max_new_tokens };
+  const inference = await openInferenceFor(session, policy, tasks);
+  const { publisher, handOff } = inference;
+  const play = playOf(session, policy, { inference, reward });
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
-  const greedy =
+  const evaluator =
     problems &&
-    createGreedyRollouts({
-      environment: createSingleTurn({ ...play, temperature: 0 }),
+    createGrpoEvaluator(session, {
       problems,
-      // As many sequences in flight as rollouts have.
-      concurrency: rollout.concurrency * rollout.num_rollouts,
-      seed: spec.seed,
+      play,
+      publisher,
+      version: () => books.state.policy_version,
       alive: () => books.alive(),
     });
-  const evaluator: Evaluator | null = greedy && {
-    metrics: greedy.metrics,
-    async evaluate(signal) {
-      await publisher.serve(books.state.policy_version, signal);
-      return greedy.evaluate(signal);
-    },
-  };
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
   const started = await start(session, {
@@ -107,4 +92,70 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
       phases.report(collected, learned);
     });
   }
+}
+
+export function readingPrompts({ spec: { environment, model, rollout, reward } }: Session): Reading<PromptExample> {
+  return {
+    reader: ({ tokenizer }) =>
+      createPromptReader(tokenizer, {
+        systemPrompt: environment.system_prompt,
+        maxLength: model.max_seq_length,
+        maxNewTokens: rollout.max_new_tokens,
+        needsAnswer: needsAnswer(reward),
+      }),
+    weigh: ({ prompt }) => prompt.length,
+  };
+}
+
+/** The inference server, which is checked by the first of the prompts that it will be asked. */
+export async function openInferenceFor(
+  session: Session,
+  policy: Policy,
+  prompts: ExampleSource<PromptExample>,
+): Promise<Inference> {
+  const [first] = await prompts.take([0]);
+  return openInference(session, policy, first!.prompt);
+}
+
+/** What all rollouts of a run share: the server, and how a completion is made and scored. */
+type Play = Omit<Parameters<typeof createSingleTurn>[0], 'temperature'>;
+
+export function playOf(
+  { spec }: Session,
+  { tokenizer }: Policy,
+  { inference, reward }: { readonly inference: Inference; readonly reward: Reward },
+): Play {
+  return { server: inference.server, tokenizer, reward, maxNewTokens: spec.rollout.max_new_tokens };
+}
+
+/**
+ * Greedy rollouts of the current policy, scored by the run's rewards.
+ * @param version of the policy as it is when an evaluation begins
+ */
+export function createGrpoEvaluator(
+  { spec: { rollout, seed } }: Session,
+  params: {
+    readonly problems: ExampleSource<PromptExample>;
+    readonly play: Play;
+    readonly publisher: PolicyPublisher;
+    readonly version: () => number;
+    readonly alive: (problems: number) => void;
+  },
+): Evaluator {
+  const { problems, play, publisher, version, alive } = params;
+  const greedy = createGreedyRollouts({
+    environment: createSingleTurn({ ...play, temperature: 0 }),
+    problems,
+    // As many sequences in flight as rollouts have.
+    concurrency: rollout.concurrency * rollout.num_rollouts,
+    seed,
+    alive,
+  });
+  return {
+    metrics: greedy.metrics,
+    async evaluate(signal) {
+      await publisher.serve(version(), signal);
+      return greedy.evaluate(signal);
+    },
+  };
 }

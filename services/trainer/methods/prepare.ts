@@ -28,45 +28,27 @@ export interface Loaded<E> {
 /** Tokens of examples that are kept from one epoch to the next: 32 MiB, as numbers. */
 const CACHED_TOKENS = 4 << 20;
 
-/**
- * Reads the model, and opens the data.
- * @param weigh tokens of an example, for what is kept of them
- */
+/** How a method reads its examples. */
+export interface Reading<E> {
+  readonly reader: (policy: Policy) => ExampleReader<E>;
+  /** Tokens of an example, for what is kept of them. */
+  readonly weigh: (example: E) => number;
+}
+
+/** Reads the model, and opens the data. */
 export async function load<E>(
   session: Session,
-  options: {
-    readonly withReference: boolean;
-    readonly reader: (policy: Policy) => ExampleReader<E>;
-    readonly weigh: (example: E) => number;
-  },
+  { withReference, reading }: { readonly withReference: boolean; readonly reading: Reading<E> },
 ): Promise<Loaded<E>> {
-  const { attempt, spec, engine, logs } = session;
+  const { attempt, spec, logs } = session;
   if (attempt.train_data === null) {
     throw new TrainerError('invalid_spec', 'data.train_data is not set', 'Name the training set in data.train_data.');
   }
   await tellMemory(session);
-  const policy = await loadPolicy({
-    engine,
-    spec,
-    modelDirectory: attempt.model_directory,
-    baseAdapterDirectory: attempt.base_adapter_directory,
-    withReference: options.withReference,
-  });
-  const { trainable, total } = policy.size;
-  logs.training.info(
-    `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
-    { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
-  );
-  requireEndOfTurn(policy);
-  const reader = options.reader(policy);
-  const openSet = async (path: string, set: 'train' | 'val') => {
-    const opened = await openExamples(path, set, reader, spec.data);
-    tellRows(session, path, opened);
-    return cached<E>(opened, { capacity: CACHED_TOKENS, weigh: options.weigh });
-  };
-  const train = await openSet(attempt.train_data, 'train');
-  const all = attempt.val_data === null ? null : await openSet(attempt.val_data, 'val');
-  const validation = all && firstExamples(all, spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY);
+  const policy = await loadModel(session, { withReference });
+  const train = await openSet(session, policy, { path: attempt.train_data, set: 'train', reading });
+  const validation =
+    attempt.val_data === null ? null : await openValidation(session, policy, attempt.val_data, reading);
   logs.training.info(`Data loaded: ${train.size} training, ${validation?.size ?? 0} validation examples`);
   if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
     logs.eval.warning(
@@ -74,6 +56,48 @@ export async function load<E>(
     );
   }
   return { policy, train, validation };
+}
+
+/** Reads the model, and says how large it is. */
+export async function loadModel(
+  { attempt, spec, engine, logs }: Session,
+  { withReference }: { readonly withReference: boolean },
+): Promise<Policy> {
+  const policy = await loadPolicy({
+    engine,
+    spec,
+    modelDirectory: attempt.model_directory,
+    baseAdapterDirectory: attempt.base_adapter_directory,
+    withReference,
+  });
+  const { trainable, total } = policy.size;
+  logs.training.info(
+    `Model loaded: ${spec.model.name} | ${total} parameters, ${trainable} trainable (${((100 * trainable) / total).toFixed(2)}%) | engine ${engine.name}`,
+    { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
+  );
+  requireEndOfTurn(policy);
+  return policy;
+}
+
+/** The problems of an evaluation: at most `training.max_eval_samples`, from the front. */
+export async function openValidation<E>(
+  session: Session,
+  policy: Policy,
+  path: string,
+  reading: Reading<E>,
+): Promise<ExampleSource<E>> {
+  const all = await openSet(session, policy, { path, set: 'val', reading });
+  return firstExamples(all, session.spec.training.max_eval_samples ?? Number.POSITIVE_INFINITY);
+}
+
+async function openSet<E>(
+  session: Session,
+  policy: Policy,
+  { path, set, reading }: { readonly path: string; readonly set: 'train' | 'val'; readonly reading: Reading<E> },
+) {
+  const opened = await openExamples(path, set, reading.reader(policy), session.spec.data);
+  tellRows(session, path, opened);
+  return cached<E>(opened, { capacity: CACHED_TOKENS, weigh: reading.weigh });
 }
 
 /** Says what of the data is not used as it stands. */
@@ -155,6 +179,8 @@ export async function start(
   const schedule = planSchedule(counted === undefined ? training : { ...training, max_steps: counted }, {
     examples: train.size,
     perStep: params.perStep,
+    // Whoever begins the data anew wants no more steps of it, and would get them anew after every restart.
+    ...(!spec.checkpoint.ignore_data_skip && { from: { step: state.global_step, position: state.data_position } }),
   });
   requireStepsLeft(state.global_step, schedule.totalSteps);
   const books = createBookkeeping({

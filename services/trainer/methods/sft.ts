@@ -1,17 +1,20 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
+import type { ExampleSource } from '../data/example-source.ts';
 import { exampleSizes, type Packing, packedSteps, takePacked } from '../data/packed-steps.ts';
 import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
+import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
 import { type Learner, requireFinite } from '../learner/learner.ts';
 import { limitsOf, type MicroBatchLimits, microBatches, type Sequence } from '../learner/micro-batches.ts';
+import type { Policy } from '../learner/policy.ts';
 import { trainingStep } from '../log/messages.ts';
 import { sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
 import { learningRateAt } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import type { Outcome, Session } from '../session.ts';
-import { load, start } from './prepare.ts';
+import { load, type Reading, start } from './prepare.ts';
 
 /**
  * Supervised fine-tuning: the policy learns to write the completions of the data set, or prompts and completions where
@@ -23,11 +26,7 @@ import { load, start } from './prepare.ts';
 export async function trainSft(session: Session): Promise<Outcome> {
   const { spec, control, logs } = session;
   const { training, model, sft } = spec;
-  const loaded = await load(session, {
-    withReference: false,
-    reader: ({ tokenizer }) => createCompletionReader(tokenizer, model.max_seq_length),
-    weigh: ({ prompt, completion }) => prompt.length + completion.length,
-  });
+  const loaded = await load(session, { withReference: false, reading: readingCompletions(session) });
   const { policy, train, validation } = loaded;
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
@@ -35,14 +34,7 @@ export async function trainSft(session: Session): Promise<Outcome> {
     ? { maxTokens: perStep * model.max_seq_length, tokensOf }
     : null;
   const limits = limitsOf(training, packing === null ? training.batch_size : undefined);
-  const evaluator =
-    validation &&
-    createTeacherForcing({
-      policy,
-      examples: validation,
-      limits: limitsOf(training),
-      alive: () => books.alive(),
-    });
+  const evaluator = validation && createSftEvaluator(session, policy, validation, () => books.alive());
 
   const { learner, books, order, schedule } = await start(session, {
     loaded,
@@ -104,6 +96,23 @@ export async function trainSft(session: Session): Promise<Outcome> {
       }
     });
   }
+}
+
+export function readingCompletions({ spec }: Session): Reading<CompletionExample> {
+  return {
+    reader: ({ tokenizer }) => createCompletionReader(tokenizer, spec.model.max_seq_length),
+    weigh: tokensOf,
+  };
+}
+
+/** The loss on completions. */
+export function createSftEvaluator(
+  { spec }: Session,
+  policy: Policy,
+  examples: ExampleSource<CompletionExample>,
+  alive: (problems: number) => void,
+): Evaluator {
+  return createTeacherForcing({ policy, examples, limits: limitsOf(spec.training), alive });
 }
 
 function tokensOf({ prompt, completion }: CompletionExample): number {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { learningRateAt, planSchedule, schedulerState } from './schedule.ts';
 
 const golden: { lr: number; warmup_steps: number; total_steps: number; rates: Record<string, number[]> } = JSON.parse(
@@ -64,3 +64,40 @@ test('the state after n updates holds the rate of the next one', () => {
 function scheduleOf(type: (typeof types)[number]) {
   return { type, learningRate: golden.lr, warmupSteps: golden.warmup_steps, totalSteps: golden.total_steps };
 }
+
+describe('a run that goes on with num_epochs', () => {
+  const training = {
+    ...{ lr_scheduler_type: 'linear' as const, learning_rate: 1, max_steps: null },
+    ...{ warmup_steps: 0, warmup_ratio: null },
+  };
+  const total = (
+    num_epochs: number,
+    examples: number,
+    perStep: number,
+    from?: Parameters<typeof planSchedule>[1]['from'],
+  ) => planSchedule({ ...training, num_epochs }, { examples, perStep, ...(from && { from }) }).totalSteps;
+
+  it.each([
+    [1, 10, 4],
+    [3, 10, 4],
+    [2.5, 10, 4],
+    [2, 12, 4],
+  ])('%d epochs of %d in steps of %d: has as many steps from wherever it goes on', (epochs, examples, perStep) => {
+    const whole = total(epochs, examples, perStep);
+    const position = { epoch: 0, offset: 0 };
+    for (let step = 0; step <= whole; step++) {
+      expect(total(epochs, examples, perStep, { step, position })).toBe(whole);
+      position.offset += perStep;
+      if (position.offset >= examples) Object.assign(position, { epoch: position.epoch + 1, offset: 0 });
+    }
+  });
+
+  it('sees the rest of the data in other batches, and all of other data', () => {
+    // 8 of 10 in steps of 4, then the last 2 and another epoch in steps of 1.
+    expect(total(2, 10, 1, { step: 2, position: { epoch: 0, offset: 8 } })).toBe(2 + 2 + 10);
+    expect(total(2, 10, 10, { step: 2, position: { epoch: 0, offset: 8 } })).toBe(2 + 1 + 1);
+    expect(total(1, 6, 2, { step: 50, position: { epoch: 0, offset: 0 } })).toBe(50 + 3);
+    // Less than what is done: whoever asks for it is told.
+    expect(total(1, 10, 4, { step: 6, position: { epoch: 2, offset: 0 } })).toBe(3);
+  });
+});

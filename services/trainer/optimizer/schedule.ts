@@ -1,5 +1,5 @@
 import type { RunSpec } from '../../contracts/run-spec.ts';
-import { stepsPerEpoch } from '../data/data-order.ts';
+import { type DataPosition, stepsPerEpoch } from '../data/data-order.ts';
 
 export interface ScheduleOptions {
   readonly type: 'constant' | 'linear' | 'cosine';
@@ -24,23 +24,46 @@ export interface SchedulerState {
  * The schedule of a run. `max_steps` goes before `num_epochs`; a part of an epoch, and a part of a step of warm-up, count as a whole one, as
  * `TrainingArguments` of transformers has them.
  *
+ * What is left of `num_epochs` is counted from where the data stands, so that a run which goes on with other batches, or with other data, sees all
+ * of it as often as it was asked for.
+ *
  * @param examples of one pass over the data
  * @param perStep examples of one optimizer step; the last one of an epoch may have fewer
+ * @param from steps that are done, and where the data stands after them; left out where the steps are counted from the first
  */
 export function planSchedule(
   training: Pick<
     RunSpec['training'],
     'lr_scheduler_type' | 'learning_rate' | 'warmup_steps' | 'warmup_ratio' | 'max_steps' | 'num_epochs'
   >,
-  { examples, perStep }: { readonly examples: number; readonly perStep: number },
+  { examples, perStep, from }: { readonly examples: number; readonly perStep: number; readonly from?: StandingAt },
 ): ScheduleOptions {
-  const totalSteps = training.max_steps ?? Math.ceil(training.num_epochs * stepsPerEpoch(examples, perStep));
+  const totalSteps =
+    training.max_steps ?? stepsOfEpochs(training.num_epochs, { examples, perStep, from: from ?? beginning });
   return {
     type: training.lr_scheduler_type,
     learningRate: training.learning_rate,
     warmupSteps: training.warmup_steps ?? Math.ceil((training.warmup_ratio ?? 0) * totalSteps),
     totalSteps,
   };
+}
+
+export interface StandingAt {
+  readonly step: number;
+  readonly position: DataPosition;
+}
+
+const beginning: StandingAt = { step: 0, position: { epoch: 0, offset: 0 } };
+
+function stepsOfEpochs(
+  epochs: number,
+  { examples, perStep, from }: { readonly examples: number; readonly perStep: number; readonly from: StandingAt },
+): number {
+  const perEpoch = stepsPerEpoch(examples, perStep);
+  const { epoch, offset } = from.position;
+  const leftOfEpoch = stepsPerEpoch(Math.max(0, examples - offset), perStep);
+  const passed = epoch * perEpoch + (perEpoch - leftOfEpoch);
+  return from.step + Math.ceil(epochs * perEpoch) - passed;
 }
 
 /**

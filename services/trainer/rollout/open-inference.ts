@@ -19,15 +19,18 @@ export function patienceSeconds({ recovery }: Pick<RunSpec, 'recovery'>): number
   return (recovery.deadlines.starting_inference ?? START_SECONDS) + NOTICE_SECONDS;
 }
 
+/** The way to completions of the policy. */
+export interface Inference {
+  readonly server: InferenceServer;
+  readonly publisher: PolicyPublisher;
+  readonly handOff: HandOff;
+}
+
 /**
  * The pair's inference server, and the way the policy gets there.
  * @param canary tokens of a prompt; at least one
  */
-export function openInference(
-  session: Session,
-  policy: Policy,
-  canary: readonly number[],
-): { readonly server: InferenceServer; readonly publisher: PolicyPublisher; readonly handOff: HandOff } {
+export function openInference(session: Session, policy: Policy, canary: readonly number[]): Inference {
   const { attempt, spec, client: agent, logs } = session;
   if (attempt.inference_url === null) {
     throw new TrainerError(

@@ -107,7 +107,7 @@ def adapted(directory, wanted, generator, quantised):
                     parameter.copy_(dequantised(parameter.detach().clone()))
     model = peft.get_peft_model(base, peft.LoraConfig(task_type="CAUSAL_LM", lora_dropout=0.0, **wanted))
     trained = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    randomise(trained, generator)
+    randomise(trained, generator, scale=0.15)
     return model, trained
 
 

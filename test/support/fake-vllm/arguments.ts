@@ -16,6 +16,7 @@ const OPTIONS = {
   'gpu-memory-utilization': { type: 'string' },
   'enable-lora': { type: 'boolean' },
   'max-lora-rank': { type: 'string' },
+  'lora-modules': { type: 'string', multiple: true },
   'max-loras': { type: 'string' },
   'max-cpu-loras': { type: 'string' },
   'logprobs-mode': { type: 'string' },
@@ -67,6 +68,7 @@ export function parseCommand(
     ...(values['max-model-len'] === undefined ? [] : ['--max-model-len', values['max-model-len']]),
     ...(values.quantization === undefined ? [] : ['--quantization', values.quantization]),
     ...(values['enable-lora'] ? ['--enable-lora'] : []),
+    ...(values['lora-modules'] ?? []).flatMap((module) => ['--lora-modules', module]),
     ...['--max-lora-rank', values['max-lora-rank'] ?? '16', '--max-loras', `${loras}`],
   ]);
   return {

@@ -40,6 +40,8 @@ export async function startFakeVllm(params: {
   readonly tell?: (line: string) => void;
 }): Promise<FakeVllm> {
   const settings = parseCommand(params.command, params.env ?? {});
+  if (Object.keys(settings.server.loraModules).length > 0)
+    throw new Error('the fake takes adapters over its API alone');
   const faults: Faults = { ...noFaults, ...params.faults };
   const [calls, reports]: [string[], unknown[]] = [[], []];
   const numerics = await startEngine();
