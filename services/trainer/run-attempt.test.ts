@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -41,6 +41,9 @@ describe('a run that completes', () => {
     const said = messages(whole);
     expect(said).toContainEqual(expect.stringMatching(/^Step 2\/6 \(33\.3%\) \| elapsed 0:00:\d\d \| ETA 0:00:\d\d$/));
     expect(said).toContainEqual(expect.stringMatching(/^Training step \| loss=\d+\.\d{3}$/));
+    expect(said).toContainEqual(
+      expect.stringMatching(/^Memory: about \d+ MiB of the trainer's 3584 MiB\n {2}Weights: \d+ MiB\n/),
+    );
     expect(said).toContainEqual(expect.stringContaining('BASELINE EVALUATION'));
     expect(said).toContainEqual(expect.stringContaining('TRAINING SUMMARY'));
     expect(event(whole, 'started')).toBeDefined();
@@ -186,5 +189,18 @@ describe('a failure says its reason, where, and the remedy, in its event and its
     expect(event(life, 'failed')).toMatchObject({ reason, message: expect.stringContaining(message) });
     expect(life.exitCode).toBe(code);
     expect(messages(life).at(-1)).not.toMatch(/\n {4}at /);
+  });
+
+  test('oom_host, before a weight is read that there is no room for', async () => {
+    const directory = await mkdtemp(path.join(root, 'large-'));
+    const config = JSON.parse(await readFile(path.join(task.model, 'config.json'), 'utf8'));
+    await writeFile(path.join(directory, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 6000 }));
+    const life = await run({ attempt: { model_directory: directory } });
+    expect(event(life, 'failed')).toMatchObject({
+      reason: 'oom_host',
+      message: expect.stringMatching(/^Loading the model: .* need \d+ MiB, and the engine has 3584 MiB$/),
+      remedy: expect.stringMatching(/^Set .*model.use_4bit: true.* \(\d+ MiB\)\.$/),
+    });
+    expect(life.exitCode).toBe(71);
   });
 });

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import type { Run } from '../../services/contracts/run.ts';
 import { makeTinyModel } from '../../services/model/tiny-model.ts';
-import { startTandem, type Tandem } from '../support/tandem.ts';
+import { atRest, startTandem, type Tandem } from '../support/tandem.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 /** All problems where they are to be had, else the excerpt. */
@@ -77,7 +77,7 @@ test.skipIf(!hasPython)(
 
     writeFileSync(file, `${readFileSync(file, 'utf8')}# changed\n`);
     await tandem.post(`/runs/${id}/resume`, { overrides: { training: { max_steps: 3 } } });
-    const failed = await tandem.until(id, ({ status }) => status === 'failed' || status === 'succeeded');
+    const failed = await tandem.until(id, atRest);
     expect(failed).toMatchObject({
       reason: 'invalid_checkpoint',
       message: expect.stringContaining('was trained from another reward function'),
@@ -95,7 +95,7 @@ test.skipIf(!hasPython)(
     );
     const reward = [{ name: 'function', function: 'greedy.py:greedy', memory_mb: 256 }];
     const { id } = await tandem.post<Run>('/runs', { ...config, reward });
-    const failed = await tandem.until(id, ({ status }) => status === 'failed' || status === 'succeeded');
+    const failed = await tandem.until(id, atRest);
     expect(failed).toMatchObject({
       reason: 'reward_error',
       message: expect.stringMatching(/the reward greedy\.py:greedy \(task train_\d+\): threw MemoryError/),

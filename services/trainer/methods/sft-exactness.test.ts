@@ -3,16 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
-import {
-  fence,
-  finalBytes,
-  type Interruption,
-  type Life,
-  live,
-  measured,
-  stopAt,
-  terminateAt,
-} from '../test-support/lives.ts';
+import { fence, finalBytes, type Interruption, type Life, live, measured, terminateAt } from '../test-support/lives.ts';
 
 let root: string;
 let task: TestTask;
@@ -30,6 +21,7 @@ const training = {
 const epochs = {
   ...{ ...training, max_steps: null, num_epochs: 2.4, save_strategy: 'epoch', lr_scheduler_type: 'linear' },
   ...{ warmup_steps: null, warmup_ratio: 0.2 },
+  eval_steps: 9,
 };
 
 /** Steps of different numbers of examples, prompts learned as well. */
@@ -63,7 +55,7 @@ async function livesOf(
 
 test.each([
   { kind: 'packed', ...full, ...packed, interruptions: [fence(3), terminateAt(10)], exits: [70, 0, 0] },
-  { kind: 'lora', ...lora, sft: {}, training: epochs, interruptions: [fence(15), stopAt(19)], exits: [70, 0, 0] },
+  { kind: 'lora', ...lora, sft: {}, training: epochs, interruptions: [fence(19)], exits: [70, 0] },
 ])('an SFT run ($kind) that was stopped and fenced off on its way ends with the bytes of one that was not', async (given) => {
   const { kind, files, interruptions, exits } = given;
   const whole = await livesOf(`${kind}-whole`, given, []);
@@ -75,7 +67,9 @@ test.each([
   expect(await finalBytes(torn.at(-1)!, files)).toEqual(await finalBytes(whole[0]!, files));
   expect(measured(torn)).toEqual(measured(whole));
   const evaluated = measured(whole).evaluations.map(({ step }) => step);
-  expect(evaluated).toEqual([-1, 6, 12, 18, 22]);
+  expect(evaluated).toEqual(kind === 'lora' ? [-1, 9, 18, 22] : [-1, 6, 12, 18, 22]);
+  // Begun again at the very end of an epoch: the save of step 18 waits for that of step 9, so there is one of the two.
+  if (kind === 'lora') expect([9, 18]).toContain(torn[0]!.candidates[0]?.manifest?.step);
   const samples = measured(whole).metrics.map((record) => record.samples);
   const perStep = new Set([...new Set(samples)].map((count, i, all) => count - (all[i - 1] ?? 0)));
   // Packed, a step has as many as fit, which differs and here is more than 6; else 12, and 4 at the end of an epoch.

@@ -1,11 +1,17 @@
 import { createWriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
 
 /*
  * Calls a user's function: `node function-host.main.js <file> <name>`. Requests come as lines on standard input, replies go to descriptor 3, so that whatever the
- * function prints does no harm. Ends when its input does.
+ * function prints does no harm. Ends when its input does, or, in the middle of a call that hangs, when the trainer is gone.
  */
+
+new Worker(
+  `const parent = ${process.ppid}; setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 500)`,
+  { eval: true },
+).unref();
 
 type Scoring = (completions: unknown, columns: Record<string, unknown>) => unknown;
 interface Request {

@@ -62,6 +62,7 @@ export function createFunctionProcess(params: {
   let running: Running | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   let calls = 0;
+  let closed = false;
 
   function start(): Running {
     const [command, ...args] = commandFor(file, name, memoryMb);
@@ -84,7 +85,12 @@ export function createFunctionProcess(params: {
   function settle(which: Running, line: string): void {
     const { waiting } = which;
     which.waiting = null;
-    waiting?.resolve(JSON.parse(line) as Reply);
+    const reply = parseReply(line);
+    if (reply !== null) waiting?.resolve(reply);
+    else
+      waiting?.reject(
+        new FunctionFailure(`wrote ${JSON.stringify(line.slice(0, 80))} to descriptor 3, which is for replies`),
+      );
   }
 
   function ended(which: Running, why: string): void {
@@ -133,6 +139,9 @@ export function createFunctionProcess(params: {
   }
 
   async function call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown> {
+    // What waited for its turn must not start the process again.
+    signal.throwIfAborted();
+    if (closed) throw new FunctionFailure('is closed');
     const which = await ensure(signal);
     const id = ++calls;
     which.child.stdin!.write(`${JSON.stringify({ ...request, id })}\n`);
@@ -154,12 +163,22 @@ export function createFunctionProcess(params: {
     async close() {
       const which = running;
       running = null;
+      closed = true;
       if (which === null) return;
-      const closed = new Promise((resolve) => which.child.once('close', resolve));
+      const gone = new Promise((resolve) => which.child.once('close', resolve));
       which.child.kill('SIGKILL');
-      await closed;
+      await gone;
     },
   };
+}
+
+function parseReply(line: string): Reply | null {
+  try {
+    const reply: unknown = JSON.parse(line);
+    return typeof reply === 'object' && reply !== null ? reply : null;
+  } catch {
+    return null;
+  }
 }
 
 function commandFor(file: string, name: string, memoryMb: number): string[] {
@@ -184,8 +203,10 @@ function explainStart(command: string, error: Error): string {
 }
 
 function explainEnd({ printed }: Running, code: number | null, killed: string | null, memoryMb: number): string {
+  // Of its last words V8's are only its own stack.
+  if (killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed)) {
+    return `ended with ${killed ?? code} for want of memory (memory_mb ${memoryMb})`;
+  }
   const tail = printed.trim().split('\n').slice(-3).join(' | ');
-  const memory = killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed);
-  const why = memory ? ` for want of memory (memory_mb ${memoryMb})` : '';
-  return `ended with ${killed ?? code}${why}${tail === '' ? '' : `: ${tail}`}`;
+  return `ended with ${killed ?? code}${tail === '' ? '' : `: ${tail}`}`;
 }

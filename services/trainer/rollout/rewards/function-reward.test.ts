@@ -35,6 +35,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
       if (first === 'throw') throw new TypeError('no such thing');
       if (first === 'hang') for (;;) {}
       if (first === 'exit') process.exit(3);
+      if (first === 'noise') (await import('node:fs')).writeSync(3, 'noise\\n');
       if (first === 'nan') return [Number.NaN];
       if (first === 'secret') return [process.env.SECRET_KEY === undefined ? 1 : 0];
       return completions.map((text, i) => (text === answers[i] ? level[i] : 0) + calls / 1024 + (prompts[i] === 'q' ? 10 : 0));
@@ -52,10 +53,14 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
       message: `the reward ${at}:right (task t1): threw TypeError: no such thing`,
     });
     await expect(score('nan')).rejects.toThrow('(task t1, completion 1 of 1): gave "NaN", which is no finite number');
+    await expect(score('noise')).rejects.toThrow('wrote "noise" to descriptor 3, which is for replies');
     await expect(score('hang')).rejects.toThrow('gave no scores within 0.3 s');
     expect(await score('85')).toEqual([12 + 1 / 1024]);
     await expect(score('exit')).rejects.toThrow('ended with 3: printed undefined');
     expect(await score('85')).toEqual([12 + 1 / 1024]);
+    const waiting = Promise.allSettled([score('85'), score('86')]);
+    await reward.close();
+    for (const each of await waiting) expect(String((each as PromiseRejectedResult).reason)).toContain('is closed');
   } finally {
     delete process.env['SECRET_KEY'];
     await reward.close();

@@ -3,10 +3,17 @@
  * everything when it takes `**kwargs`, as TRL's reward functions are.
  */
 export const PYTHON_HOST = String.raw`
-import asyncio, importlib.util, inspect, json, os, sys, traceback
+import asyncio, importlib.util, inspect, json, os, signal, sys, threading, time, traceback
 
 file, name, megabytes = sys.argv[1], sys.argv[2], int(sys.argv[3])
 replies = os.fdopen(3, 'w', encoding='utf-8')
+
+def watch(parent):
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 def number(value):
     if isinstance(value, float) and value - value != 0:

@@ -1,0 +1,54 @@
+import { spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+
+const rewards = resolve(import.meta.dirname, '../../dist/services/trainer/rollout/rewards');
+const python = (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, 'python3')));
+
+let directory: string;
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'tandem-reward-'));
+});
+afterAll(() => rmSync(directory, { recursive: true, force: true }));
+
+/** Functions that write down their process and never return. */
+const functions = {
+  'hang.mjs': `import { writeFileSync } from 'node:fs';
+    export function hang() { writeFileSync(process.env.TMPDIR + '/hang.mjs.pid', String(process.pid)); for (;;) {} }`,
+  'hang.py': `import os
+def hang(completions):
+    with open(os.environ['TMPDIR'] + '/hang.py.pid', 'w') as out:
+        out.write(str(os.getpid()))
+    while True:
+        pass
+`,
+};
+
+test.each(
+  python ? ['hang.mjs', 'hang.py'] : ['hang.mjs'],
+)('a reward that hangs ends by itself when its trainer is killed: %s', async (name) => {
+  const file = join(directory, name);
+  writeFileSync(file, functions[name as keyof typeof functions]);
+  const trainer = `import { createFunctionProcess } from '${rewards}/function-process.js';
+      const program = createFunctionProcess({ file: '${file}', name: 'hang', timeoutMs: 60_000, memoryMb: 512 });
+      await program.call({ completions: ['a'], prompts: ['a'], answers: [null], columns: {} }, new AbortController().signal);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', trainer], {
+    env: { ...process.env, TMPDIR: directory },
+    stdio: 'ignore',
+  });
+  const written = `${file}.pid`;
+  await until(() => existsSync(written) && readFileSync(written, 'utf8') !== '');
+  const proc = `/proc/${readFileSync(written, 'utf8')}`;
+  expect(existsSync(proc)).toBe(true);
+  child.kill('SIGKILL');
+  await until(() => !existsSync(proc));
+});
+
+async function until(ready: () => boolean): Promise<void> {
+  for (const deadline = Date.now() + 30_000; !ready(); await sleep(50)) {
+    if (Date.now() > deadline) throw new Error('not reached within 30 s');
+  }
+}
