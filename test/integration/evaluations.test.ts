@@ -83,6 +83,14 @@ test('a GRPO checkpoint is played greedily through the inference server that is 
   expect(run.attempts[0]?.roles.map(({ role }) => role)).toEqual(['inference', 'trainer']);
 });
 
+test('preferences are measured against what the run started from, as DPO does it', async () => {
+  const { id } = await tandem.post<Run>('/runs', small.dpo({ max_steps: 4, eval_steps: 4, save_steps: 4 }));
+  const dpo = await tandem.untilSucceeded(id);
+  const { found } = await evaluated({ checkpoint: `runs/${id}/final`, data: dpo.spec.data.val_data });
+  expect(found.map(withoutTime)).toEqual([withoutTime(await ofTraining(dpo, 4))]);
+  expect(found[0]?.reward_margin).not.toBe(0);
+});
+
 test('what was trained by SFT can be measured by rewards', async () => {
   const { found } = await evaluated({
     checkpoint: `runs/${sft.id}/final`,
