@@ -1,5 +1,6 @@
 import process from 'node:process';
-import { EngineMemoryError, ModelError } from '../model/errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
+import { EngineMemoryError } from '../model/errors.ts';
 import { writeFileAtomic } from '../platform/atomic-file.ts';
 import { onShutdown } from '../platform/shutdown.ts';
 import { surviveOutputErrors } from '../platform/survive-output-errors.ts';

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
+import { ModelError } from '../contracts/model-error.ts';
 import { startEngine } from './backend.ts';
-import { EngineMemoryError, ModelError } from './errors.ts';
+import { EngineMemoryError } from './errors.ts';
 
 test('the engine is wasm, whether chosen by itself or by name, and tfjs is on it', async () => {
   expect((await startEngine()).name).toBe('wasm');

@@ -2,7 +2,8 @@ import { createRequire } from 'node:module';
 import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { EngineMemoryError, ModelError } from './errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
+import { EngineMemoryError } from './errors.ts';
 
 /** The numeric engine of this process. */
 export interface Engine {

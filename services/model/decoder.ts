@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
 import type { Kernels, LoraTerm } from './kernels/kernels.ts';
 import { recomputed } from './kernels/recompute.ts';
 import { createRopeTable } from './kernels/rope.ts';

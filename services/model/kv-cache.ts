@@ -1,4 +1,4 @@
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
 import type { CachedKeys } from './kernels/kernels.ts';
 
 /** Keys and values of one sequence, for every layer. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { ModelConfig } from './config.ts';
-import { ModelError } from './errors.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import { modulePath, PROJECTIONS, type Projection, projectionSize } from './parameters.ts';
 import { fillUniform, type Seed } from './random.ts';
 import type { TensorData } from './safetensors.ts';

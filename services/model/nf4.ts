@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
 
 /**
  * Weights in 4 bits: NormalFloat with double quantisation (Dettmers et al., "QLoRA", 2023, sections 3 and appendix E), to the bit as

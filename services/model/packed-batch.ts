@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import type { AttentionSpan } from './kernels/attention.ts';
 import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';

@@ -1,4 +1,4 @@
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
 
 /** One weight of a model, under its Hugging Face name and with its shape on disk (projections are [out, in]). */
 export interface ParameterSpec {

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { ModelError } from './errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import type { LoraConfig, LoraWeights } from './lora.ts';
 import { openSafetensors, type TensorData, writeSafetensors } from './safetensors.ts';
 import { resolveTargetModules } from './target-modules.ts';

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
-import { parseModelConfig } from './config.ts';
+import { parseModelConfig } from '../contracts/model-config.ts';
 import { parameterSpecs } from './parameters.ts';
 
 const configs = JSON.parse(

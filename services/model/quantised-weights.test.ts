@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ModelConfig } from './config.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
 import { type Decoder, type ForwardOptions, loadDecoder } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createLora, initialLoraWeights } from './lora.ts';

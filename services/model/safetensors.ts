@@ -1,6 +1,6 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { ModelError } from '../contracts/model-error.ts';
 import { duplicateKey } from './duplicate-key.ts';
-import { ModelError } from './errors.ts';
 import { decodeFloats, encodeFloats, type FloatType } from './float-formats.ts';
 
 /** One tensor of a file: `begin` and `end` are byte offsets after the header. */

@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import { PROJECTIONS, type Projection } from './parameters.ts';
 
 /** `all-linear`, or projection names. @throws ModelError `invalid_adapter` for a name that is none. */

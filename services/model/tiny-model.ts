@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type ModelConfig, parseModelConfig } from './config.ts';
+import { type ModelConfig, parseModelConfig } from '../contracts/model-config.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { fillNormal, type Seed } from './random.ts';
 import { TINY_TOKENS, TINY_VOCAB_SIZE, tinyTokenizerConfig, tinyTokenizerJson } from './tiny-tokenizer.ts';

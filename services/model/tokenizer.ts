@@ -3,8 +3,8 @@ import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import { Template } from '@huggingface/jinja';
 import { Tokenizer as HfTokenizer } from '@huggingface/tokenizers';
-import { type ModelConfig, tokenIds } from './config.ts';
-import { ModelError } from './errors.ts';
+import { type ModelConfig, tokenIds } from '../contracts/model-config.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import { readJson } from './weights.ts';
 
 export interface ChatMessage {

@@ -1,7 +1,7 @@
 import { copyFile, readdir, readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { type ModelConfig, parseModelConfig } from './config.ts';
-import { ModelError } from './errors.ts';
+import { type ModelConfig, parseModelConfig } from '../contracts/model-config.ts';
+import { ModelError } from '../contracts/model-error.ts';
 import type { FloatType } from './float-formats.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { openSafetensors, type SafetensorsFile, type TensorData, writeSafetensors } from './safetensors.ts';

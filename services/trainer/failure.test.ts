@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { EngineMemoryError, ModelError } from '../model/errors.ts';
+import { ModelError } from '../contracts/model-error.ts';
+import { EngineMemoryError } from '../model/errors.ts';
 import { explainFailure, TrainerError } from './failure.ts';
 
 const diskFull = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });

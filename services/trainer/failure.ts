@@ -1,5 +1,6 @@
+import { ModelError } from '../contracts/model-error.ts';
 import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
-import { EngineMemoryError, ModelError } from '../model/errors.ts';
+import { EngineMemoryError } from '../model/errors.ts';
 import { TransferError } from '../platform/transfer/transfer-error.ts';
 import { AgentError } from './agent/agent-client.ts';
 

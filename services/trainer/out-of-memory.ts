@@ -1,7 +1,7 @@
 import { adviseMemory, frugalSettings, listed, mebibytes } from '../contracts/memory-advice.ts';
+import type { ModelConfig } from '../contracts/model-config.ts';
 import type { ProgressRecord } from '../contracts/record.ts';
 import type { RunSpec } from '../contracts/run-spec.ts';
-import type { ModelConfig } from '../model/config.ts';
 import type { EngineMemoryError } from '../model/errors.ts';
 import { TrainerError } from './failure.ts';
 

@@ -1,8 +1,8 @@
 import { adviceLine, adviseMemory, mebibytes } from '../../contracts/memory-advice.ts';
+import { type ModelConfig, parseModelConfig } from '../../contracts/model-config.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { ENGINE_LIMIT_BYTES } from '../../contracts/training-memory.ts';
-import { type ModelConfig, parseModelConfig } from '../../model/config.ts';
 
 /**
  * Whether the tfjs trainer's engine has room for the run, by arithmetic: refused where not even the weights fit, and a warning where sequences as long

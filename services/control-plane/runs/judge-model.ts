@@ -1,7 +1,7 @@
+import { parseModelConfig } from '../../contracts/model-config.ts';
+import { ModelError } from '../../contracts/model-error.ts';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
-import { parseModelConfig } from '../../model/config.ts';
-import { ModelError } from '../../model/errors.ts';
 import { readConfig, readTrainedConfig } from './model-config.ts';
 import type { ModelSource, ModelSourceOptions } from './model-source.ts';
 

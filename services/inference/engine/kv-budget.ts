@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 
 /** Memory promised to sequences before they start, so that none ever has to be thrown out half way. */
 export interface KvBudget {

@@ -1,4 +1,5 @@
-import { EngineMemoryError, ModelError } from '../../model/errors.ts';
+import { ModelError } from '../../contracts/model-error.ts';
+import { EngineMemoryError } from '../../model/errors.ts';
 import { EngineDeadError, EngineRefusal } from '../engine/engine-errors.ts';
 import { ApiError, badRequest } from './api-error.ts';
 

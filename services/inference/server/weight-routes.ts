@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EngineMemoryError, ModelError } from '../../model/errors.ts';
+import { ModelError } from '../../contracts/model-error.ts';
+import { EngineMemoryError } from '../../model/errors.ts';
 import { createLora } from '../../model/lora.ts';
 import { readPeftAdapter } from '../../model/peft.ts';
 import { loadDecoder } from '../engine/load-decoder.ts';

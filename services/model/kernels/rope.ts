@@ -1,4 +1,4 @@
-import type { RopeConfig } from '../config.ts';
+import type { RopeConfig } from '../../contracts/model-config.ts';
 
 /** Cosines and sines per position, computed when first asked for. */
 export interface RopeTable {

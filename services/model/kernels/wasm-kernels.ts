@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
+import { ModelError } from '../../contracts/model-error.ts';
 import type { Engine } from '../backend.ts';
-import { ModelError } from '../errors.ts';
 import { attentionBackward, attentionForward } from './attention.ts';
 import { compute, computeMany, differentiable, view } from './heap.ts';
 import type { Kernels } from './kernels.ts';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { goldenBase } from '../../../test/golden/hf-trainer/base.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 import { initialLoraWeights } from '../../model/lora.ts';
 import { makeTinyModel, randomWeights } from '../../model/tiny-model.ts';
 import type { Weights } from '../../model/weights.ts';

@@ -1,6 +1,6 @@
 import path from 'node:path';
 import type { WeightsLocation } from '../../contracts/checkpoint-layout.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
 import type { TensorData } from '../../model/safetensors.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import os from 'node:os';
 import path from 'node:path';
 import { type TrainingState, trainingStateSchema } from '../../contracts/checkpoint.ts';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 import { initialLoraWeights, type LoraConfig, type LoraWeights } from '../../model/lora.ts';
 import { makeTinyModel } from '../../model/tiny-model.ts';
 import { type AdamW, createAdamW } from '../optimizer/adamw.ts';

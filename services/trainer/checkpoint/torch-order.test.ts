@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { ModelConfig } from '../../model/config.ts';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { torchOrder } from './torch-order.ts';
 

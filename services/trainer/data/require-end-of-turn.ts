@@ -1,4 +1,4 @@
-import { ModelError } from '../../model/errors.ts';
+import { ModelError } from '../../contracts/model-error.ts';
 import type { Policy } from '../learner/policy.ts';
 
 /**

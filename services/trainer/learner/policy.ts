@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
+import type { ModelConfig } from '../../contracts/model-config.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Engine } from '../../model/backend.ts';
-import type { ModelConfig } from '../../model/config.ts';
 import { type Decoder, loadDecoder } from '../../model/decoder.ts';
 import type { Kernels } from '../../model/kernels/kernels.ts';
 import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { ModelError } from '../../model/errors.ts';
+import { ModelError } from '../../contracts/model-error.ts';
 import { CheckpointError } from '../checkpoint/checkpoint-error.ts';
 import { TrainerError } from '../failure.ts';
 import { isCheckpointsFault } from './checkpoint-fault.ts';

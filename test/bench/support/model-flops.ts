@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../../../services/model/config.ts';
+import type { ModelConfig } from '../../../services/contracts/model-config.ts';
 import { PROJECTIONS, projectionSize } from '../../../services/model/parameters.ts';
 
 /** Weights that every token is multiplied with in the layers: its products cost twice as many operations. */

@@ -1,5 +1,5 @@
+import type { ModelConfig } from '../../../services/contracts/model-config.ts';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
-import type { ModelConfig } from '../../../services/model/config.ts';
 import { createDecoder } from '../../../services/model/decoder.ts';
 import type { Kernels } from '../../../services/model/kernels/kernels.ts';
 import { createLora, initialLoraWeights, type LoraConfig } from '../../../services/model/lora.ts';

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseModelConfig } from './config.ts';
+import { parseModelConfig } from './model-config.ts';
 
 const base = {
   vocab_size: 100,

@@ -1,4 +1,4 @@
-import { ModelError } from './errors.ts';
+import { ModelError } from './model-error.ts';
 
 export type ModelType = 'qwen2' | 'qwen3' | 'llama';
 
