@@ -191,6 +191,22 @@ describe('older spellings', () => {
     expect(overrides).toEqual({ training: { lr: 1e-4 } });
   });
 
+  test.each([
+    [{ epsilon: 0.1 }, [0.1, 0.1]],
+    [{ grpo: { eps_clip: 0.1 } }, [0.1, 0.1]],
+    [{ epsilon: 0.1, epsilon_high: null }, [0.1, 0.1]],
+    [{ epsilon: 0.1, epsilon_high: 0.3 }, [0.1, 0.3]],
+    [{ epsilon: 0.1, grpo: { epsilon_high: 0.3 } }, [0.1, 0.3]],
+    [{ epsilon_low: 0.1 }, [0.1, null]],
+  ])('bound the ratio on both sides by epsilon, unless the upper bound is written: %j', (written, bounds) => {
+    const { grpo } = accepted({ model, ...written }).spec;
+    expect([grpo.epsilon_low, grpo.epsilon_high]).toEqual(bounds);
+  });
+
+  test('of two settings name both', () => {
+    expect(accepted({ model, epsilon: 0.1 }).renamed).toEqual({ epsilon: 'grpo.epsilon_low, grpo.epsilon_high' });
+  });
+
   test('do not hide a section that is none', () => {
     expect(refused({ model: 'models/tiny', lora_r: 8 })).toEqual([
       'model: must be a section with keys of its own, not the text "models/tiny"',

@@ -3,7 +3,7 @@ import { explainIssue, valueAt } from './explain-issue.ts';
 import { methodDefaults } from './method-defaults.ts';
 import { type Method, methods, type RunSpec, runSpecSchema } from './run-spec.ts';
 import { schemaAt, schemaKeys } from './schema-keys.ts';
-import { aliasSections, aliasTarget } from './spec-aliases.ts';
+import { aliasSections, aliasTarget, alsoMeans } from './spec-aliases.ts';
 import { suggestKey } from './suggest-key.ts';
 
 type Json = Record<string, unknown>;
@@ -68,6 +68,8 @@ export function renameAliases(written: Json): { document: Json; renamed: Record<
   const renamed: Record<string, string> = {};
   const issues: SpecIssue[] = [];
 
+  const further: { writtenPath: string; target: string; value: unknown }[] = [];
+
   const move = (holder: Json, key: string, writtenPath: string) => {
     const target = aliasTarget(key);
     if (target === undefined || target === writtenPath) return;
@@ -86,6 +88,7 @@ export function renameAliases(written: Json): { document: Json; renamed: Record<
     }
     renamed[writtenPath] = target;
     document = mergeSpecs(document, nest(target, value));
+    if (Object.hasOwn(alsoMeans, key)) further.push({ writtenPath, target: alsoMeans[key]!, value });
   };
 
   for (const key of Object.keys(document)) {
@@ -99,6 +102,12 @@ export function renameAliases(written: Json): { document: Json; renamed: Record<
       const current = document[section];
       if (!known.includes(key) && isObject(current)) move(current, key, `${section}.${key}`);
     }
+  }
+  // Last, when it is known what else is written.
+  for (const { writtenPath, target, value } of further) {
+    if ((valueAt(document, target.split('.')) ?? null) !== null) continue;
+    renamed[writtenPath] += `, ${target}`;
+    document = mergeSpecs(document, nest(target, value));
   }
   return { document, renamed, issues };
 }

@@ -67,6 +67,12 @@ export const specAliases: Readonly<Record<string, string>> = {
   verbose: 'logging.verbose',
 };
 
+/** Aliases of a first path that mean the second as well, unless that is written: in TRL `epsilon` bounds the ratio on both sides. */
+export const alsoMeans: Readonly<Record<string, string>> = {
+  epsilon: 'grpo.epsilon_high',
+  eps_clip: 'grpo.epsilon_high',
+};
+
 /** Sections in which a flat alias may also stand, such as `training.kl_coef`. */
 export const aliasSections = ['training', 'model', 'data', 'rollout', 'grpo', 'dpo', 'sft'] as const;
 

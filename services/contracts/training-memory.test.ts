@@ -42,6 +42,7 @@ test('the largest micro-batch is what the limits and the method allow', () => {
   const tokens = (written: Record<string, unknown>) => largestMicroBatch(spec(written)).tokens;
   expect(tokens({ training: { batch_size: 1 } })).toBe(2048);
   expect(tokens({ training: { batch_size: 8 } })).toBe(4096);
+  expect(tokens({ training: { batch_size: 1 }, sft: { packing: true } })).toBe(4096);
   expect(tokens({ training: { micro_batch_tokens: 100 } })).toBe(2048);
   expect(tokens({ method: 'dpo', training: { batch_size: 1, micro_batch_tokens: 100 } })).toBe(4096);
   expect(

@@ -31,6 +31,7 @@ export interface MemorySpec {
   >;
   readonly grpo: Pick<RunSpec['grpo'], 'kl_coef'>;
   readonly rollout: Pick<RunSpec['rollout'], 'num_rollouts'>;
+  readonly sft: Pick<RunSpec['sft'], 'packing'>;
 }
 
 /** The largest micro-batch. */
@@ -75,7 +76,8 @@ export function largestMicroBatch(spec: MemorySpec): MicroBatchSize {
   const { training, model } = spec;
   const steps = training.gradient_accumulation_steps;
   const sequences = {
-    sft: training.batch_size,
+    // Packed steps have no number of examples: tokens alone divide them.
+    sft: spec.sft.packing ? Number.POSITIVE_INFINITY : training.batch_size,
     dpo: 2 * training.batch_size,
     grpo: training.batch_size * steps * spec.rollout.num_rollouts,
   }[spec.method];

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { expect, test } from 'vitest';
 import { ModelError } from '../contracts/model-error.ts';
 import { startEngine } from './backend.ts';
@@ -32,6 +33,30 @@ test('memory within the limit is granted and memory beyond it refused with the s
     usedBytes: engine.usedBytes(),
   });
   expect(error.message).toMatch(/needs 5120 MiB more, above its limit of 3584 MiB/);
+});
+
+test('what no tensor counts fills the memory all the same, and what is freed inside the heap can be had again', async () => {
+  await startEngine();
+  const heap = (tf.backend() as BackendWasm).wasm as unknown as {
+    readonly HEAPU8: Uint8Array;
+    _malloc(bytes: number): number;
+    _free(address: number): void;
+  };
+  // Nobody writes there, so it costs nothing.
+  const bytes = 2 * heap.HEAPU8.length;
+  const address = heap._malloc(bytes);
+  const engine = await startEngine({ memoryLimitBytes: heap.HEAPU8.length });
+  try {
+    expect(engine.usedBytes() + bytes).toBeLessThan(engine.memoryLimitBytes);
+    const { usedBytes } = refusal(() => engine.checkMemory(bytes));
+    expect(usedBytes + bytes).toBeGreaterThan(engine.memoryLimitBytes);
+  } finally {
+    heap._free(address);
+  }
+  expect(heap.HEAPU8.length + bytes).toBeGreaterThan(engine.memoryLimitBytes);
+  engine.checkMemory(bytes);
+  engine.checkMemory(bytes / 2, bytes / 2);
+  refusal(() => engine.checkMemory(bytes, bytes));
 });
 
 function refusal(act: () => void): EngineMemoryError {

@@ -14,9 +14,10 @@ export interface Engine {
   usedBytes(): number;
   /**
    * Call before allocating. Cheap: a few additions while the heap is far from its end.
-   * @throws EngineMemoryError when `extraBytes` more would not fit.
+   * @param blocks bytes of each block; several need not lie side by side.
+   * @throws EngineMemoryError when they would not all fit.
    */
-  checkMemory(extraBytes: number): void;
+  checkMemory(...blocks: readonly number[]): void;
 }
 
 export interface EngineOptions {
@@ -128,22 +129,34 @@ function createEngine(backend: BackendWasm, memoryLimitBytes: number): Engine {
     version: tf.version['tfjs'] ?? 'unknown',
     memoryLimitBytes,
     usedBytes,
-    checkMemory(extraBytes) {
+    checkMemory(...blocks) {
       const heapBytes = heap.HEAPU8.length;
-      if (heapBytes + extraBytes <= memoryLimitBytes) return;
-      // The heap never shrinks and clones count twice, so each figure alone is too high: the lower one is still an upper bound.
-      const used = Math.min(usedBytes(), heapBytes);
-      if (used + extraBytes > memoryLimitBytes || !canAllocate(heap, extraBytes)) {
-        throw new EngineMemoryError({ usedBytes: used, neededBytes: extraBytes, limitBytes: memoryLimitBytes });
-      }
+      const neededBytes = blocks.reduce((sum, bytes) => sum + bytes, 0);
+      if (heapBytes + neededBytes <= memoryLimitBytes || fits(heap, blocks, memoryLimitBytes)) return;
+      const tensors = Math.min(usedBytes(), heapBytes);
+      // Of what is beside tensors (copies in the engine's own order, gaps) there is no count.
+      const all = tensors + neededBytes > memoryLimitBytes ? tensors : Math.min(heapBytes, memoryLimitBytes);
+      throw new EngineMemoryError({ usedBytes: all, neededBytes, limitBytes: memoryLimitBytes });
     },
   };
 }
 
-/** Asks the allocator itself, since packed weights and fragmentation are in no count. */
-function canAllocate(heap: WasmHeap, bytes: number): boolean {
-  const address = heap._malloc(Math.min(bytes, 2 ** 32 - 1));
-  if (address === 0) return false;
-  heap._free(address);
-  return true;
+/**
+ * Whether blocks would all lie below the limit. Asks the allocator itself, since it alone knows what is free inside the heap, which never shrinks:
+ * the heap's size, and any count of tensors, would refuse what fits or let through what does not.
+ */
+function fits(heap: WasmHeap, blocks: readonly number[], limitBytes: number): boolean {
+  if (blocks.reduce((sum, bytes) => sum + bytes, 0) > limitBytes) return false;
+  const taken: number[] = [];
+  try {
+    return blocks.every((bytes) => {
+      // Addresses come as signed numbers.
+      const address = heap._malloc(bytes) >>> 0;
+      if (address === 0) return false;
+      taken.push(address);
+      return address + bytes <= limitBytes;
+    });
+  } finally {
+    for (const address of taken) heap._free(address);
+  }
 }

@@ -19,7 +19,7 @@ test('names the phase, the step, how much, and the settings with what they would
     /in the phase training of step 12: it holds 2862 MiB and needs 954 MiB more, above its limit of 3584 MiB/,
   );
   expect(failure.remedy).toMatch(
-    /Set training.micro_batch_tokens: 2048 \(\d+ MiB\), or training.gradient_checkpointing: true \(\d+ MiB\).*then resume/,
+    /Set training.micro_batch_tokens: 2048 \(\d+ MiB\), or training.gradient_checkpointing: true \(\d+ MiB\).*then resume; model.use_4bit, model.use_lora and model.lora.r need a new run/,
   );
 });
 

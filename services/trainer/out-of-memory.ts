@@ -18,11 +18,14 @@ export function outOfMemory(
   const [used, needed, limit] = [error.usedBytes, error.neededBytes, error.limitBytes].map(mebibytes);
   const { estimate, remedies } = adviseMemory(at.config, at.spec, error.limitBytes);
   const settings = remedies.length > 0 ? remedies : frugalSettings(at.config, at.spec);
+  // A checkpoint cannot follow another shape of the adapter, or other weights under it.
+  const anew = settings.some(({ setting }) => /model\.(use_|lora\.r)/.test(setting));
+  const then = `then resume${anew ? '; model.use_4bit, model.use_lora and model.lora.r need a new run' : ''}`;
   const now = `With sequences of model.max_seq_length ${at.spec.model.max_seq_length} it takes about ${mebibytes(estimate.engineBytes)}`;
   return new TrainerError(
     'oom_host',
     `Out of the engine's memory in the phase ${at.phase} of step ${at.step}: it holds ${used} and needs ${needed} more, above its limit of ${limit}`,
-    settings.length === 0 ? 'Use a smaller model.' : `${now}. Set ${listed(settings)}, then resume.`,
+    settings.length === 0 ? 'Use a smaller model.' : `${now}. Set ${listed(settings)}, ${then}.`,
     { cause: error },
   );
 }

@@ -2,7 +2,7 @@ import { mergeSpecs, renameAliases } from '../../contracts/resolve-run-spec.ts';
 import { loraTargets } from '../../contracts/run-spec/model.ts';
 import { type Method, methods, runSpecSchema } from '../../contracts/run-spec.ts';
 import { schemaAt, schemaKeys } from '../../contracts/schema-keys.ts';
-import { aliasTarget } from '../../contracts/spec-aliases.ts';
+import { aliasTarget, alsoMeans } from '../../contracts/spec-aliases.ts';
 import { refusal } from '../runs/check-spec.ts';
 import { type CheckpointState, objectOf } from './read-state.ts';
 
@@ -106,6 +106,8 @@ function tellable(config: Json): Json {
     if (value === null || value === undefined) return false;
     return schemaKeys(runSpecSchema).includes(key) ? TOLD.includes(key) : aliasTarget(key) !== undefined;
   });
+  // What means two settings gives way to what names one of them.
+  known.sort(([one], [other]) => Number(Object.hasOwn(alsoMeans, one)) - Number(Object.hasOwn(alsoMeans, other)));
   // Where two spellings disagree the first counts: the folder is no document that its user could correct.
   let document: Json = {};
   for (const [key, value] of known) {

@@ -146,6 +146,8 @@ describe('an imported folder', () => {
         batch_size: 2,
         learning_rate: 1e-4,
         lora_r: 4,
+        epsilon: 0.1,
+        epsilon_high: 0.3,
         output_dir: 'out',
         api_key: 'x',
       },
@@ -178,6 +180,7 @@ describe('an imported folder', () => {
     expect(report.records).toEqual({ train_history: 4, val_history: 1, evaluations: 1, wandb_backup: 1, baseline: 1 });
     expect(wiring.service.get(id).spec).toMatchObject({
       training: { num_epochs: 3, batch_size: 2, max_steps: 60, logging_steps: 10, output_dir: null },
+      grpo: { epsilon_low: 0.1, epsilon_high: 0.3 },
     });
     const named = wiring.archive.checkpoints.list(id).map(({ name, aliases, purposes }) => [name, aliases, purposes]);
     expect(named).toEqual([

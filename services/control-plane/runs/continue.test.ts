@@ -58,6 +58,7 @@ describe.each([
     [{ model: { lora: { alpha: 16 } } }, 'model.lora.alpha'],
     [{ model: { lora: { target_modules: ['q_proj'] } } }, 'model.lora.target_modules'],
     [{ model: { use_lora: false } }, 'model.use_lora'],
+    [{ model: { use_4bit: true } }, 'model.use_4bit'],
     [{ method: 'grpo', rollout: { max_new_tokens: 8 } }, 'method'],
     [{ training: { max_steps: 3 } }, 'training.max_steps'],
   ])('may not change %j', async (overrides, path) => {

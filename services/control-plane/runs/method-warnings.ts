@@ -1,10 +1,12 @@
-import { dpoSpecSchema } from '../../contracts/run-spec/methods.ts';
+import { dpoSpecSchema, grpoSpecSchema } from '../../contracts/run-spec/methods.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 
 /** Options of a method that do nothing in this spec. */
-export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
+export function methodWarnings({ method, model, grpo, dpo }: RunSpec): string[] {
   if (method !== 'grpo') return [];
   const { beta } = dpoSpecSchema.parse({});
+  const defaults = grpoSpecSchema.parse({});
+  const corrects = grpo.use_decoupled_loss && grpo.mismatch_correction !== 'off';
   const onPolicy = grpo.num_iterations === 1 && grpo.use_decoupled_loss;
   const clips = grpo.epsilon_low !== null || grpo.epsilon_high !== null;
   return [
@@ -19,6 +21,15 @@ export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
     ...when(
       grpo.loss_type === 'cispo' && grpo.epsilon_low !== null,
       'grpo.epsilon_low: cispo has no lower bound, grpo.epsilon_high is its largest weight',
+    ),
+    ...when(
+      !grpo.use_decoupled_loss &&
+        (grpo.mismatch_correction !== defaults.mismatch_correction || grpo.mismatch_cap !== defaults.mismatch_cap),
+      'grpo.mismatch_correction and grpo.mismatch_cap: with grpo.use_decoupled_loss false nothing is corrected',
+    ),
+    ...when(
+      corrects && model.use_lora && model.lora.dropout > 0,
+      `model.lora.dropout ${model.lora.dropout}: the trainer's logprobs are those under dropout, so grpo.mismatch_correction takes its noise for a difference to the server; set it to 0`,
     ),
     // Trainers of others call GRPO's weight so.
     ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),

@@ -154,6 +154,8 @@ function refuseChanges(before: RunSpec, after: RunSpec): void {
     ['model.name', (spec) => spec.model.name],
     ['model.revision', (spec) => spec.model.revision],
     ['model.use_lora', (spec) => spec.model.use_lora],
+    // Other weights under the adapter, which learned what these round.
+    ['model.use_4bit', (spec) => spec.model.use_4bit],
     ['model.lora.r', (spec) => spec.model.use_lora && spec.model.lora.r],
     ['model.lora.alpha', (spec) => spec.model.use_lora && spec.model.lora.alpha],
     ['model.lora.target_modules', (spec) => spec.model.use_lora && [...spec.model.lora.target_modules].sort()],

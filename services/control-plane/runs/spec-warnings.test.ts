@@ -24,6 +24,9 @@ it.each<[Record<string, unknown>, number, string]>([
   [{ grpo: { loss_type: 'gspo' } }, 8, 'its gradient is that of grpo; raise grpo.num_iterations'],
   [{ grpo: { loss_type: 'cispo' } }, 8, 'its gradient is that of dapo; raise grpo.num_iterations'],
   [{ grpo: { loss_type: 'cispo', epsilon_low: 0.1, num_iterations: 2 } }, 8, 'cispo has no lower bound'],
+  [{ grpo: { use_decoupled_loss: false, mismatch_correction: 'off' } }, 8, 'use_decoupled_loss false nothing is'],
+  [{ grpo: { use_decoupled_loss: false, mismatch_cap: 3 } }, 8, 'use_decoupled_loss false nothing is corrected'],
+  [{ model: { lora: { dropout: 0.1 } } }, 8, 'model.lora.dropout 0.1: the trainer'],
   [{ beta: 0.04 }, 8, "dpo.beta 0.04: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef"],
   [{ grpo: { dynamic_sampling: true, max_sampling_rounds: 1 } }, 8, 'no group is replaced'],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
@@ -44,6 +47,10 @@ it.each<[Record<string, unknown>, number]>([
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, num_iterations: 2 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, use_decoupled_loss: false } }, 8],
   [{ model: { use_lora: false, lora: { r: 64 } } }, 8],
+  [{ grpo: { use_decoupled_loss: false } }, 8],
+  [{ model: { use_lora: false, lora: { dropout: 0.1 } } }, 8],
+  [{ model: { lora: { dropout: 0.1 } }, grpo: { mismatch_correction: 'off' } }, 8],
+  [{ method: 'sft', model: { lora: { dropout: 0.1 } } }, 8],
 ])('has no hint for %j on %i GPUs', (change, gpus) => {
   expect(warningsOf(change, gpus)).toEqual([]);
 });

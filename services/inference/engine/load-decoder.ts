@@ -14,9 +14,9 @@ import { loadConfig, readingWeights } from '../../model/weights.ts';
  */
 export async function loadDecoder(engine: Engine, directory: string, rounded = false): Promise<Decoder> {
   const { config } = await loadConfig(directory);
-  const tied = config.tieWordEmbeddings ? config.vocabSize * config.hiddenSize : 0;
-  const values = parameterSpecs(config).reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), tied);
-  engine.checkMemory(values * Float32Array.BYTES_PER_ELEMENT);
+  const tied = config.tieWordEmbeddings ? [[config.vocabSize, config.hiddenSize]] : [];
+  const shapes = [...parameterSpecs(config).map(({ shape }) => shape), ...tied];
+  engine.checkMemory(...shapes.map((shape) => shape.reduce((a, b) => a * b, Float32Array.BYTES_PER_ELEMENT)));
   const kernels = createWasmKernels(engine);
   return readingWeights(directory, config, (source) =>
     loadFrom({ config, source: rounded ? roundedToNf4(source) : source, kernels, storage: 'frozen' }),

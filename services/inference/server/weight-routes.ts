@@ -116,8 +116,7 @@ async function loadAdapter({ models, adapters, numerics }: ServingContext, direc
   if (config.r > maxRank) {
     throw new ModelError('invalid_adapter', `LoRA rank ${config.r} is greater than max_lora_rank ${maxRank}.`);
   }
-  const values = [...weights.values()].reduce((sum, { data }) => sum + data.length, 0);
-  numerics.checkMemory(values * Float32Array.BYTES_PER_ELEMENT);
+  numerics.checkMemory(...[...weights.values()].map(({ data }) => data.length * Float32Array.BYTES_PER_ELEMENT));
   const { decoder } = models.base;
   return { decoder, adapter: createLora(config, decoder.config, weights, false) };
 }

@@ -8,10 +8,10 @@ export interface LinearWeight {
   readonly shape: readonly [number, number];
   /** [out] */
   readonly bias?: tf.Tensor1D;
-  /** W and the bias where gradients flow to them, else empty. */
+  /** W and the bias where gradients flow to them, else empty. May make W: ask for the scratch first. */
   readonly trained: readonly tf.Tensor[];
-  /** What a product takes besides its operands and its result. */
-  readonly scratchBytes: number;
+  /** Bytes of each block that a product takes besides its operands and its result. What is kept counts until it is there. */
+  scratch(product: 'times' | 'timesTransposed'): readonly number[];
   /** x W: [rows, in] -> [rows, out]. */
   times(x: tf.Tensor2D): tf.Tensor2D;
   /** dy W^T: [rows, out] -> [rows, in]. */

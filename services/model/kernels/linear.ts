@@ -17,12 +17,12 @@ export function linear(
   options: LinearOptions = {},
 ): tf.Tensor2D {
   const followed = options.constantInput ? [] : [x];
-  const { trained } = weight;
   const adapted = term ? [term.a, term.b] : [];
   const [rows, inner] = x.shape;
   const outer = weight.shape[1];
   // The sum of LoRA and base is a second output-sized tensor; the low-rank ones are small beside it.
-  engine.checkMemory(8 * rows * outer + weight.scratchBytes);
+  engine.checkMemory(...twice(rows, outer), ...weight.scratch('times'));
+  const { trained } = weight;
   return differentiable(
     [...followed, ...trained, ...adapted],
     () => {
@@ -34,7 +34,8 @@ export function linear(
       return { value, saved: [x, low, input, ...(term.mask ? [term.mask] : [])] };
     },
     (dy, saved) => {
-      engine.checkMemory(8 * (rows * inner + (trained.length > 0 ? inner * outer : 0)) + weight.scratchBytes);
+      const passing = followed.length > 0 ? weight.scratch('timesTransposed') : [];
+      engine.checkMemory(...twice(rows, inner), ...(trained.length > 0 ? twice(inner, outer) : []), ...passing);
       const dxBase = followed.map(() => weight.timesTransposed(dy));
       const dTrained = trained.length > 0 ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
       if (!term) return [...dxBase, ...dTrained];
@@ -57,6 +58,12 @@ export function linear(
  */
 function once(tensor: tf.Tensor2D): tf.Tensor2D {
   return compute([tensor], tensor.shape, (out, values) => out.set(values)) as tf.Tensor2D;
+}
+
+/** Bytes of two tensors of a size. */
+function twice(rows: number, columns: number): number[] {
+  const bytes = Float32Array.BYTES_PER_ELEMENT * rows * columns;
+  return [bytes, bytes];
 }
 
 function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {

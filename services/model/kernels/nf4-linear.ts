@@ -12,6 +12,7 @@ const TILE = 16;
  */
 export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): LinearWeight {
   const [outer, inner] = [weight.shape[0]!, weight.shape[1]!];
+  const bytes = Float32Array.BYTES_PER_ELEMENT * inner * outer;
   const multiply = (x: tf.Tensor2D, matrix: tf.Tensor): tf.Tensor2D => {
     const product = tf.matMul(x, matrix as tf.Tensor2D) as tf.Tensor2D;
     matrix.dispose();
@@ -22,7 +23,7 @@ export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): Lin
     ...(bias && { bias }),
     trained: [],
     // The matrix, and the copy of it in another order that the engine makes for its product.
-    scratchBytes: 2 * Float32Array.BYTES_PER_ELEMENT * inner * outer,
+    scratch: () => [bytes, bytes],
     times: (x) =>
       multiply(
         x,
