@@ -9,7 +9,7 @@ import { createLogger } from '../../platform/logger.ts';
 import { removeTree } from '../../platform/testing/remove-tree.ts';
 import { requireSpace } from './fetch-model.ts';
 import { createModelCache } from './model-cache.ts';
-import { createModels, type FetchNews, type FoundModel } from './models.ts';
+import { createModels, type FetchNews, type FoundModel, type Models, type ModelsOptions } from './models.ts';
 
 const REPO = 'acme/small';
 const weights = Buffer.from(Array.from({ length: 300 }, (_, i) => i % 251));
@@ -29,15 +29,24 @@ afterEach(async () => {
 });
 
 const signal = new AbortController().signal;
-const open = (token: string | null = null, steady = () => performance.now()) =>
+const open = (options: Partial<ModelsOptions> = {}) =>
   createModels({
     root,
-    hub: { endpoint: hub.url, token },
+    hub: { endpoint: hub.url, token: null },
     store: openFileStore(join(root, 'objects')),
-    steady,
+    steady: () => performance.now(),
     log: createLogger({ level: 'error', terminal: null }),
     retry: { tries: 3, baseMs: 1, maxMs: 2 },
+    ...options,
   });
+/** A clock that goes on by 20 minutes each time it is read. */
+const hasty = () => {
+  let minutes = 0;
+  return () => {
+    minutes += 20;
+    return minutes * 60_000;
+  };
+};
 const find = (revision = 'main') => open().findOnHub(REPO, revision, signal);
 const fetchInto = (found: FoundModel, stop = signal) =>
   open().fetch(found.directory, found.listing.origin, { signal: stop, tell: (each) => news.push(each) });
@@ -139,11 +148,7 @@ describe('a model that is fetched', () => {
     expect(news[1]?.message).toMatch(/could not be fetched yet, it is tried on: .* answered 503; .*HF_ENDPOINT/);
     await removeTree(found.directory);
     await hub.close();
-    let minutes = 0;
-    const late = open(null, () => {
-      minutes += 20;
-      return minutes * 60_000;
-    });
+    const late = open({ steady: hasty() });
     const asked = late.fetch(found.directory, found.listing.origin, { signal, tell: () => undefined });
     await expect(asked).rejects.toMatchObject({ kind: 'unreachable' });
   });
@@ -181,6 +186,45 @@ describe('a model that is fetched', () => {
     expect(existsSync(found.directory)).toBe(false);
     await fetchInto(found);
     expect(isWhole(found)).toBe(true);
+  });
+});
+
+describe('models that are fetched at the same time', () => {
+  const fetchAll = async (models: Models, repos: readonly string[], stop: AbortSignal) => {
+    const found = await Promise.all(repos.map((repo) => models.findOnHub(repo, 'main', signal)));
+    await Promise.all(found.map(models.keep));
+    return found.map(({ directory, listing }) =>
+      models.fetch(directory, listing.origin, { signal: stop, tell: () => undefined }),
+    );
+  };
+  const repos = ['acme/a', 'acme/b', 'acme/c', 'acme/d', 'acme/e'];
+  const asked = () => hub.requests.filter(({ server }) => server === 'files').length;
+
+  it('do not wait for those that wait for a hub', async () => {
+    for (const repo of repos) hub.put(repo, { files });
+    const stop = new AbortController();
+    const models = open({ retry: { tries: 1, baseMs: 60_000, maxMs: 60_000 } });
+    hub.fault({ path: /[a-d].resolve.*model\.safetensors/, status: 503, times: 4 });
+    const fetching = await fetchAll(models, repos, stop.signal);
+    const ended = Promise.allSettled(fetching);
+    await expect(fetching[4]).resolves.toBeUndefined();
+    stop.abort(new Error('enough'));
+    expect((await ended).map(({ status }) => status)).toEqual([...Array(4).fill('rejected'), 'fulfilled']);
+  });
+
+  it('are four; the next begins when one of them is there', async () => {
+    for (const repo of repos) hub.put(repo, { files });
+    let release = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    hub.fault({ path: /^.files.model\.safetensors/, until, times: 4 });
+    const fetching = await fetchAll(open(), repos, signal);
+    await expect.poll(asked).toBe(4);
+    expect(hub.requests.some(({ path }) => path.startsWith('/acme/e/resolve') && path.includes('model'))).toBe(false);
+    release();
+    await Promise.all(fetching);
+    expect(asked()).toBe(5);
   });
 });
 
