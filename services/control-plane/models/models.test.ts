@@ -238,6 +238,12 @@ describe('a revision', () => {
     expect(pinned).toMatchObject({ isComplete: true, listing: { origin: { commit: first } } });
   });
 
+  it('may be called like a property that every object has', async () => {
+    hub.put(REPO, { files });
+    await fetchInto(await kept());
+    expect(await createModelCache(root).lastCommit(REPO, 'constructor')).toBeNull();
+  });
+
   it('is what it was when the hub cannot be reached, where that is here whole; a commit needs no hub at all', async () => {
     const commit = hub.put(REPO, { files });
     const found = await kept();
