@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ModelHub, startModelHub } from '../../../test/support/model-hub.ts';
 import { openFileStore } from '../../platform/file-store.ts';
@@ -277,6 +278,40 @@ describe('a model of the object store', () => {
     expect(found.listing.files.filter(({ hash }) => hash !== null)).toHaveLength(1);
     await put({ 'model.safetensors': 'others' });
     expect((await findStored()).directory).not.toBe(found.directory);
+  });
+
+  it('is never made of parts of two versions: without a hash a file begins anew', async () => {
+    await put(files);
+    const found = await findStored();
+    await open().keep(found);
+    await mkdir(`${found.directory}.partial`, { recursive: true });
+    const older = weights.map((byte) => byte ^ 1);
+    writeFileSync(join(`${found.directory}.partial`, 'model.safetensors.part'), older.subarray(0, 100));
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    await removeTree(found.directory);
+    const store = openFileStore(join(root, 'objects'));
+    const begins: (number | undefined)[] = [];
+    const read: typeof store.read = (key, range) => {
+      if (!key.endsWith('model.safetensors')) return store.read(key, range);
+      begins.push(range?.start);
+      return begins.length === 1 ? Readable.from([older.subarray(0, 100)]) : store.read(key, range);
+    };
+    await open({ store: { ...store, read } }).fetch(found.directory, found.listing.origin, { signal, tell: () => {} });
+    expect(isWhole(found)).toBe(true);
+    expect(begins).toEqual([0, 0]);
+  });
+
+  it('is given up after an hour in which the same bytes came again and again', async () => {
+    await put(files);
+    const found = await findStored();
+    await open().keep(found);
+    const store = openFileStore(join(root, 'objects'));
+    const read: typeof store.read = (key, range) =>
+      key.endsWith('model.safetensors') ? Readable.from([weights.subarray(0, 10)]) : store.read(key, range);
+    const models = open({ store: { ...store, read }, steady: hasty() });
+    const asked = models.fetch(found.directory, found.listing.origin, { signal, tell: () => {} });
+    await expect(asked).rejects.toThrow('model.safetensors broke off after 10 of 300 bytes');
   });
 
   it('with a wrong hash beside it is refused', async () => {
