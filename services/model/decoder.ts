@@ -7,12 +7,7 @@ import type { KvCache } from './kv-cache.ts';
 import type { LoraAdapter } from './lora.ts';
 import { type DropoutState, dropoutMask } from './lora-dropout.ts';
 import { type PackedBatch, planRows, type RowPlan } from './packed-batch.ts';
-import {
-  createParameterStore,
-  loadParameterStore,
-  type ParameterStore,
-  type WeightStorage,
-} from './parameter-store.ts';
+import { loadParameterStore, type ParameterStore, type WeightStorage } from './parameter-store.ts';
 import { modulePath, type Projection } from './parameters.ts';
 import type { TrainableVariable } from './trainable.ts';
 import type { WeightSource, Weights } from './weights.ts';
@@ -45,21 +40,7 @@ export interface Decoder {
   dispose(): void;
 }
 
-/**
- * Builds a decoder from weights in the layout of the disk.
- * @throws ModelError when the weights do not fit the config.
- */
-export function createDecoder(params: {
-  readonly config: ModelConfig;
-  readonly weights: Weights;
-  readonly kernels: Kernels;
-  readonly trainable?: boolean;
-}): Decoder {
-  const { config, weights, kernels } = params;
-  return decoderOf(config, kernels, createParameterStore(config, weights, params.trainable ? 'trainable' : 'frozen'));
-}
-
-/** As `createDecoder`, from weights that are read one after the other. */
+/** Builds a decoder from weights in the layout of the disk, which fit the config and are read one after the other. */
 export async function loadDecoder(params: {
   readonly config: ModelConfig;
   readonly source: WeightSource;

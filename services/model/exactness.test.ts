@@ -16,7 +16,7 @@ let adapters: LoraAdapter[];
 
 beforeAll(async () => {
   kernels = await startKernels();
-  decoder = smallDecoder(kernels, config);
+  decoder = await smallDecoder(kernels, config);
   adapters = [randomAdapter(3, 1), randomAdapter(8, 2)];
 });
 

@@ -2,7 +2,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { createDecoder, type Decoder, type ForwardOptions } from './decoder.ts';
+import { type Decoder, type ForwardOptions, loadDecoder } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createLora } from './lora.ts';
 import { packSequences } from './packed-batch.ts';
@@ -10,7 +10,7 @@ import { readPeftAdapter } from './peft.ts';
 import { openSafetensors } from './safetensors.ts';
 import { floats, relativeDifference, startKernels } from './testing/support.ts';
 import { type TrainableVariable, toDiskLayout } from './trainable.ts';
-import { loadConfig, loadWeights, readJson } from './weights.ts';
+import { loadConfig, readingWeights, readJson } from './weights.ts';
 
 const GOLDEN = fileURLToPath(new URL('../../test/golden/model', import.meta.url));
 
@@ -63,7 +63,9 @@ test.each([
 async function load(name: string) {
   const dir = path.join(GOLDEN, name);
   const { config } = await loadConfig(dir);
-  const decoder = createDecoder({ config, kernels, weights: await loadWeights(dir, config), trainable: true });
+  const decoder = await readingWeights(dir, config, (source) =>
+    loadDecoder({ config, kernels, source, storage: 'trainable' }),
+  );
   const expected = async (tensor: string) => {
     const file = await openSafetensors(path.join(dir, 'expected.safetensors'));
     return file.readFloats(tensor).finally(() => file.close());

@@ -42,17 +42,7 @@ export type WeightStorage = 'frozen' | 'trainable' | 'nf4';
 
 type Placed = TrainableVariable | tf.Tensor | Nf4Tensor;
 
-/**
- * Moves weights into the engine.
- * @throws ModelError `missing_tensor` or `tensor_shape` when the weights do not fit the config.
- */
-export function createParameterStore(config: ModelConfig, weights: Weights, storage: WeightStorage): ParameterStore {
-  const specs = parameterSpecs(config);
-  for (const spec of specs) checkSpec(spec, weights);
-  return storeOf(config, new Map(specs.map((spec) => [spec.name, place(spec, weights.get(spec.name)!, storage)])));
-}
-
-/** As `createParameterStore`, reading one weight after the other: no more than one is in memory twice. */
+/** Moves weights, which fit the config, into the engine, one after the other: no more than one is in memory twice. */
 export async function loadParameterStore(
   config: ModelConfig,
   source: WeightSource,
@@ -154,11 +144,4 @@ function readBack(spec: ParameterSpec, placed: Placed): TensorData {
 /** The embedding stays [vocabulary, hidden]: its rows are looked up. */
 function isProjection({ name, shape }: ParameterSpec): boolean {
   return shape.length === 2 && name !== EMBEDDING;
-}
-
-function checkSpec({ name, shape }: ParameterSpec, weights: Weights): void {
-  const found = weights.get(name);
-  if (found === undefined) throw new ModelError('missing_tensor', `the weights lack ${name}, shape [${shape}]`);
-  if (found.shape.join() === shape.join()) return;
-  throw new ModelError('tensor_shape', `${name} has shape [${found.shape}], the config expects [${shape}]`);
 }

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { ModelConfig } from '../contracts/model-config.ts';
 import { type Decoder, type ForwardOptions, loadDecoder } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createLora, initialLoraWeights } from './lora.ts';
@@ -8,9 +7,7 @@ import { packSequences } from './packed-batch.ts';
 import { parameterSpecs } from './parameters.ts';
 import { isQuantised, roundedToNf4 } from './quantised-weights.ts';
 import { resolveTargetModules } from './target-modules.ts';
-import { floats, sameBits, smallConfig, startKernels, values } from './testing/support.ts';
-import { randomWeights } from './tiny-model.ts';
-import type { WeightSource } from './weights.ts';
+import { floats, randomSource, sameBits, smallConfig, startKernels, values } from './testing/support.ts';
 
 let kernels: Kernels;
 beforeAll(async () => {
@@ -31,7 +28,7 @@ describe.each([
   ],
 ])('a model in 4 bits (%s)', (_, config) => {
   test('gives the bits, also of gradients, of one whose float32 weights were rounded to 4 bits', async () => {
-    const source = sourceOf(config);
+    const source = randomSource(config);
     const packed = await loadDecoder({ config, source, kernels, storage: 'nf4' });
     const rounded = await loadDecoder({ config, source: roundedToNf4(source), kernels, storage: 'frozen' });
     const exact = await loadDecoder({ config, source, kernels, storage: 'frozen' });
@@ -46,7 +43,7 @@ describe.each([
 
   test('keeps in the engine only what is not in 4 bits, and leaves nothing behind', async () => {
     const before = tf.memory();
-    const decoder = await loadDecoder({ config, source: sourceOf(config), kernels, storage: 'nf4' });
+    const decoder = await loadDecoder({ config, source: randomSource(config), kernels, storage: 'nf4' });
     const kept = parameterSpecs(config).filter(({ name }) => !isQuantised(name));
     const size = kept.reduce((sum, { shape }) => sum + shape.reduce((product, length) => product * length, 1), 0);
     expect(tf.memory().numBytes - before.numBytes).toBe(4 * size);
@@ -73,16 +70,6 @@ test('what is in 4 bits are the projections of the layers', () => {
     'lm_head.weight',
   ]);
 });
-
-function sourceOf(config: ModelConfig): WeightSource {
-  const weights = randomWeights(config, 5);
-  return {
-    read: async (name) => {
-      const { shape, data } = weights.get(name)!;
-      return { shape, data: data.slice() };
-    },
-  };
-}
 
 function logits(decoder: Decoder): Float32Array {
   return floats(tf.tidy(() => decoder.logits(decoder.hidden(packSequences(sequences)))));

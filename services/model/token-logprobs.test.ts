@@ -44,8 +44,8 @@ describe.each([
   ['tied to the embedding', { tie_word_embeddings: true }],
   ['of its own', { tie_word_embeddings: false }],
 ])('with a head %s, logprobs in chunks', (_, fields) => {
-  test('have the same values and gradients as at once, and leave no tensor behind', () => {
-    const decoder = smallDecoder(kernels, smallConfig(fields), { trainable: true });
+  test('have the same values and gradients as at once, and leave no tensor behind', async () => {
+    const decoder = await smallDecoder(kernels, smallConfig(fields), 'trainable');
     const whole = learn(decoder, 50);
     const { numTensors } = tf.memory();
     const chunked = learn(decoder, 7);
@@ -57,8 +57,8 @@ describe.each([
   });
 });
 
-test('each logprob has the same bits in any chunk', () => {
-  const decoder = smallDecoder(kernels, smallConfig());
+test('each logprob has the same bits in any chunk', async () => {
+  const decoder = await smallDecoder(kernels, smallConfig());
   const of = (chunk: number) =>
     tf.tidy(() => {
       const { logprobs, entropy } = tokenLogprobs(
@@ -74,9 +74,9 @@ test('each logprob has the same bits in any chunk', () => {
   for (const [i, values] of whole.entries()) expect(sameBits(values, chunked[i]!)).toBe(true);
 });
 
-test('no more logits are held than a chunk of them', () => {
+test('no more logits are held than a chunk of them', async () => {
   const config = smallConfig({ vocab_size: 40_000, num_hidden_layers: 1 });
-  const decoder = smallDecoder(kernels, config);
+  const decoder = await smallDecoder(kernels, config);
   const lora = { r: 2, alpha: 4, dropout: 0, targetModules: resolveTargetModules('all-linear') };
   const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
   const bytes = (chunk: number) => learn(decoder, chunk, adapter).bytes;
@@ -86,10 +86,10 @@ test('no more logits are held than a chunk of them', () => {
   expect(saved).toBeGreaterThan(0.8 * (2 * 45 * 40_000 * 4));
 });
 
-test('chunks are small for any vocabulary, and logits are shown in them', () => {
+test('chunks are small for any vocabulary, and logits are shown in them', async () => {
   expect(rowsPerChunk(151_936)).toBe(55);
   expect(rowsPerChunk(262)).toBeGreaterThan(30_000);
-  const decoder = smallDecoder(kernels, smallConfig());
+  const decoder = await smallDecoder(kernels, smallConfig());
   const seen: number[] = [];
   tf.tidy(() => {
     const states = decoder.hidden(packSequences(sequences));

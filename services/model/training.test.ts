@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Engine, startEngine } from './backend.ts';
-import { createDecoder, type Decoder, type ForwardOptions } from './decoder.ts';
+import type { Decoder, ForwardOptions } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createWasmKernels } from './kernels/wasm-kernels.ts';
 import { createLora, initialLoraWeights, type LoraConfig } from './lora.ts';
@@ -10,7 +10,6 @@ import { packSequences } from './packed-batch.ts';
 import { resolveTargetModules } from './target-modules.ts';
 import { meterHeap } from './testing/heap-meter.ts';
 import { floats, sameBits, smallConfig, smallDecoder, startKernels, values } from './testing/support.ts';
-import { randomWeights } from './tiny-model.ts';
 import { readVariable, type TrainableVariable, writeVariable } from './trainable.ts';
 
 const config = smallConfig();
@@ -29,8 +28,8 @@ beforeAll(async () => {
 });
 
 describe('training', () => {
-  test('an adapter holds the number of tensors over 50 steps, lowers the loss and leaves the base as it was', () => {
-    const decoder = smallDecoder(kernels, config);
+  test('an adapter holds the number of tensors over 50 steps, lowers the loss and leaves the base as it was', async () => {
+    const decoder = await smallDecoder(kernels, config);
     const before = decoder.export();
     const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
     const start = adapter.export();
@@ -41,8 +40,8 @@ describe('training', () => {
     for (const [name, { data }] of adapter.export()) expect(sameBits(data, start.get(name)!.data), name).toBe(false);
   });
 
-  test('all weights holds the number of tensors, lowers the loss and changes each of them', () => {
-    const decoder = smallDecoder(kernels, config, { trainable: true });
+  test('all weights holds the number of tensors, lowers the loss and changes each of them', async () => {
+    const decoder = await smallDecoder(kernels, config, 'trainable');
     const before = decoder.export();
     const { losses, tensors } = train(decoder, decoder.variables, () => ({}));
     expect(new Set(tensors.slice(1)).size).toBe(1);
@@ -59,11 +58,11 @@ describe('layers that are computed again in the backward pass', () => {
   test.each([
     [
       'an adapter with dropout',
-      () => ({ decoder: smallDecoder(kernels, config), adapter: createLora(lora, config, drawn(), true) }),
+      async () => ({ decoder: await smallDecoder(kernels, config), adapter: createLora(lora, config, drawn(), true) }),
     ],
-    ['all weights', () => ({ decoder: smallDecoder(kernels, config, { trainable: true }), adapter: undefined })],
-  ])('give %s the same loss and gradients to the last bit, and leave no tensor behind', (_, make) => {
-    const { decoder, adapter } = make();
+    ['all weights', async () => ({ decoder: await smallDecoder(kernels, config, 'trainable'), adapter: undefined })],
+  ])('give %s the same loss and gradients to the last bit, and leave no tensor behind', async (_, make) => {
+    const { decoder, adapter } = await make();
     const { variables } = adapter ?? decoder;
     const options = { ...(adapter && { adapter, dropout: { seed: 3, step: 2 } }) };
     const plain = lossAndGradients(decoder, variables, options);
@@ -79,9 +78,9 @@ describe('layers that are computed again in the backward pass', () => {
   });
 });
 
-test('decoders, adapters and forward passes give all their tensors back', () => {
+test('decoders, adapters and forward passes give all their tensors back', async () => {
   const before = tf.memory().numTensors;
-  const decoder = smallDecoder(kernels, config);
+  const decoder = await smallDecoder(kernels, config);
   const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), false);
   tf.dispose(decoder.hidden(packSequences(sequences), { adapter }));
   tf.dispose(tf.tidy(() => decoder.logits(decoder.hidden(packSequences(sequences)))));
@@ -90,16 +89,16 @@ test('decoders, adapters and forward passes give all their tensors back', () => 
   expect(tf.memory().numTensors).toBe(before);
 });
 
-test('a new adapter changes nothing, since B is zero', () => {
-  const decoder = smallDecoder(kernels, config);
+test('a new adapter changes nothing, since B is zero', async () => {
+  const decoder = await smallDecoder(kernels, config);
   const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
   const [base, adapted] = [{}, { adapter }].map((options) => floats(decoder.hidden(packSequences(sequences), options)));
   expect([...adapted!]).toEqual([...base!]);
 });
 
 describe('LoRA dropout', () => {
-  test('is the same for a sequence whichever micro-batch of the step it is in, and another at another step', () => {
-    const decoder = smallDecoder(kernels, config);
+  test('is the same for a sequence whichever micro-batch of the step it is in, and another at another step', async () => {
+    const decoder = await smallDecoder(kernels, config);
     const weights = new Map(
       [...initialLoraWeights(lora, config, 1)].map(([name, { shape, data }]) => [
         name,
@@ -127,7 +126,7 @@ describe('LoRA dropout', () => {
 describe('memory', () => {
   test('a step that would not fit is refused with the remedy, and leaves nothing behind', async () => {
     const tight = await startEngine({ memoryLimitBytes: engine.usedBytes() + 2_000_000 });
-    const decoder = createDecoder({ config, weights: randomWeights(config, 1), kernels: createWasmKernels(tight) });
+    const decoder = await smallDecoder(createWasmKernels(tight), config);
     const before = tf.memory().numTensors;
     const long = [Array.from({ length: 20_000 }, (_, i) => i % 90)];
     expect(() => decoder.hidden(packSequences(long))).toThrow(/MiB.*lower batch_size, max_seq_length or lora.r/);
@@ -136,8 +135,8 @@ describe('memory', () => {
   });
 });
 
-test('a variable written in the layout of the disk reads back', () => {
-  const decoder = smallDecoder(kernels, config, { trainable: true });
+test('a variable written in the layout of the disk reads back', async () => {
+  const decoder = await smallDecoder(kernels, config, 'trainable');
   for (const entry of decoder.variables.filter(({ name }) => /layers\.0|embed/.test(name))) {
     const data = values(entry.variable.size, 9);
     writeVariable(entry, data);
@@ -149,8 +148,9 @@ test.each([
   ['a token outside the vocabulary', { tokens: Int32Array.of(1, 97), lengths: [2] }, /token 97 at 1/],
   ['lengths that do not add up', { tokens: Int32Array.of(1, 2), lengths: [1] }, /add up to its 2 tokens/],
   ['an empty sequence', { tokens: Int32Array.of(1), lengths: [1, 0] }, /lengths of 1 or more/],
-])('a batch with %s is refused', (_, batch, message) => {
-  expect(() => smallDecoder(kernels, config).hidden(batch)).toThrow(message);
+])('a batch with %s is refused', async (_, batch, message) => {
+  const decoder = await smallDecoder(kernels, config);
+  expect(() => decoder.hidden(batch)).toThrow(message);
 });
 
 /** 50 steps of plain gradient descent on the mean token logprob. */

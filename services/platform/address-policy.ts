@@ -21,6 +21,28 @@ const refused = Object.entries(kinds).map(([what, nets]) => {
   for (const [net, prefix, family] of nets) list.addSubnet(net, prefix, family);
   return { what, list };
 });
+refused.push({ what: 'an IPv4 address of no public server within an IPv6 address', list: embedded() });
+
+/** What NAT64 (64:ff9b::/96, RFC 6052) and 6to4 (2002::/16, RFC 3056) must not stand for. That of a public server is how networks without IPv4 reach it. */
+function embedded(): BlockList {
+  const list = new BlockList();
+  const nets = [
+    [[0, 0], 8],
+    [[10, 0], 8],
+    [[100, 64], 10],
+    [[127, 0], 8],
+    [[169, 254], 16],
+    [[172, 16], 12],
+    [[192, 168], 16],
+    [[224, 0], 3],
+  ] as const;
+  for (const [[first, second], prefix] of nets) {
+    const half = (first * 256 + second).toString(16);
+    list.addSubnet(`64:ff9b::${half}:0`, 96 + prefix, 'ipv6');
+    list.addSubnet(`2002:${half}::`, 16 + prefix, 'ipv6');
+  }
+  return list;
+}
 
 /**
  * What is wrong with the address of a server that a user names, for a message that begins with where it was named; null for one that may be called. Loopback and

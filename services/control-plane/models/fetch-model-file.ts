@@ -30,7 +30,8 @@ const WRITE_BYTES = 2 ** 20;
 
 /**
  * Fetches one file to `path`, which has its name only once all of it is there, has the stated hash and is on disk. What breaks off goes on where it stopped, in
- * this process or in a later one: `<path>.part` is as long as what has arrived.
+ * this process or in a later one: `<path>.part` is as long as what has arrived. Without a stated hash it begins anew: the file may be another by then, and
+ * nothing would notice that its parts do not belong together.
  * @throws ModelFetchError, or the signal's reason
  */
 export async function fetchModelFile(file: ModelFile, path: string, options: FetchFileOptions): Promise<void> {
@@ -75,7 +76,7 @@ async function openPart(handle: FileHandle, file: ModelFile, onBytes: FetchFileO
     hash = newHash(file);
   };
   const { size } = await handle.stat();
-  if (size > file.size) await handle.truncate(0);
+  if (size > file.size || file.hash === null) await handle.truncate(0);
   else {
     const buffer = Buffer.allocUnsafe(WRITE_BYTES);
     while (bytes < size) {
@@ -111,7 +112,7 @@ async function receiveAll(
   while (arrived.bytes() < file.size) {
     const before = arrived.bytes();
     try {
-      const { at, body } = await from.open(file, before, signal);
+      const { at, body } = await from.open(file, file.hash === null ? 0 : before, signal);
       if (at !== before) await arrived.beginAgain();
       for await (const chunks of batches(body)) {
         const bytes = chunks.reduce((sum, { length }) => sum + length, 0);

@@ -64,6 +64,14 @@ describe('what is looked up', () => {
     expect(hub.requests.some(({ server }) => server === 'files')).toBe(false);
   });
 
+  it('is no size that only an answer which leads elsewhere has', async () => {
+    hub.put(REPO, { files });
+    hub.statesSizes = false;
+    const elsewhere = { Location: 'http://files.example/weights', 'Content-Length': '1093' };
+    hub.fault({ path: /resolve.*model\.safetensors/, status: 302, headers: elsewhere });
+    await expect(lookUp()).rejects.toThrow('nobody states how large model.safetensors of acme/small is');
+  });
+
   it('are the shards that the index names, and no others', async () => {
     const { 'model.safetensors': _, ...rest } = files;
     const index = { weight_map: { a: 'model-00001-of-00002.safetensors', b: 'model-00002-of-00002.safetensors' } };

@@ -139,7 +139,9 @@ async function measured(
   const asked: Asked = { repo, revision: commit, file: path };
   const { hub, response } = await answer(resolvePath(repo, commit, path), asked, { method: 'HEAD', signal });
   response.resume();
-  const size = Number(hub['x-linked-size'] ?? response.headers['content-length'] ?? Number.NaN);
+  // An answer that leads elsewhere has a length of its own.
+  const isFile = response.statusCode === 200;
+  const size = Number(hub['x-linked-size'] ?? (isFile ? response.headers['content-length'] : undefined));
   if (!Number.isSafeInteger(size)) {
     throw new ModelFetchError(
       'refused',

@@ -64,7 +64,11 @@ export function createModelCache(root: string): ModelCache {
       const known = { ...(await revisions(origin.repo)), [origin.revision]: origin.commit };
       await writeFileAtomic(join(repoDirectory(origin.repo), 'revisions.json'), `${JSON.stringify(known, null, 2)}\n`);
     },
-    lastCommit: async (repo, revision) => (await revisions(repo))[revision] ?? null,
+    lastCommit: async (repo, revision) => {
+      const known = await revisions(repo);
+      // A branch may be called `constructor`.
+      return Object.hasOwn(known, revision) ? (known[revision] ?? null) : null;
+    },
     space: async (directory, files) => {
       await mkdir(root, { recursive: true });
       const { bavail, bsize } = await statfs(root);

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ModelHub, startModelHub } from '../../../test/support/model-hub.ts';
 import { openFileStore } from '../../platform/file-store.ts';
@@ -9,7 +10,7 @@ import { createLogger } from '../../platform/logger.ts';
 import { removeTree } from '../../platform/testing/remove-tree.ts';
 import { requireSpace } from './fetch-model.ts';
 import { createModelCache } from './model-cache.ts';
-import { createModels, type FetchNews, type FoundModel } from './models.ts';
+import { createModels, type FetchNews, type FoundModel, type Models, type ModelsOptions } from './models.ts';
 
 const REPO = 'acme/small';
 const weights = Buffer.from(Array.from({ length: 300 }, (_, i) => i % 251));
@@ -29,15 +30,24 @@ afterEach(async () => {
 });
 
 const signal = new AbortController().signal;
-const open = (token: string | null = null, steady = () => performance.now()) =>
+const open = (options: Partial<ModelsOptions> = {}) =>
   createModels({
     root,
-    hub: { endpoint: hub.url, token },
+    hub: { endpoint: hub.url, token: null },
     store: openFileStore(join(root, 'objects')),
-    steady,
+    steady: () => performance.now(),
     log: createLogger({ level: 'error', terminal: null }),
     retry: { tries: 3, baseMs: 1, maxMs: 2 },
+    ...options,
   });
+/** A clock that goes on by 20 minutes each time it is read. */
+const hasty = () => {
+  let minutes = 0;
+  return () => {
+    minutes += 20;
+    return minutes * 60_000;
+  };
+};
 const find = (revision = 'main') => open().findOnHub(REPO, revision, signal);
 const fetchInto = (found: FoundModel, stop = signal) =>
   open().fetch(found.directory, found.listing.origin, { signal: stop, tell: (each) => news.push(each) });
@@ -139,11 +149,7 @@ describe('a model that is fetched', () => {
     expect(news[1]?.message).toMatch(/could not be fetched yet, it is tried on: .* answered 503; .*HF_ENDPOINT/);
     await removeTree(found.directory);
     await hub.close();
-    let minutes = 0;
-    const late = open(null, () => {
-      minutes += 20;
-      return minutes * 60_000;
-    });
+    const late = open({ steady: hasty() });
     const asked = late.fetch(found.directory, found.listing.origin, { signal, tell: () => undefined });
     await expect(asked).rejects.toMatchObject({ kind: 'unreachable' });
   });
@@ -184,6 +190,45 @@ describe('a model that is fetched', () => {
   });
 });
 
+describe('models that are fetched at the same time', () => {
+  const fetchAll = async (models: Models, repos: readonly string[], stop: AbortSignal) => {
+    const found = await Promise.all(repos.map((repo) => models.findOnHub(repo, 'main', signal)));
+    await Promise.all(found.map(models.keep));
+    return found.map(({ directory, listing }) =>
+      models.fetch(directory, listing.origin, { signal: stop, tell: () => undefined }),
+    );
+  };
+  const repos = ['acme/a', 'acme/b', 'acme/c', 'acme/d', 'acme/e'];
+  const asked = () => hub.requests.filter(({ server }) => server === 'files').length;
+
+  it('do not wait for those that wait for a hub', async () => {
+    for (const repo of repos) hub.put(repo, { files });
+    const stop = new AbortController();
+    const models = open({ retry: { tries: 1, baseMs: 60_000, maxMs: 60_000 } });
+    hub.fault({ path: /[a-d].resolve.*model\.safetensors/, status: 503, times: 4 });
+    const fetching = await fetchAll(models, repos, stop.signal);
+    const ended = Promise.allSettled(fetching);
+    await expect(fetching[4]).resolves.toBeUndefined();
+    stop.abort(new Error('enough'));
+    expect((await ended).map(({ status }) => status)).toEqual([...Array(4).fill('rejected'), 'fulfilled']);
+  });
+
+  it('are four; the next begins when one of them is there', async () => {
+    for (const repo of repos) hub.put(repo, { files });
+    let release = () => {};
+    const until = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    hub.fault({ path: /^.files.model\.safetensors/, until, times: 4 });
+    const fetching = await fetchAll(open(), repos, signal);
+    await expect.poll(asked).toBe(4);
+    expect(hub.requests.some(({ path }) => path.startsWith('/acme/e/resolve') && path.includes('model'))).toBe(false);
+    release();
+    await Promise.all(fetching);
+    expect(asked()).toBe(5);
+  });
+});
+
 describe('a revision', () => {
   it('means the newest commit each time it is asked for, and a commit what it always did', async () => {
     const first = hub.put(REPO, { files });
@@ -192,6 +237,12 @@ describe('a revision', () => {
     expect((await find()).listing.origin).toMatchObject({ commit: second });
     const pinned = await find(first);
     expect(pinned).toMatchObject({ isComplete: true, listing: { origin: { commit: first } } });
+  });
+
+  it('may be called like a property that every object has', async () => {
+    hub.put(REPO, { files });
+    await fetchInto(await kept());
+    expect(await createModelCache(root).lastCommit(REPO, 'constructor')).toBeNull();
   });
 
   it('is what it was when the hub cannot be reached, where that is here whole; a commit needs no hub at all', async () => {
@@ -227,6 +278,40 @@ describe('a model of the object store', () => {
     expect(found.listing.files.filter(({ hash }) => hash !== null)).toHaveLength(1);
     await put({ 'model.safetensors': 'others' });
     expect((await findStored()).directory).not.toBe(found.directory);
+  });
+
+  it('is never made of parts of two versions: without a hash a file begins anew', async () => {
+    await put(files);
+    const found = await findStored();
+    await open().keep(found);
+    await mkdir(`${found.directory}.partial`, { recursive: true });
+    const older = weights.map((byte) => byte ^ 1);
+    writeFileSync(join(`${found.directory}.partial`, 'model.safetensors.part'), older.subarray(0, 100));
+    await fetchInto(found);
+    expect(isWhole(found)).toBe(true);
+    await removeTree(found.directory);
+    const store = openFileStore(join(root, 'objects'));
+    const begins: (number | undefined)[] = [];
+    const read: typeof store.read = (key, range) => {
+      if (!key.endsWith('model.safetensors')) return store.read(key, range);
+      begins.push(range?.start);
+      return begins.length === 1 ? Readable.from([older.subarray(0, 100)]) : store.read(key, range);
+    };
+    await open({ store: { ...store, read } }).fetch(found.directory, found.listing.origin, { signal, tell: () => {} });
+    expect(isWhole(found)).toBe(true);
+    expect(begins).toEqual([0, 0]);
+  });
+
+  it('is given up after an hour in which the same bytes came again and again', async () => {
+    await put(files);
+    const found = await findStored();
+    await open().keep(found);
+    const store = openFileStore(join(root, 'objects'));
+    const read: typeof store.read = (key, range) =>
+      key.endsWith('model.safetensors') ? Readable.from([weights.subarray(0, 10)]) : store.read(key, range);
+    const models = open({ store: { ...store, read }, steady: hasty() });
+    const asked = models.fetch(found.directory, found.listing.origin, { signal, tell: () => {} });
+    await expect(asked).rejects.toThrow('model.safetensors broke off after 10 of 300 bytes');
   });
 
   it('with a wrong hash beside it is refused', async () => {

@@ -1,6 +1,7 @@
 import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { backoffMs, pause } from '../../platform/retry.ts';
+import { createSlots } from '../../platform/transfer/slots.ts';
 import { fetchModel, requireSpace } from './fetch-model.ts';
 import type { RetryLimits } from './fetch-model-file.ts';
 import { countProgress, type FetchProgress, showProgress } from './fetch-progress.ts';
@@ -20,7 +21,9 @@ import { checkModelPrefix, listStoreModel, storeBytes } from './store-models.ts'
 
 /** A hub or a store that does not answer a submission for so long is not waited for, in milliseconds. */
 const LOOK_UP_MS = 20_000;
-/** How long a fetch is tried on without a byte, in milliseconds: a hub is away for minutes, not for hours, and a full disk is noticed. */
+/** Models that are fetched at a time; those that wait for their next try do not count. */
+const AT_ONCE = 4;
+/** How long a fetch is tried on without getting further, in milliseconds: a hub is away for minutes, not for hours, and a full disk is noticed. */
 const GIVE_UP_MS = 3_600_000;
 const RETRY = { baseMs: 2000, maxMs: 60_000 };
 /** Progress is told at each tenth, and not more often than this, in milliseconds. */
@@ -85,6 +88,7 @@ export function createModels(options: ModelsOptions): Models {
   const cache = createModelCache(root);
   const hub = createHubClient(options.hub);
   const underWay = new Map<string, Fetching>();
+  const slots = createSlots(AT_ONCE);
 
   const found = async (listing: ModelListing, warning: string | null = null): Promise<FoundModel> => {
     const directory = cache.directoryOf(listing.origin);
@@ -138,28 +142,39 @@ export function createModels(options: ModelsOptions): Models {
       const label = describeOrigin(origin);
       const state: Fetching = { progress: null, failure: null };
       underWay.set(directory, state);
-      const begun = steady();
-      let moved = begun;
+      let begun = steady();
+      let [moved, furthest, failures, wasTold] = [begun, 0, 0, false];
+      const tryOnce = async () => {
+        signal.throwIfAborted();
+        const listing = (await cache.listing(directory)) ?? (await lookUpAgain(origin, signal));
+        const progress = countProgress(totalBytes(listing.files), steady);
+        Object.assign(state, { progress, failure: null });
+        const report = reporter({ label, listing, tell, progress, now: steady, wasTold });
+        wasTold = true;
+        await fetchModel(listing, {
+          cache,
+          from: bytesOf(listing.origin),
+          signal,
+          ...(options.retry && { retry: options.retry }),
+          onBytes: (bytes, isNew) => {
+            progress.add(bytes, isNew);
+            const reached = progress.read().bytes;
+            // What comes again and again, only to break off where it did, leads nowhere.
+            if (isNew && reached > furthest) [moved, furthest, failures] = [steady(), reached, 0];
+            report();
+          },
+        });
+        tell(fetchedNews(label, listing, steady() - begun));
+      };
       try {
-        for (let [failures, wasTold] = [0, false]; ; wasTold = true) {
+        for (;;) {
+          const asked = steady();
           try {
-            const listing = (await cache.listing(directory)) ?? (await lookUpAgain(origin, signal));
-            const progress = countProgress(totalBytes(listing.files), steady);
-            Object.assign(state, { progress, failure: null });
-            const report = reporter({ label, listing, tell, progress, now: steady, wasTold });
-            await fetchModel(listing, {
-              cache,
-              from: bytesOf(listing.origin),
-              signal,
-              ...(options.retry && { retry: options.retry }),
-              onBytes: (bytes, isNew) => {
-                progress.add(bytes, isNew);
-                if (isNew) [moved, failures] = [steady(), 0];
-                report();
-              },
+            return await slots(() => {
+              const waited = steady() - asked;
+              [begun, moved] = [begun + waited, moved + waited];
+              return tryOnce();
             });
-            tell(fetchedNews(label, listing, steady() - begun));
-            return;
           } catch (error) {
             signal.throwIfAborted();
             if (!(error instanceof ModelFetchError) || !passes(error) || steady() - moved > GIVE_UP_MS) throw error;

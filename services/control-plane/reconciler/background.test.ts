@@ -26,6 +26,14 @@ describe('steps in the background', () => {
     expect(background.hasRoom(cleanUp('other'))).toBe(true);
   });
 
+  it('are as many fetches as there are models: one that waits for its hub is in the way of none', () => {
+    const background = createBackground();
+    const origin = { kind: 'store', prefix: 'models/a', digest: '0' } as const;
+    const fetch = (directory: string): Step => ({ step: 'fetchModel', run: 'a', directory, origin });
+    for (const directory of ['1', '2', '3', '4']) background.begin(fetch(directory), untilAborted);
+    expect(['4', '5'].map(fetch).map(background.hasRoom)).toEqual([false, true]);
+  });
+
   it('are aborted once they are not planned any more, and make room', async () => {
     const background = createBackground();
     const aborted: string[] = [];

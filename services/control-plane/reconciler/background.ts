@@ -3,10 +3,10 @@ import { laneOf, type Step, type StepName } from './step.ts';
 
 /**
  * Steps that fetch a model, wait for the object store, write a tree, start a role, whose image and inputs may have to be fetched first, or remove what one has left, and how many of each go on at a
- * time. They share no slots, so none waits for another kind.
+ * time. They share no slots, so none waits for another kind. Fetches are counted by `models` itself: most of their time they may wait for a hub that is away.
  */
 const AT_ONCE: Partial<Record<StepName, number>> = {
-  fetchModel: 4,
+  fetchModel: Number.POSITIVE_INFINITY,
   startRole: 8,
   endAttempt: 8,
   cleanUp: 8,

@@ -80,18 +80,10 @@ const shapes: Readonly<Record<Method, Shape>> = {
       temperature: rollout.temperature,
       kl_coef: grpo.kl_coef,
     }),
-    ending: ({ best, outputDir }) => ({
-      best_checkpoint:
-        best === null
-          ? null
-          : {
-              step: best.step,
-              epoch: best.epoch,
-              samples: best.samples,
-              val_reward: finite(best.evaluation?.avg_reward ?? best.manifest.best_metric),
-              path: bestPath(outputDir),
-            },
-    }),
+    ending: endsWithBest(({ samples, evaluation, manifest }) => ({
+      samples,
+      val_reward: finite(evaluation?.avg_reward ?? manifest.best_metric),
+    })),
   },
   dpo: {
     train: { loss: ['train/loss'], accuracy: ['train/accuracy'], reward_margin: ['train/reward_margin'] },
@@ -104,19 +96,11 @@ const shapes: Readonly<Record<Method, Shape>> = {
       val_reward_margin: finite(evaluation?.reward_margin),
     }),
     config: ({ dpo }) => ({ beta: dpo.beta }),
-    ending: ({ best, outputDir }) => ({
-      best_checkpoint:
-        best === null
-          ? null
-          : {
-              step: best.step,
-              epoch: best.epoch,
-              val_accuracy: finite(best.evaluation?.accuracy),
-              val_loss: finite(best.evaluation?.eval_loss),
-              val_reward_margin: finite(best.evaluation?.reward_margin),
-              path: bestPath(outputDir),
-            },
-    }),
+    ending: endsWithBest(({ evaluation }) => ({
+      val_accuracy: finite(evaluation?.accuracy),
+      val_loss: finite(evaluation?.eval_loss),
+      val_reward_margin: finite(evaluation?.reward_margin),
+    })),
   },
 };
 
@@ -154,6 +138,12 @@ function trainRow(shape: Shape, row: MetricRow): Row {
     return [key, recorded === undefined ? null : finite(row.values[recorded])] as const;
   });
   return Object.fromEntries([['step', row.step] as const, ...counters, ...values]);
+}
+
+function endsWithBest(values: (best: NonNullable<TrainingLogInput['best']>) => Row): Shape['ending'] {
+  return ({ best, outputDir }) => ({
+    best_checkpoint: best && { step: best.step, epoch: best.epoch, ...values(best), path: bestPath(outputDir) },
+  });
 }
 
 function finite(value: number | null | undefined): number | null {

@@ -5,11 +5,13 @@ import * as tf from '@tensorflow/tfjs';
 import { onTestFinished } from 'vitest';
 import { type ModelConfig, parseModelConfig } from '../../contracts/model-config.ts';
 import { startEngine } from '../backend.ts';
-import { createDecoder, type Decoder } from '../decoder.ts';
+import { type Decoder, loadDecoder } from '../decoder.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { createWasmKernels } from '../kernels/wasm-kernels.ts';
+import type { WeightStorage } from '../parameter-store.ts';
 import { fillNormal } from '../random.ts';
 import { randomWeights } from '../tiny-model.ts';
+import type { WeightSource } from '../weights.ts';
 
 /** A directory that is gone after the test. */
 export async function temporaryDirectory(): Promise<string> {
@@ -39,8 +41,23 @@ export function smallConfig(fields: Record<string, unknown> = {}): ModelConfig {
   });
 }
 
-export function smallDecoder(kernels: Kernels, config: ModelConfig, options: { trainable?: boolean } = {}): Decoder {
-  return createDecoder({ config, kernels, weights: randomWeights(config, 5), ...options });
+export function smallDecoder(
+  kernels: Kernels,
+  config: ModelConfig,
+  storage: WeightStorage = 'frozen',
+): Promise<Decoder> {
+  return loadDecoder({ config, kernels, source: randomSource(config), storage });
+}
+
+/** Random weights, the same at every call. */
+export function randomSource(config: ModelConfig): WeightSource {
+  const weights = randomWeights(config, 5);
+  return {
+    read: async (name) => {
+      const { shape, data } = weights.get(name)!;
+      return { shape, data: data.slice() };
+    },
+  };
 }
 
 /** Normal values, the same at every run. */

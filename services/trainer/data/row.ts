@@ -17,12 +17,8 @@ export interface Row {
 
 /** A row that cannot be used; with `data.on_invalid: skip` it is left out. */
 export class RowError extends TrainerError {
-  /** Without the name of the file and the line. */
-  readonly problem: string;
-
   constructor({ path, line }: Pick<RowPlace, 'path' | 'line'>, problem: string, remedy: string) {
     super('invalid_data', `${path}:${line}: ${problem}`, remedy);
     this.name = 'RowError';
-    this.problem = problem;
   }
 }

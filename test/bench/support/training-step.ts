@@ -1,10 +1,10 @@
 import type { ModelConfig } from '../../../services/contracts/model-config.ts';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
-import { createDecoder } from '../../../services/model/decoder.ts';
+import { loadDecoder } from '../../../services/model/decoder.ts';
 import type { Kernels } from '../../../services/model/kernels/kernels.ts';
 import { createLora, initialLoraWeights, type LoraConfig } from '../../../services/model/lora.ts';
 import { PROJECTIONS } from '../../../services/model/parameters.ts';
-import { loadConfig, loadWeights } from '../../../services/model/weights.ts';
+import { loadConfig, readingWeights } from '../../../services/model/weights.ts';
 import type { CompletionRows } from '../../../services/trainer/learner/completion-rows.ts';
 import { createLearner } from '../../../services/trainer/learner/learner.ts';
 import { microBatches, type Sequence } from '../../../services/trainer/learner/micro-batches.ts';
@@ -33,7 +33,9 @@ export interface TrainingStep {
 /** A step of the trainer with LoRA on all projections, on any kernels; the sequences are the same at every call. */
 export async function createTrainingStep(directory: string, kernels: Kernels): Promise<TrainingStep> {
   const { config } = await loadConfig(directory);
-  const decoder = createDecoder({ config, weights: await loadWeights(directory, config), kernels });
+  const decoder = await readingWeights(directory, config, (source) =>
+    loadDecoder({ config, source, kernels, storage: 'frozen' }),
+  );
   const lora: LoraConfig = { r: stepShape.rank, alpha: stepShape.alpha, dropout: 0, targetModules: PROJECTIONS };
   const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
   const logprobsOf = ({ batch, rows, targets }: CompletionRows, temperature: number, adapted: boolean) => {

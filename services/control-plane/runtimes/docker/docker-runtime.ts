@@ -24,7 +24,7 @@ import { attemptOf, createNames, label, roleOf } from './naming.ts';
 import { createNetworks } from './networks.ts';
 import { ADAPTERS, inferenceAddress, places, roleUser, seenAt } from './places.ts';
 import { readContainer } from './read-container.ts';
-import { removeFromHost } from './remove-from-host.ts';
+import { removeShared } from './remove-shared.ts';
 import type { Subnet } from './subnets.ts';
 import { unlessAborted } from './unless-aborted.ts';
 import { packPlace, readArchivedText, saveArchivedFile } from './workspace-files.ts';
@@ -214,15 +214,12 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
     },
 
     removeShared: async (attempt) => {
-      const labels = names.labels.attempt(attempt);
-      const volumes = await engine.listVolumes(labels);
-      const outside = volumes.map((volume) => volume.labels[label.adapters]).find((each) => each !== undefined);
-      if (outside !== undefined) {
-        await ensureImage(image, unwatched(), options);
-        await removeFromHost(outside, { engine, name: names.cleaner(attempt), labels, image });
-      }
-      for (const { name } of await engine.listNetworks(labels)) await engine.removeNetwork(name);
-      for (const { name } of volumes) await engine.removeVolume(name);
+      await removeShared(attempt, {
+        engine,
+        names,
+        image,
+        ensureImage: () => ensureImage(image, unwatched(), options),
+      });
       await inputs.sweep();
     },
 
