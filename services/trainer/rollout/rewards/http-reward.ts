@@ -46,7 +46,8 @@ export function createHttpReward(
       const body = scoringRequest(task, completions);
       let answer = await ask(body, signal);
       for (let tried = 0; answer instanceof ScoringError && tried < retries; tried++) {
-        await sleep(firstWaitMs * 2 ** tried, undefined, { signal });
+        // Of an abort it would tell itself, not for what.
+        await sleep(firstWaitMs * 2 ** tried, undefined, { signal }).catch(() => signal.throwIfAborted());
         answer = await ask(body, signal);
       }
       if (answer instanceof ScoringError) throw answer;

@@ -173,6 +173,19 @@ describe('a server that scores', () => {
     expect(answers).toEqual([]);
   });
 
+  test('is not waited for by a run that stops, which is told why', async () => {
+    const [stop, why] = [new AbortController(), new Error('stop requested')];
+    answers = [say(503, 'busy')];
+    const waiting = createHttpReward({ url, timeout: 5, retries: 1 }, 'http', 60_000).score(
+      task,
+      texts('85'),
+      stop.signal,
+    );
+    setTimeout(() => stop.abort(why), 50);
+    await expect(waiting).rejects.toBe(why);
+    expect(answers).toEqual([]);
+  });
+
   test('must not be where no server of a user is', async () => {
     const reward = createHttpReward({ url: 'http://169.254.169.254/x', timeout: 1, retries: 0 }, 'http');
     await expect(reward.score(task, texts('1'), never)).rejects.toThrow('169.254.169.254 is link-local');
