@@ -32,8 +32,12 @@ interface Running {
   readonly gone: Promise<unknown>;
   /** The end of what it printed. */
   printed: string;
-  /** What waits for a reply; null once it is answered. */
-  waiting: { readonly resolve: (reply: Reply) => void; readonly reject: (error: FunctionFailure) => void } | null;
+  /** What waits for a reply, with the number of its call, 0 while it is loaded; null once it is answered. */
+  waiting: {
+    readonly id: number;
+    readonly resolve: (reply: Reply) => void;
+    readonly reject: (error: FunctionFailure) => void;
+  } | null;
 }
 
 const PROGRAM = 'function-host.main.js';
@@ -106,7 +110,7 @@ export function createFunctionProcess(params: {
     const { waiting } = which;
     which.waiting = null;
     const reply = parseReply(line);
-    if (reply !== null) waiting?.resolve(reply);
+    if (reply !== null && (reply.id ?? 0) === waiting?.id) waiting.resolve(reply);
     else
       waiting?.reject(
         new FunctionFailure(`wrote ${JSON.stringify(line.slice(0, 80))} to descriptor 3, which is for replies`),
@@ -127,12 +131,16 @@ export function createFunctionProcess(params: {
   }
 
   /** The next reply, or the end of the process that does not give one. */
-  async function answer(which: Running, limitMs: number, late: string, signal?: AbortSignal): Promise<Reply> {
+  async function answer(
+    which: Running,
+    { id, limitMs, late }: { readonly id: number; readonly limitMs: number; readonly late: string },
+    signal?: AbortSignal,
+  ): Promise<Reply> {
     let timer: NodeJS.Timeout | undefined;
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        which.waiting = { resolve, reject };
+        which.waiting = { id, resolve, reject };
         timer = setTimeout(() => reject(new FunctionFailure(late)), limitMs);
         onAbort = () => reject(signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
@@ -156,7 +164,8 @@ export function createFunctionProcess(params: {
     if (running !== null) return running;
     const started = start();
     running = started;
-    const { error } = await answer(started, LOAD_MS, `was not loaded after ${LOAD_MS / 1000} s`, signal);
+    const late = `was not loaded after ${LOAD_MS / 1000} s`;
+    const { error } = await answer(started, { id: 0, limitMs: LOAD_MS, late }, signal);
     if (error === undefined) return started;
     await kill(started);
     throw new FunctionFailure(`cannot be loaded: ${error}`);
@@ -166,7 +175,8 @@ export function createFunctionProcess(params: {
     const which = await ensure(signal);
     const id = ++calls;
     which.child.stdin!.write(`${JSON.stringify({ ...request, id })}\n`);
-    const reply = await answer(which, timeoutMs, `gave no scores within ${timeoutMs / 1000} s`, signal);
+    const late = `gave no scores within ${timeoutMs / 1000} s`;
+    const reply = await answer(which, { id, limitMs: timeoutMs, late }, signal);
     if (reply.error !== undefined) throw new FunctionFailure(`threw ${reply.error}`);
     return reply.scores;
   }

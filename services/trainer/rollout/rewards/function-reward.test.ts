@@ -37,6 +37,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
       if (first === 'hang') for (;;) {}
       if (first === 'exit') process.exit(3);
       if (first === 'noise') (await import('node:fs')).writeSync(3, 'noise\\n');
+      if (first === 'forged') (await import('node:fs')).writeSync(3, '{"id":1,"scores":[7]}\\n');
       if (first === 'nan') return [Number.NaN];
       if (first === 'secret') return [process.env.SECRET_KEY === undefined ? 1 : 0];
       return completions.map((text, i) => (text === answers[i] ? level[i] : 0) + calls / 1024 + (prompts[i] === 'q' ? 10 : 0));
@@ -55,6 +56,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
     });
     await expect(score('nan')).rejects.toThrow('(task t1, completion 1 of 1): gave "NaN", which is no finite number');
     await expect(score('noise')).rejects.toThrow('wrote "noise" to descriptor 3, which is for replies');
+    await expect(score('forged')).rejects.toThrow('to descriptor 3, which is for replies');
     await expect(score('hang')).rejects.toThrow('gave no scores within 0.3 s');
     expect(await score('85')).toEqual([12 + 1 / 1024]);
     await expect(score('exit')).rejects.toThrow('ended with 3: printed undefined');
