@@ -12,7 +12,7 @@ import { type Statistics, statisticsOf } from './statistics.ts';
 export type MetricValues = Readonly<Record<string, number>>;
 
 /** What every method measures of a step. */
-interface StepMetrics {
+export interface StepMetrics {
   readonly step: number;
   readonly epoch: number;
   readonly loss: number;

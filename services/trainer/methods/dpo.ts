@@ -3,18 +3,17 @@ import type { ExampleSource } from '../data/example-source.ts';
 import { createPreferenceReader, type PreferenceExample } from '../data/readers/preference-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createPreferenceAccuracy } from '../evaluation/preference-accuracy.ts';
-import { type Learner, requireFinite } from '../learner/learner.ts';
+import type { Learner } from '../learner/learner.ts';
 import { limitsOf, type MicroBatchLimits } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { pairBatches, pairsOf } from '../learner/preference-pairs.ts';
 import { referenceLogprobs } from '../learner/reference-logprobs.ts';
 import { preferenceStep } from '../log/messages.ts';
-import { dpoStepMetrics } from '../metrics.ts';
+import { dpoStepMetrics, type StepMetrics } from '../metrics.ts';
 import { type DpoLoss, type DpoMetrics, type DpoOptions, dpoLoss, sumDpoMetrics } from '../objectives/dpo-loss.ts';
-import { learningRateAt } from '../optimizer/schedule.ts';
-import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import type { Outcome, Session } from '../session.ts';
 import { load, type Reading, start } from './prepare.ts';
+import { learnFromExamples } from './training-loop.ts';
 
 /**
  * Direct preference optimisation (Rafailov et al., arXiv:2305.18290): the policy learns to prefer the chosen completion of a pair to the
@@ -22,7 +21,7 @@ import { load, type Reading, start } from './prepare.ts';
  * the weights. The loss is a mean over the pairs of the whole optimizer step, however it is divided into batches.
  */
 export async function trainDpo(session: Session): Promise<Outcome> {
-  const { spec, control, logs } = session;
+  const { spec, control } = session;
   const { training, dpo } = spec;
   const loaded = await load(session, { withReference: true, reading: readingPreferences(session) });
   const { policy, train, validation } = loaded;
@@ -31,55 +30,26 @@ export async function trainDpo(session: Session): Promise<Outcome> {
   const evaluator = validation && createDpoEvaluator(session, policy, validation, () => books.alive());
 
   const perStep = training.batch_size * training.gradient_accumulation_steps;
-  const { learner, books, order, schedule } = await start(session, { loaded, perStep, evaluator });
-  const { state } = books;
-  const performance = createPerformanceMeter(session);
+  const started = await start(session, { loaded, perStep, evaluator });
+  const { learner, books, order } = started;
 
-  await books.baseline();
-  for (;;) {
-    await books.evaluateIfDue();
-    const ending = books.ending();
-    await books.saveIfDue(ending);
-    control.closed.throwIfAborted();
-    if (ending !== null || control.stopping.aborted) return books.finish(ending);
-
-    await books.unlessStopped(async () => {
-      const startedAt = session.now();
-      books.enter('training');
-      const { indices, next } = order.take(state.data_position, perStep);
-      const batch = await train.take(indices);
-      const { loss, metrics, entropy, tokens } = await gatherDpoGradients({
-        learner,
-        policy,
-        batch,
-        limits,
-        options: { lossType: dpo.loss_type, beta: dpo.beta, totalPairs: batch.length },
-        step: state.global_step,
-        signal: control.stopping,
-        alive: books.alive,
-      });
-      requireFinite(loss, state.global_step + 1);
-
-      const learningRate = learningRateAt(schedule, state.global_step);
-      const gradNorm = learner.update(learningRate);
-      state.global_step += 1;
-      state.policy_version += 1;
-      state.samples += batch.length;
-      state.data_position = next;
-      state.epoch = books.epoch();
-
-      const trainingSeconds = (session.now() - startedAt) / 1000;
-      const cost = performance.measure({ rolloutSeconds: 0, trainingSeconds, samples: batch.length });
-      const at = { step: state.global_step, epoch: state.epoch, loss, learningRate, gradNorm };
-      books.recordStep({ ...dpoStepMetrics({ ...at, objective: metrics, entropy, tokens }), ...cost });
-      books.progress('training');
-      if (state.global_step % training.logging_steps === 0 || state.global_step === books.totalSteps) {
-        logs.training.info(books.stepLine(), { step: state.global_step });
-        logs.training.info(preferenceStep(loss, metrics), { step: state.global_step });
-        logs.performance.info(performanceLine(cost), { step: state.global_step });
-      }
+  return learnFromExamples(session, started, async () => {
+    const { indices, next } = order.take(books.state.data_position, perStep);
+    const batch = await train.take(indices);
+    const gathered = await gatherDpoGradients({
+      learner,
+      policy,
+      batch,
+      limits,
+      options: { lossType: dpo.loss_type, beta: dpo.beta, totalPairs: batch.length },
+      step: books.state.global_step,
+      signal: control.stopping,
+      alive: books.alive,
     });
-  }
+    const { loss, metrics: objective, entropy, tokens } = gathered;
+    const metrics = (at: StepMetrics) => dpoStepMetrics({ ...at, objective, entropy, tokens });
+    return { loss, samples: batch.length, next, metrics, line: preferenceStep(loss, objective) };
+  });
 }
 
 export function readingPreferences({ spec }: Session): Reading<PreferenceExample> {

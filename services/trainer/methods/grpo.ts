@@ -11,6 +11,7 @@ import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
 import { load, type Reading, start } from './prepare.ts';
+import { trainingLoop } from './training-loop.ts';
 
 /**
  * Group relative policy optimisation (Shao et al., arXiv:2402.03300), synchronous: each step plays its tasks with the current policy
@@ -26,7 +27,7 @@ export async function trainGrpo(session: Session): Promise<Outcome> {
 }
 
 async function train(session: Session, reward: Reward): Promise<Outcome> {
-  const { spec, control, logs } = session;
+  const { spec, logs } = session;
   const { training, rollout } = spec;
   const loaded = await load(session, { withReference: spec.grpo.kl_coef > 0, reading: readingPrompts(session) });
   const { policy, train: tasks, validation: problems } = loaded;
@@ -70,28 +71,19 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     );
   }
 
-  await books.baseline();
-  for (;;) {
-    await books.evaluateIfDue();
-    const ending = books.ending();
-    await books.saveIfDue(ending);
-    control.closed.throwIfAborted();
-    if (ending !== null || control.stopping.aborted) return books.finish(ending);
+  return trainingLoop(session, books, async () => {
+    const step = state.global_step + 1;
+    const collected = await phases.collect(step);
+    const learned = await phases.learn(step, collected.groups);
 
-    await books.unlessStopped(async () => {
-      const step = state.global_step + 1;
-      const collected = await phases.collect(step);
-      const learned = await phases.learn(step, collected.groups);
-
-      // The weights have changed: from here to the end of the step nothing waits, so a stop finds all of it done.
-      state.global_step = step;
-      if (learned.gradNorm !== null) state.policy_version += 1;
-      state.samples += collected.rollouts.length;
-      state.data_position = collected.next;
-      state.epoch = books.epoch();
-      phases.report(collected, learned);
-    });
-  }
+    // The weights have changed: from here to the end of the step nothing waits, so a stop finds all of it done.
+    state.global_step = step;
+    if (learned.gradNorm !== null) state.policy_version += 1;
+    state.samples += collected.rollouts.length;
+    state.data_position = collected.next;
+    state.epoch = books.epoch();
+    phases.report(collected, learned);
+  });
 }
 
 export function readingPrompts({ spec: { environment, model, rollout, reward } }: Session): Reading<PromptExample> {

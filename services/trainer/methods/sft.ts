@@ -5,16 +5,15 @@ import { exampleSizes, type Packing, packedSteps, takePacked } from '../data/pac
 import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
-import { type Learner, requireFinite } from '../learner/learner.ts';
+import type { Learner } from '../learner/learner.ts';
 import { limitsOf, type MicroBatchLimits, microBatches, type Sequence } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { trainingStep } from '../log/messages.ts';
-import { sftStepMetrics } from '../metrics.ts';
+import { type StepMetrics, sftStepMetrics } from '../metrics.ts';
 import { sftLoss } from '../objectives/sft-loss.ts';
-import { learningRateAt } from '../optimizer/schedule.ts';
-import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import type { Outcome, Session } from '../session.ts';
 import { load, type Reading, start } from './prepare.ts';
+import { learnFromExamples } from './training-loop.ts';
 
 /**
  * Supervised fine-tuning: the policy learns to write the completions of the data set, or prompts and completions where
@@ -24,7 +23,7 @@ import { load, type Reading, start } from './prepare.ts';
  * tokens allow, instead of so many examples.
  */
 export async function trainSft(session: Session): Promise<Outcome> {
-  const { spec, control, logs } = session;
+  const { spec, control } = session;
   const { training, model, sft } = spec;
   const loaded = await load(session, { withReference: false, reading: readingCompletions(session) });
   const { policy, train, validation } = loaded;
@@ -36,7 +35,7 @@ export async function trainSft(session: Session): Promise<Outcome> {
   const limits = limitsOf(training, packing === null ? training.batch_size : undefined);
   const evaluator = validation && createSftEvaluator(session, policy, validation, () => books.alive());
 
-  const { learner, books, order, schedule } = await start(session, {
+  const started = await start(session, {
     loaded,
     perStep,
     evaluator,
@@ -45,57 +44,27 @@ export async function trainSft(session: Session): Promise<Outcome> {
         packedSteps(of, await exampleSizes(train, tokensOf), { epochs, maxTokens: packing.maxTokens }),
     }),
   });
+  const { learner, books, order } = started;
   const take = async (from: DataPosition) => {
     if (packing !== null) return takePacked({ order, source: train, from, packing, ahead: perStep });
     const { indices, next } = order.take(from, perStep);
     return { examples: await train.take(indices), next };
   };
-  const { state } = books;
-  const performance = createPerformanceMeter(session);
 
-  await books.baseline();
-  for (;;) {
-    await books.evaluateIfDue();
-    const ending = books.ending();
-    await books.saveIfDue(ending);
-    control.closed.throwIfAborted();
-    if (ending !== null || control.stopping.aborted) return books.finish(ending);
-
-    await books.unlessStopped(async () => {
-      const startedAt = session.now();
-      books.enter('training');
-      const { examples, next } = await take(state.data_position);
-      const batch = sft.completion_only_loss ? examples : examples.map(withPrompt);
-      const { loss, entropy, tokens } = await gatherGradients(
-        learner,
-        batch,
-        limits,
-        state.global_step,
-        control.stopping,
-        books.alive,
-      );
-      requireFinite(loss, state.global_step + 1);
-
-      const learningRate = learningRateAt(schedule, state.global_step);
-      const gradNorm = learner.update(learningRate);
-      state.global_step += 1;
-      state.policy_version += 1;
-      state.samples += batch.length;
-      state.data_position = next;
-      state.epoch = books.epoch();
-
-      const trainingSeconds = (session.now() - startedAt) / 1000;
-      const cost = performance.measure({ rolloutSeconds: 0, trainingSeconds, samples: batch.length });
-      const at = { step: state.global_step, epoch: state.epoch, loss, learningRate, gradNorm, tokens, entropy };
-      books.recordStep({ ...sftStepMetrics(at), ...cost });
-      books.progress('training');
-      if (state.global_step % training.logging_steps === 0 || state.global_step === books.totalSteps) {
-        logs.training.info(books.stepLine(), { step: state.global_step });
-        logs.training.info(trainingStep({ loss }), { step: state.global_step });
-        logs.performance.info(performanceLine(cost), { step: state.global_step });
-      }
-    });
-  }
+  return learnFromExamples(session, started, async () => {
+    const { examples, next } = await take(books.state.data_position);
+    const batch = sft.completion_only_loss ? examples : examples.map(withPrompt);
+    const { loss, entropy, tokens } = await gatherGradients(
+      learner,
+      batch,
+      limits,
+      books.state.global_step,
+      control.stopping,
+      books.alive,
+    );
+    const metrics = (at: StepMetrics) => sftStepMetrics({ ...at, tokens, entropy });
+    return { loss, samples: batch.length, next, metrics, line: trainingStep({ loss }) };
+  });
 }
 
 export function readingCompletions({ spec }: Session): Reading<CompletionExample> {
