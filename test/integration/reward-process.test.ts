@@ -14,14 +14,19 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Functions that write down their process and never return. */
+/** Functions that write down their process and one that they start, and never return. */
 const functions = {
-  'hang.mjs': `import { writeFileSync } from 'node:fs';
-    export function hang() { writeFileSync(process.env.TMPDIR + '/hang.mjs.pid', String(process.pid)); for (;;) {} }`,
-  'hang.py': `import os
+  'hang.mjs': `import { spawn } from 'node:child_process';
+    import { writeFileSync } from 'node:fs';
+    export function hang() {
+      const { pid } = spawn('sleep', ['60']);
+      writeFileSync(process.env.TMPDIR + '/hang.mjs.pid', process.pid + ' ' + pid + '.');
+      for (;;) {}
+    }`,
+  'hang.py': `import os, subprocess
 def hang(completions):
     with open(os.environ['TMPDIR'] + '/hang.py.pid', 'w') as out:
-        out.write(str(os.getpid()))
+        out.write(str(os.getpid()) + ' ' + str(subprocess.Popen(['sleep', '60']).pid) + '.')
     while True:
         pass
 `,
@@ -29,7 +34,7 @@ def hang(completions):
 
 test.each(
   python ? ['hang.mjs', 'hang.py'] : ['hang.mjs'],
-)('a reward that hangs ends by itself when its trainer is killed: %s', async (name) => {
+)('a reward that hangs, and what it started, ends by itself when its trainer is killed: %s', async (name) => {
   const file = join(directory, name);
   writeFileSync(file, functions[name as keyof typeof functions]);
   const trainer = `import { createFunctionProcess } from '${rewards}/function-process.js';
@@ -40,12 +45,18 @@ test.each(
     stdio: 'ignore',
   });
   const written = `${file}.pid`;
-  await until(() => existsSync(written) && readFileSync(written, 'utf8') !== '');
-  const proc = `/proc/${readFileSync(written, 'utf8')}`;
-  expect(existsSync(proc)).toBe(true);
+  await until(() => existsSync(written) && readFileSync(written, 'utf8').endsWith('.'));
+  const pids = readFileSync(written, 'utf8').slice(0, -1).split(' ').map(Number);
+  expect(pids.map(isRunning)).toEqual([true, true]);
   child.kill('SIGKILL');
-  await until(() => !existsSync(proc));
+  await until(() => !pids.some(isRunning));
 });
+
+function isRunning(pid: number): boolean {
+  // What has ended and is not yet collected has no command line.
+  const cmdline = `/proc/${pid}/cmdline`;
+  return existsSync(cmdline) && readFileSync(cmdline, 'utf8') !== '';
+}
 
 async function until(ready: () => boolean): Promise<void> {
   for (const deadline = Date.now() + 30_000; !ready(); await sleep(50)) {

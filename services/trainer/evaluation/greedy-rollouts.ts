@@ -1,7 +1,13 @@
 import { type ExampleSource, inParts } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import { rewardEvaluationMetrics } from '../metrics.ts';
-import { collectRollouts, type Environment, type Rollout, requireScored } from '../rollout/collect-rollouts.ts';
+import {
+  collectRollouts,
+  type Environment,
+  type Rollout,
+  type RolloutGroup,
+  requireScored,
+} from '../rollout/collect-rollouts.ts';
 import { statisticsOf } from '../statistics.ts';
 import type { Evaluator } from './evaluation-books.ts';
 
@@ -20,14 +26,16 @@ export function createGreedyRollouts(params: {
   const { environment, problems, concurrency, seed, alive } = params;
   return {
     async evaluate(signal) {
-      const rollouts: Played[] = [];
+      const played: PlayedGroup[] = [];
       let firstTask = 0;
       for await (const tasks of inParts(problems)) {
         const play = { environment, tasks, firstTask, rollouts: 1, concurrency, seed, signal };
         const groups = await collectRollouts({ ...play, purpose: ['evaluation'], onGroup: () => alive(1) });
-        rollouts.push(...requireScored(groups).flatMap((group) => group.rollouts.map(brief)));
+        played.push(...groups.map(({ rollouts, skipped }) => ({ rollouts: rollouts.map(brief), skipped })));
         firstTask += tasks.length;
       }
+      // Not before the end: a part may be as small as one problem.
+      const rollouts = requireScored(played).flatMap((group) => group.rollouts);
       const correct = rollouts.filter(({ success }) => success).length;
       const rewards = statisticsOf(rollouts.map(({ reward }) => reward));
       return {
@@ -50,6 +58,10 @@ export function createGreedyRollouts(params: {
 /** What an evaluation keeps of a rollout: there may be many. */
 interface Played extends Pick<Rollout, 'success' | 'reward' | 'turns'> {
   readonly attempted: boolean;
+}
+
+interface PlayedGroup extends Pick<RolloutGroup, 'skipped'> {
+  readonly rollouts: readonly Played[];
 }
 
 function brief({ success, reward, turns, text }: Rollout): Played {

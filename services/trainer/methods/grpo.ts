@@ -1,5 +1,5 @@
 import type { ExampleSource } from '../data/example-source.ts';
-import { createPromptReader, type PromptExample } from '../data/readers/prompt-reader.ts';
+import { createPromptReader, type PromptExample, weighPrompt } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -95,7 +95,7 @@ export function readingPrompts({ spec: { environment, model, rollout, reward } }
         maxNewTokens: rollout.max_new_tokens,
         needsAnswer: needsAnswer(reward),
       }),
-    weigh: ({ prompt }) => prompt.length,
+    weigh: weighPrompt,
   };
 }
 

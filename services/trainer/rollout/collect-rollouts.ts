@@ -93,7 +93,7 @@ function leaveOut(task: PromptExample): (error: unknown) => RolloutGroup {
  * Those that can be learned from.
  * @throws TrainerError `reward_error` when there are none: a reward that never scores must not pass for training
  */
-export function requireScored(groups: readonly RolloutGroup[]): RolloutGroup[] {
+export function requireScored<G extends Pick<RolloutGroup, 'skipped'>>(groups: readonly G[]): G[] {
   const scored = groups.filter(({ skipped }) => skipped === null);
   const [first] = groups;
   if (scored.length > 0 || !first?.skipped) return scored;

@@ -8,6 +8,11 @@ export interface HttpReply {
   readonly text: string;
 }
 
+/** Given up on in the middle: what the server sends is longer than was allowed. */
+export class ReplyTooLong extends Error {
+  override readonly name = 'ReplyTooLong';
+}
+
 /** Connections are kept between calls: a step makes many short ones. */
 const agents = {
   'http:': new http.Agent({ keepAlive: true, maxSockets: 1024 }),
@@ -17,15 +22,17 @@ const agents = {
 /**
  * One HTTP exchange with a JSON body. Unlike fetch it has no time limit of its own, which would cut off servers that take minutes.
  *
- * @throws the connection's error, a `TimeoutError` after `timeoutMs`, or the signal's reason.
+ * @throws the connection's error, a `TimeoutError` after `timeoutMs`, or the signal's reason; ReplyTooLong.
  */
 export function httpCall(params: {
   readonly url: URL;
   readonly body?: unknown;
   readonly timeoutMs: number;
+  /** Of the reply; none where the server is ours to trust. */
+  readonly maxBytes?: number;
   readonly signal: AbortSignal;
 }): Promise<HttpReply> {
-  const { url, body, timeoutMs, signal } = params;
+  const { url, body, timeoutMs, maxBytes = Number.POSITIVE_INFINITY, signal } = params;
   const secure = url.protocol === 'https:';
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const headers = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {};
@@ -46,7 +53,12 @@ export function httpCall(params: {
           },
           (response) => {
             const chunks: Buffer[] = [];
-            response.on('data', (chunk: Buffer) => chunks.push(chunk));
+            let bytes = 0;
+            response.on('data', (chunk: Buffer) => {
+              bytes += chunk.length;
+              if (bytes > maxBytes) response.destroy(new ReplyTooLong(`a reply of more than ${maxBytes} bytes`));
+              else chunks.push(chunk);
+            });
             response.on('error', fail);
             response.on('end', () =>
               resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),

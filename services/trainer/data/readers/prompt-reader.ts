@@ -63,3 +63,8 @@ export function createPromptReader(
     },
   };
 }
+
+/** What an example takes of memory, in tokens of 8 bytes: rewards are given the whole row, which may be far longer than the prompt. */
+export function weighPrompt({ prompt, source, columns }: PromptExample): number {
+  return prompt.length + Math.ceil(JSON.stringify([source, columns]).length / 4);
+}

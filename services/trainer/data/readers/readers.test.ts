@@ -9,7 +9,7 @@ import type { Row } from '../row.ts';
 import { createCompletionReader } from './completion-reader.ts';
 import { parsePreference } from './parse-preference.ts';
 import { createPreferenceReader } from './preference-reader.ts';
-import { createPromptReader } from './prompt-reader.ts';
+import { createPromptReader, weighPrompt } from './prompt-reader.ts';
 
 let directory: string;
 let tokenizer: Tokenizer;
@@ -82,6 +82,18 @@ test('an answer is asked for where a reward needs one', () => {
     'f:3: has neither completion nor answer',
   );
   expect(createPromptReader(tokenizer, { ...options, needsAnswer: false }).read(task).answer).toBeNull();
+});
+
+test('a prompt weighs what its row does, which may be far longer', () => {
+  const reader = createPromptReader(tokenizer, {
+    systemPrompt: null,
+    maxLength: 64,
+    maxNewTokens: 4,
+    needsAnswer: false,
+  });
+  const weights = [0, 40_000].map((more) => weighPrompt(reader.read(row({ prompt: '1+1=', tests: 'x'.repeat(more) }))));
+  expect(weights[0]).toBeLessThan(64);
+  expect(weights[1]! - weights[0]!).toBe(10_000);
 });
 
 describe('preferences', () => {

@@ -5,11 +5,12 @@ import { Worker } from 'node:worker_threads';
 
 /*
  * Calls a user's function: `node function-host.main.js <file> <name>`. Requests come as lines on standard input, replies go to descriptor 3, so that whatever the
- * function prints does no harm. Ends when its input does, or, in the middle of a call that hangs, when the trainer is gone.
+ * function prints does no harm. Ends when its input does, or, in the middle of a call that hangs, when the trainer is gone; it leads
+ * a process group, which ends with it.
  */
 
 new Worker(
-  `const parent = ${process.ppid}; setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, 'SIGKILL') }, 500)`,
+  `const parent = ${process.ppid}; setInterval(() => { if (process.ppid !== parent) process.kill(0, 'SIGKILL') }, 500)`,
   { eval: true },
 ).unref();
 
@@ -53,7 +54,7 @@ async function serve(score: Scoring): Promise<void> {
       reply({ id, error: explain(error) });
     }
   }
-  process.exit(0);
+  process.kill(0, 'SIGKILL');
 }
 
 function printError(error: unknown): void {

@@ -28,16 +28,24 @@ interface Reply {
 
 interface Running {
   readonly child: ChildProcess;
+  /** Settles when it is gone, and its pipes with it. */
+  readonly gone: Promise<unknown>;
   /** The end of what it printed. */
   printed: string;
-  /** What waits for a reply; null once it is answered. */
-  waiting: { readonly resolve: (reply: Reply) => void; readonly reject: (error: FunctionFailure) => void } | null;
+  /** What waits for a reply, with the number of its call, 0 while it is loaded; null once it is answered. */
+  waiting: {
+    readonly id: number;
+    readonly resolve: (reply: Reply) => void;
+    readonly reject: (error: FunctionFailure) => void;
+  } | null;
 }
 
 const PROGRAM = 'function-host.main.js';
 /** Importing large libraries takes its time. */
 const LOAD_MS = 120_000;
 const PRINTED = 2000;
+/** In which its last words arrive once it has ended. Pipes may stay open for as long as something lives that it started. */
+const LAST_WORDS_MS = 200;
 /** What it may need of our environment to find its libraries. Everything else, keys among it, is not for it. */
 const INHERITED = [
   'PATH',
@@ -66,8 +74,17 @@ export function createFunctionProcess(params: {
 
   function start(): Running {
     const [command, ...args] = commandFor(file, name, memoryMb);
-    const child = spawn(command!, args, { env: environment(), stdio: ['pipe', 'pipe', 'pipe', 'pipe'] });
-    const started: Running = { child, printed: '', waiting: null };
+    const child = spawn(command!, args, {
+      env: environment(),
+      stdio: ['pipe', 'pipe', 'pipe', 'pipe'],
+      // In a process group of its own, which ends with it: the function may start processes too.
+      detached: true,
+    });
+    const gone = new Promise<void>((resolve) => {
+      child.once('close', () => resolve());
+      if (child.pid === undefined) resolve();
+    });
+    const started: Running = { child, gone, printed: '', waiting: null };
     // It is waited for by whoever asked it something, not by the process.
     for (const output of [child.stdout, child.stderr] as const) {
       output!.on('data', (text: Buffer) => {
@@ -78,6 +95,13 @@ export function createFunctionProcess(params: {
     child.stdin!.on('error', () => {});
     createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => settle(started, line));
     child.on('error', (error) => ended(started, explainStart(command!, error)));
+    child.on('exit', () => {
+      killGroup(child);
+      const timer = setTimeout(() => {
+        for (const pipe of child.stdio) pipe?.destroy();
+      }, LAST_WORDS_MS);
+      void gone.then(() => clearTimeout(timer));
+    });
     child.on('close', (code, killed) => ended(started, explainEnd(started, code, killed, memoryMb)));
     return started;
   }
@@ -86,7 +110,7 @@ export function createFunctionProcess(params: {
     const { waiting } = which;
     which.waiting = null;
     const reply = parseReply(line);
-    if (reply !== null) waiting?.resolve(reply);
+    if (reply !== null && (reply.id ?? 0) === waiting?.id) waiting.resolve(reply);
     else
       waiting?.reject(
         new FunctionFailure(`wrote ${JSON.stringify(line.slice(0, 80))} to descriptor 3, which is for replies`),
@@ -100,18 +124,23 @@ export function createFunctionProcess(params: {
     waiting?.reject(new FunctionFailure(why));
   }
 
-  function kill(which: Running): void {
+  async function kill(which: Running): Promise<void> {
     if (running === which) running = null;
-    which.child.kill('SIGKILL');
+    killGroup(which.child);
+    await which.gone;
   }
 
   /** The next reply, or the end of the process that does not give one. */
-  async function answer(which: Running, limitMs: number, late: string, signal?: AbortSignal): Promise<Reply> {
+  async function answer(
+    which: Running,
+    { id, limitMs, late }: { readonly id: number; readonly limitMs: number; readonly late: string },
+    signal?: AbortSignal,
+  ): Promise<Reply> {
     let timer: NodeJS.Timeout | undefined;
     let onAbort: (() => void) | undefined;
     try {
       return await new Promise<Reply>((resolve, reject) => {
-        which.waiting = { resolve, reject };
+        which.waiting = { id, resolve, reject };
         timer = setTimeout(() => reject(new FunctionFailure(late)), limitMs);
         onAbort = () => reject(signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
@@ -119,7 +148,7 @@ export function createFunctionProcess(params: {
       });
     } catch (error) {
       // Its reply would be taken for that to the next call.
-      kill(which);
+      await kill(which);
       throw error;
     } finally {
       which.waiting = null;
@@ -129,23 +158,25 @@ export function createFunctionProcess(params: {
   }
 
   async function ensure(signal?: AbortSignal): Promise<Running> {
+    // What waited for its turn must not start the process again.
+    signal?.throwIfAborted();
+    if (closed) throw new FunctionFailure('is closed');
     if (running !== null) return running;
     const started = start();
     running = started;
-    const { error } = await answer(started, LOAD_MS, `was not loaded after ${LOAD_MS / 1000} s`, signal);
+    const late = `was not loaded after ${LOAD_MS / 1000} s`;
+    const { error } = await answer(started, { id: 0, limitMs: LOAD_MS, late }, signal);
     if (error === undefined) return started;
-    kill(started);
+    await kill(started);
     throw new FunctionFailure(`cannot be loaded: ${error}`);
   }
 
   async function call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown> {
-    // What waited for its turn must not start the process again.
-    signal.throwIfAborted();
-    if (closed) throw new FunctionFailure('is closed');
     const which = await ensure(signal);
     const id = ++calls;
     which.child.stdin!.write(`${JSON.stringify({ ...request, id })}\n`);
-    const reply = await answer(which, timeoutMs, `gave no scores within ${timeoutMs / 1000} s`, signal);
+    const late = `gave no scores within ${timeoutMs / 1000} s`;
+    const reply = await answer(which, { id, limitMs: timeoutMs, late }, signal);
     if (reply.error !== undefined) throw new FunctionFailure(`threw ${reply.error}`);
     return reply.scores;
   }
@@ -161,15 +192,21 @@ export function createFunctionProcess(params: {
     ready: () => inTurn(async () => void (await ensure())),
     call: (request, signal) => inTurn(() => call(request, signal)),
     async close() {
-      const which = running;
-      running = null;
       closed = true;
-      if (which === null) return;
-      const gone = new Promise((resolve) => which.child.once('close', resolve));
-      which.child.kill('SIGKILL');
-      await gone;
+      if (running !== null) await kill(running);
+      await turn;
     },
   };
+}
+
+/** With all that it started and that did not leave its group. */
+function killGroup({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nothing of it is left.
+  }
 }
 
 function parseReply(line: string): Reply | null {

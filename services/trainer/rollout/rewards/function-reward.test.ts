@@ -1,9 +1,10 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RewardSpec, rewardSchema } from '../../../contracts/run-spec/reward.ts';
 import type { PromptExample } from '../../data/readers/prompt-reader.ts';
+import { createFunctionProcess } from './function-process.ts';
 import { hashRewardFiles } from './function-reward.ts';
 import { openReward } from './reward.ts';
 
@@ -36,6 +37,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
       if (first === 'hang') for (;;) {}
       if (first === 'exit') process.exit(3);
       if (first === 'noise') (await import('node:fs')).writeSync(3, 'noise\\n');
+      if (first === 'forged') (await import('node:fs')).writeSync(3, '{"id":1,"scores":[7]}\\n');
       if (first === 'nan') return [Number.NaN];
       if (first === 'secret') return [process.env.SECRET_KEY === undefined ? 1 : 0];
       return completions.map((text, i) => (text === answers[i] ? level[i] : 0) + calls / 1024 + (prompts[i] === 'q' ? 10 : 0));
@@ -54,6 +56,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
     });
     await expect(score('nan')).rejects.toThrow('(task t1, completion 1 of 1): gave "NaN", which is no finite number');
     await expect(score('noise')).rejects.toThrow('wrote "noise" to descriptor 3, which is for replies');
+    await expect(score('forged')).rejects.toThrow('to descriptor 3, which is for replies');
     await expect(score('hang')).rejects.toThrow('gave no scores within 0.3 s');
     expect(await score('85')).toEqual([12 + 1 / 1024]);
     await expect(score('exit')).rejects.toThrow('ended with 3: printed undefined');
@@ -65,6 +68,47 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
     delete process.env['SECRET_KEY'];
     await reward.close();
   }
+});
+
+test('what a function started ends with it, and does not hide its end', async () => {
+  const at = file(
+    'starts.mjs',
+    `import { spawn } from 'node:child_process';
+    import { writeFileSync } from 'node:fs';
+    const sleep = (seconds, detached) => spawn('sleep', [seconds], { stdio: 'inherit', detached }).pid;
+    export function score([first]) {
+      writeFileSync(import.meta.dirname + '/started', String(sleep(first === 'exit' ? 5 : 60, first === 'exit')));
+      if (first === 'exit') { console.log('bye'); process.exit(3); }
+      return [1];
+    }`,
+  );
+  const reward = await open(at, 'score');
+  const begun = performance.now();
+  // It is in no group of ours, and holds the pipes open.
+  await expect(reward.score(task, texts('exit'), never)).rejects.toThrow('ended with 3: bye');
+  await reward.score(task, texts('stay'), never);
+  await reward.close();
+  expect(performance.now() - begun).toBeLessThan(4000);
+  const started = Number(readFileSync(path.join(directory, 'started'), 'utf8'));
+  await expect.poll(() => isRunning(started)).toBe(false);
+});
+
+function isRunning(pid: number): boolean {
+  // What has ended and is not yet collected has no command line.
+  const cmdline = `/proc/${pid}/cmdline`;
+  return existsSync(cmdline) && readFileSync(cmdline, 'utf8') !== '';
+}
+
+test('what is started once it was closed ends at once', async () => {
+  const at = file('once.mjs', 'export const score = () => [1];');
+  const program = createFunctionProcess({ file: at, name: 'score', timeoutMs: 5000, memoryMb: 512 });
+  const stopped = AbortSignal.abort(new Error('stop requested'));
+  const request = { completions: ['a'], prompts: ['a'], answers: [null], columns: {} };
+  await expect(program.call(request, stopped)).rejects.toThrow('stop requested');
+  const waiting = program.ready();
+  await program.close();
+  await expect(waiting).rejects.toThrow('is closed');
+  await expect(program.ready()).rejects.toThrow('is closed');
 });
 
 test('what cannot be loaded is found before training', async () => {

@@ -2,13 +2,15 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { RewardSpec } from '../../../contracts/run-spec/reward.ts';
 import { refuseUrl } from '../../../platform/address-policy.ts';
-import { type HttpReply, httpCall } from '../http-call.ts';
+import { type HttpReply, httpCall, ReplyTooLong } from '../http-call.ts';
 import { type Scorer, ScoringError } from './scorer.ts';
 import { scoringRequest } from './scoring-request.ts';
 
 type HttpSpec = Extract<RewardSpec, { name: 'http' }>;
 
 const FIRST_WAIT_MS = 500;
+/** A hundred thousand scores and much beside them. */
+const LONGEST_REPLY = 16 << 20;
 const reply = z.looseObject({ scores: z.array(z.unknown()) });
 
 /**
@@ -25,10 +27,11 @@ export function createHttpReward(
 
   async function ask(body: unknown, signal: AbortSignal): Promise<HttpReply | ScoringError> {
     try {
-      const answer = await httpCall({ url, body, timeoutMs: timeout * 1000, signal });
+      const answer = await httpCall({ url, body, timeoutMs: timeout * 1000, maxBytes: LONGEST_REPLY, signal });
       return answer.status < 500 ? answer : problem(`answers ${answer.status}: ${answer.text.slice(0, 200)}`);
     } catch (error) {
       signal.throwIfAborted();
+      if (error instanceof ReplyTooLong) throw problem(`answers more than ${LONGEST_REPLY >> 20} MiB`);
       return problem(`cannot be asked: ${error instanceof Error ? error.message : String(error)}`);
     }
   }
@@ -46,7 +49,8 @@ export function createHttpReward(
       const body = scoringRequest(task, completions);
       let answer = await ask(body, signal);
       for (let tried = 0; answer instanceof ScoringError && tried < retries; tried++) {
-        await sleep(firstWaitMs * 2 ** tried, undefined, { signal });
+        // Of an abort it would tell itself, not for what.
+        await sleep(firstWaitMs * 2 ** tried, undefined, { signal }).catch(() => signal.throwIfAborted());
         answer = await ask(body, signal);
       }
       if (answer instanceof ScoringError) throw answer;

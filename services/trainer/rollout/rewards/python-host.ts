@@ -11,7 +11,7 @@ replies = os.fdopen(3, 'w', encoding='utf-8')
 def watch(parent):
     while os.getppid() == parent:
         time.sleep(0.5)
-    os.kill(os.getpid(), signal.SIGKILL)
+    os.killpg(0, signal.SIGKILL)
 
 threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
@@ -67,4 +67,5 @@ for line in sys.stdin:
         reply({'id': request['id'], 'scores': [number(each) for each in scores]})
     except Exception as error:
         reply({'id': request['id'], 'error': explain(error)})
+os.killpg(0, signal.SIGKILL)
 `;

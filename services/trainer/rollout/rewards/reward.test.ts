@@ -92,6 +92,28 @@ test('a completion, or its last fenced block, is JSON of a shape', () => {
   expect(['{"answer": "85"}', '{}', '85', 'nothing', '{"answer": 85'].map(score)).toEqual([0, 0, 0, 0, 0]);
 });
 
+test.each([
+  ['I think: ```json\n{"answer": 2}\n  ``` so', 1],
+  ['```\n\n{"answer": 2}\n\n```', 1],
+  ['```x``` then\n```json\n{"answer": 2}\n```', 1],
+  ['```python\nprint(2)\n```\n```json\n{"answer": 2}\n```\n```js\n2\n```', 1],
+  ['```json\n{"answer": 2}\n```\n```json\n{"answer": 3', 1],
+  ['```json\n{"answer": 2}', 0],
+])('a fenced block is found by its lines: %j', (completion, reward) => {
+  expect(createJsonSchemaReward({ schema: { type: 'object', required: ['answer'] } })(completion)).toBe(reward);
+});
+
+test('a completion can neither hold up its schema nor exhaust it', () => {
+  const tree = createJsonSchemaReward({
+    schema: { $ref: '#/$defs/tree', $defs: { tree: { type: 'array', items: { $ref: '#/$defs/tree' } } } },
+  });
+  const nested = (depth: number) => '['.repeat(depth) + ']'.repeat(depth);
+  expect([1, 100, 101, 20_000].map((depth) => tree(nested(depth)))).toEqual([1, 1, 0, 0]);
+  const begun = performance.now();
+  expect(tree(`\`\`\`${'\n'.repeat(4000)}`)).toBe(0);
+  expect(performance.now() - begun).toBeLessThan(500);
+});
+
 test('a length scores 1 within its limits, and falls evenly outside', () => {
   const limits = { unit: 'characters', min: 4, max: 6, slack: 4 } as const;
   const scores = Array.from({ length: 12 }, (_, i) => lengthReward({ text: 'x'.repeat(i), tokens: [] }, limits));
@@ -166,10 +188,24 @@ describe('a server that scores', () => {
     [[say(404, 'not here')], 'answers 404: not here'],
     [[say(302, '', { location: 'http://169.254.169.254/' })], 'redirects, which is not followed'],
     [[say(200, '[1, 2]')], 'not {"scores": [...]}'],
+    [[() => ({ status: 200, body: ' '.repeat((16 << 20) + 1) })], 'answers more than 16 MiB'],
     [[say(200, 'yes')], 'not {"scores": [...]}'],
   ])('is believed in what it means: %#', async (given, problem) => {
     answers = given;
     await expect(score(1)).rejects.toThrow(problem);
+    expect(answers).toEqual([]);
+  });
+
+  test('is not waited for by a run that stops, which is told why', async () => {
+    const [stop, why] = [new AbortController(), new Error('stop requested')];
+    answers = [say(503, 'busy')];
+    const waiting = createHttpReward({ url, timeout: 5, retries: 1 }, 'http', 60_000).score(
+      task,
+      texts('85'),
+      stop.signal,
+    );
+    setTimeout(() => stop.abort(why), 50);
+    await expect(waiting).rejects.toBe(why);
     expect(answers).toEqual([]);
   });
 
