@@ -1,8 +1,44 @@
 import { dpoSpecSchema } from '../../contracts/run-spec/methods.ts';
-import type { RunSpec } from '../../contracts/run-spec.ts';
+import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
 
 /** Options of a method that do nothing in this spec. */
-export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
+export function methodWarnings(spec: RunSpec): string[] {
+  const foreign = foreignKeys(spec);
+  return [
+    ...when(foreign.length > 0, `method ${spec.method} has no use for these, so they have no effect: ${foreign.join(', ')}`),
+    ...grpoWarnings(spec),
+  ];
+}
+
+/** What belongs to one method alone. */
+const ofMethods: Readonly<Record<Method, (spec: RunSpec) => Readonly<Record<string, unknown>>>> = {
+  sft: ({ sft }) => under('sft', sft),
+  dpo: ({ dpo }) => under('dpo', dpo),
+  grpo: ({ grpo, reward, rollout }) => ({
+    ...under('grpo', grpo),
+    reward,
+    'rollout.num_rollouts': rollout.num_rollouts,
+  }),
+};
+
+function under(section: string, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [`${section}.${key}`, value]));
+}
+
+/** Options of the other methods that are not as they are by default. */
+function foreignKeys(spec: RunSpec): string[] {
+  const plain = runSpecSchema.parse({ model: { name: spec.model.name } });
+  return Object.entries(ofMethods).flatMap(([method, optionsOf]) => {
+    if (method === spec.method) return [];
+    const defaults = optionsOf(plain);
+    return Object.entries(optionsOf(spec))
+      .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key]))
+      .map(([key]) => key)
+      .filter((key) => !(spec.method === 'grpo' && key === 'dpo.beta'));
+  });
+}
+
+function grpoWarnings({ method, grpo, dpo }: RunSpec): string[] {
   if (method !== 'grpo') return [];
   const { beta } = dpoSpecSchema.parse({});
   const onPolicy = grpo.num_iterations === 1 && grpo.use_decoupled_loss;
@@ -20,7 +56,7 @@ export function methodWarnings({ method, grpo, dpo }: RunSpec): string[] {
       grpo.loss_type === 'cispo' && grpo.epsilon_low !== null,
       'grpo.epsilon_low: cispo has no lower bound, grpo.epsilon_high is its largest weight',
     ),
-    // Trainers of others call GRPO's weight so.
+    // Trainers of others call GRPO's weight so; that is why it has a hint of its own.
     ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),
     ...when(
       grpo.dynamic_sampling && grpo.max_sampling_rounds === 1,
