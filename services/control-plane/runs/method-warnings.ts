@@ -5,7 +5,10 @@ import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-sp
 export function methodWarnings(spec: RunSpec): string[] {
   const foreign = foreignKeys(spec);
   return [
-    ...when(foreign.length > 0, `method ${spec.method} has no use for these, so they have no effect: ${foreign.join(', ')}`),
+    ...when(
+      foreign.length > 0,
+      `method ${spec.method} has no use for these, so they have no effect: ${foreign.join(', ')}`,
+    ),
     ...grpoWarnings(spec),
   ];
 }

@@ -32,7 +32,11 @@ it.each<[Record<string, unknown>, number, string]>([
     8,
     'method sft has no use for these, so they have no effect: dpo.beta, grpo.kl_coef, rollout.num_rollouts',
   ],
-  [{ method: 'dpo', reward: [{ name: 'numeric' }] }, 8, 'method dpo has no use for these, so they have no effect: reward'],
+  [
+    { method: 'dpo', reward: [{ name: 'numeric' }] },
+    8,
+    'method dpo has no use for these, so they have no effect: reward',
+  ],
   [{ data: { val_data: null } }, 8, 'data.val_data is not set'],
   [{ data: { val_data: null }, training: { eval_steps: 0, run_baseline_eval: true } }, 8, 'data.val_data is not set'],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {

@@ -203,7 +203,7 @@ test('a model with one weight that is no number is told as that, and not as a fa
   expect(event(life, 'failed')).toMatchObject({
     reason: 'nan_loss',
     message: expect.stringMatching(/^The model's own weights or logits are not numbers: .* is NaN, before the first/),
-    data: { remedy: expect.stringContaining('model.name') },
+    remedy: expect.stringContaining('model.name'),
   });
 });
 
