@@ -356,6 +356,8 @@ describe('rewards', () => {
     [{ name: 'regex', pattern: '(' }, 'reward.0.pattern', 'is no regular expression'],
     [{ name: 'json_schema', schema: { type: 'foo' } }, 'reward.0.schema', 'is no JSON schema that can be used'],
     [{ name: 'length' }, 'reward.0.max', 'is needed'],
+    [{ name: 'exact', weight: 0 }, 'reward', 'has no weight above 0'],
+    [{ name: 'exact', weight: -1 }, 'reward', 'give a reward a weight such as 1'],
     [{ name: 'length', min: 5, max: 4 }, 'reward.0.max', 'must be at least min (5)'],
     [{ name: 'function', function: 'score.py' }, 'reward.0.function', 'must be a file and the function in it'],
   ])('%j is refused', (written, path, message) => {

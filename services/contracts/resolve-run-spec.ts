@@ -127,6 +127,12 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
     if (spec.training.eval_steps === 0) refuse(`training.${key}`, 'needs evaluations: set training.eval_steps above 0');
     if (spec.data.val_data === null) refuse(`training.${key}`, 'needs evaluations: set data.val_data');
   }
+  if (spec.method === 'grpo' && !spec.reward.some(({ weight }) => weight > 0)) {
+    refuse(
+      'reward',
+      'has no weight above 0, so no completion can be right and each counts as a success: give a reward a weight such as 1',
+    );
+  }
   if (spec.method === 'grpo' && spec.rollout.max_new_tokens >= spec.model.max_seq_length) {
     refuse(
       'rollout.max_new_tokens',

@@ -1,8 +1,47 @@
 import { dpoSpecSchema, grpoSpecSchema } from '../../contracts/run-spec/methods.ts';
-import type { RunSpec } from '../../contracts/run-spec.ts';
+import { type Method, type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
 
 /** Options of a method that do nothing in this spec. */
-export function methodWarnings({ method, model, grpo, dpo }: RunSpec): string[] {
+export function methodWarnings(spec: RunSpec): string[] {
+  const foreign = foreignKeys(spec);
+  return [
+    ...when(
+      foreign.length > 0,
+      `method ${spec.method} has no use for these, so they have no effect: ${foreign.join(', ')}`,
+    ),
+    ...grpoWarnings(spec),
+  ];
+}
+
+/** What belongs to one method alone. */
+const ofMethods: Readonly<Record<Method, (spec: RunSpec) => Readonly<Record<string, unknown>>>> = {
+  sft: ({ sft }) => under('sft', sft),
+  dpo: ({ dpo }) => under('dpo', dpo),
+  grpo: ({ grpo, reward, rollout }) => ({
+    ...under('grpo', grpo),
+    reward,
+    'rollout.num_rollouts': rollout.num_rollouts,
+  }),
+};
+
+function under(section: string, options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(options).map(([key, value]) => [`${section}.${key}`, value]));
+}
+
+/** Options of the other methods that are not as they are by default. */
+function foreignKeys(spec: RunSpec): string[] {
+  const plain = runSpecSchema.parse({ model: { name: spec.model.name } });
+  return Object.entries(ofMethods).flatMap(([method, optionsOf]) => {
+    if (method === spec.method) return [];
+    const defaults = optionsOf(plain);
+    return Object.entries(optionsOf(spec))
+      .filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(defaults[key]))
+      .map(([key]) => key)
+      .filter((key) => !(spec.method === 'grpo' && key === 'dpo.beta'));
+  });
+}
+
+function grpoWarnings({ method, model, grpo, dpo }: RunSpec): string[] {
   if (method !== 'grpo') return [];
   const { beta } = dpoSpecSchema.parse({});
   const defaults = grpoSpecSchema.parse({});
@@ -31,7 +70,7 @@ export function methodWarnings({ method, model, grpo, dpo }: RunSpec): string[] 
       corrects && model.use_lora && model.lora.dropout > 0,
       `model.lora.dropout ${model.lora.dropout}: the trainer's logprobs are those under dropout, so grpo.mismatch_correction takes its noise for a difference to the server; set it to 0`,
     ),
-    // Trainers of others call GRPO's weight so.
+    // Trainers of others call GRPO's weight so; that is why it has a hint of its own.
     ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),
     ...when(
       grpo.dynamic_sampling && grpo.max_sampling_rounds === 1,

@@ -29,6 +29,19 @@ it.each<[Record<string, unknown>, number, string]>([
   [{ model: { lora: { dropout: 0.1 } } }, 8, 'model.lora.dropout 0.1: the trainer'],
   [{ beta: 0.04 }, 8, "dpo.beta 0.04: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef"],
   [{ grpo: { dynamic_sampling: true, max_sampling_rounds: 1 } }, 8, 'no group is replaced'],
+  [{ sft: { packing: true }, dpo: { loss_type: 'ipo' } }, 8, 'no effect: sft.packing, dpo.loss_type'],
+  [
+    { method: 'sft', dpo: { beta: 0.2 }, grpo: { kl_coef: 0.1 }, rollout: { num_rollouts: 1 } },
+    8,
+    'method sft has no use for these, so they have no effect: dpo.beta, grpo.kl_coef, rollout.num_rollouts',
+  ],
+  [
+    { method: 'dpo', reward: [{ name: 'numeric' }] },
+    8,
+    'method dpo has no use for these, so they have no effect: reward',
+  ],
+  [{ data: { val_data: null } }, 8, 'data.val_data is not set'],
+  [{ data: { val_data: null }, training: { eval_steps: 0, run_baseline_eval: true } }, 8, 'data.val_data is not set'],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
   expect(warningsOf(change, gpus)).toEqual([expect.stringContaining(warning)]);
 });
@@ -40,10 +53,12 @@ it.each<[Record<string, unknown>, number]>([
   [{ inference: { backend: 'embedded' }, rollout: { concurrency: 64 } }, 0],
   [{ inference: { vllm: { api_base: 'http://10.0.0.7:8000/v1' } }, rollout: { concurrency: 64 } }, 1],
   // Nothing is rolled out.
-  [{ method: 'sft', rollout: { concurrency: 64, num_rollouts: 1 } }, 8],
+  [{ method: 'sft', rollout: { concurrency: 64 } }, 8],
   [{ model: { lora: { r: 32 } } }, 8],
   [{ method: 'sft' }, 8],
-  [{ method: 'dpo', beta: 0.04, grpo: { epsilon_high: 0.3 } }, 8],
+  [{ method: 'dpo', beta: 0.04 }, 8],
+  // Nothing was asked for that needs it.
+  [{ data: { val_data: null }, training: { eval_steps: 0 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, num_iterations: 2 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, use_decoupled_loss: false } }, 8],
   [{ model: { use_lora: false, lora: { r: 64 } } }, 8],

@@ -18,7 +18,7 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
     ),
     ...when(model.bf16, 'model.bf16: the tfjs trainer computes in float32'),
     ...when(
-      data.val_data === null,
+      data.val_data === null && (spec.training.eval_steps > 0 || spec.training.run_baseline_eval === true),
       'data.val_data is not set: nothing is evaluated, val_history stays empty and no best checkpoint is chosen by it',
     ),
     ...when(

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Completion } from '../engine/generation.ts';
 import { badRequest } from './api-error.ts';
-import { chatLogprobs, promptLogprobs } from './completion-logprobs.ts';
+import { chatLogprobs, promptLogprobs, requireNumbers } from './completion-logprobs.ts';
 import { generate } from './generate.ts';
 import { parseRequest, refuseUnsupported } from './parse-request.ts';
 import { checkPrompt, encodeText } from './prompts.ts';
@@ -75,7 +75,9 @@ async function createChatCompletion(context: ServingContext, { body, requestId, 
   });
 
   if (!request.stream) {
-    const [generation] = await generate(context, job);
+    const generations = await generate(context, job);
+    requireNumbers(generations);
+    const [generation] = generations;
     const choices = generation!.choices.map((completion, index) => ({
       index,
       message: { role: 'assistant', content: completion.text, refusal: null, tool_calls: [], reasoning: null },

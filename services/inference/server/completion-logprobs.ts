@@ -1,8 +1,20 @@
+import type { Generation } from '../engine/generation.ts';
 import type { RankedToken } from '../engine/token-logprobs.ts';
+import { ApiError } from './api-error.ts';
 import type { TokenText } from './token-text.ts';
 
 /** OpenAI clients read JSON, which has no -Infinity: vLLM sends this instead. */
 const LOWEST_LOGPROB = -9999;
+
+/** @throws ApiError for logprobs that are NaN: JSON has only null for them, which says nothing of the cause */
+export function requireNumbers(generations: readonly Generation[]): void {
+  for (const { choices, promptLogprobs } of generations) {
+    const positions = [...choices.flatMap(({ logprobs }) => logprobs ?? []), ...(promptLogprobs ?? [])];
+    if (!positions.some((position) => position?.some(({ logprob }) => Number.isNaN(logprob)))) continue;
+    const message = 'the logprobs are no numbers (NaN): the weights of this model are damaged or have diverged';
+    throw new ApiError(500, 'InternalServerError', message);
+  }
+}
 
 export interface CompletionLogprobs {
   readonly text_offset: number[];

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Completion, Generation } from '../engine/generation.ts';
-import { completionLogprobs, promptLogprobs } from './completion-logprobs.ts';
+import { completionLogprobs, promptLogprobs, requireNumbers } from './completion-logprobs.ts';
 import { generate } from './generate.ts';
 import { parseRequest, refuseUnsupported } from './parse-request.ts';
 import { checkPrompt, promptTokens } from './prompts.ts';
@@ -52,6 +52,7 @@ async function createCompletion(context: ServingContext, { body, requestId, sign
   const job = { model, prompts, n, signal };
   if (!request.stream) {
     const generations = await generate(context, job);
+    requireNumbers(generations);
     return json(shape.response(prompts, generations));
   }
   return {

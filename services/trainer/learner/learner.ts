@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Seed } from '../../model/random.ts';
 import type { TrainableVariable } from '../../model/trainable.ts';
-import { TrainerError } from '../failure.ts';
+import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { type AdamW, createAdamW } from '../optimizer/adamw.ts';
 import { clipGradNorm } from '../optimizer/clip.ts';
 import { completionRows } from './completion-rows.ts';
@@ -101,7 +101,7 @@ export function createLearner(params: {
   function update(learningRate: number): number {
     if (gathered === null) throw new Error('an update needs gradients: accumulate a batch first');
     const norm = clipGradNorm(gathered, maxGradNorm);
-    if (!Number.isFinite(norm)) throw notFinite(`the gradient norm is ${norm}`);
+    if (!Number.isFinite(norm)) throw diverged(`the gradient norm is ${norm}`);
     optimizer.step(gathered, learningRate);
     gathered = null;
     for (const [i, { variable }] of variables.entries()) assign(variable, parameters[i]!.data);
@@ -121,17 +121,13 @@ export function createLearner(params: {
   };
 }
 
-/** @throws TrainerError `nan_loss` unless the loss is a finite number. */
-export function requireFinite(loss: number, step: number): void {
-  if (!Number.isFinite(loss)) throw notFinite(`the loss is ${loss} at step ${step}`);
-}
-
-function notFinite(what: string): TrainerError {
-  return new TrainerError(
-    'nan_loss',
-    `Training diverged: ${what}.`,
-    'Lower training.learning_rate or training.max_grad_norm, or raise training.warmup_steps; then resume from an earlier checkpoint.',
-  );
+/**
+ * @param updates that were made so far, of all steps
+ * @throws TrainerError `nan_loss` unless the loss is a finite number.
+ */
+export function requireFinite(loss: number, step: number, updates: number): void {
+  if (Number.isFinite(loss)) return;
+  throw (updates === 0 ? brokenAsLoaded : diverged)(`the loss is ${loss} at step ${step}`);
 }
 
 function values({ variable }: TrainableVariable): Float32Array {

@@ -25,6 +25,7 @@ import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
 import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
 import { updatePolicy } from './grpo-updates.ts';
+import { createIdleWatch } from './idle-steps.ts';
 import { sampleGroups } from './sample-groups.ts';
 
 export interface Collected {
@@ -84,6 +85,7 @@ export function createGrpoPhases(params: {
   const { state } = books;
   const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
+  const idleWatch = createIdleWatch();
 
   function verbose(line: string, step: number): void {
     if (attempt.verbose) logs.training.info(line, { step });
@@ -149,6 +151,7 @@ export function createGrpoPhases(params: {
     const updated = await updatePolicy({
       ...{ learner, policy, batch, limits, grpo, step, learningRate },
       temperature: rollout.temperature,
+      version: state.policy_version,
       signal: control.stopping,
       alive: books.alive,
     });
@@ -186,6 +189,8 @@ export function createGrpoPhases(params: {
     logs.training.info(trainingStep({ loss, policyLoss: objective.policyLoss, klLoss: objective.klLoss }), { step });
     logs.training.info(books.stepLine(), { step });
     logs.performance.info(performanceLine(cost), { step });
+    const idle = idleWatch(step, groupsKept);
+    if (idle !== null) logs.training.warning(idle, { step });
     const counts = { totalGroups: groups.length, rollouts: rollouts.length, finishedEarly };
     verbose(groupSummary({ ...counts, ...groupCounts, ...seconds }), step);
   }

@@ -32,7 +32,7 @@ function updates(given: { grpo: Record<string, unknown>; signal?: AbortSignal; o
   const grpo = grpoSpecSchema.parse(given.grpo);
   const { learner, seen } = fakeLearner(given.onUpdate ?? (() => {}));
   const done = updatePolicy({
-    ...{ learner, grpo, temperature: 1, step: 3, learningRate: 1e-3, alive: () => {} },
+    ...{ learner, grpo, temperature: 1, step: 3, version: 2, learningRate: 1e-3, alive: () => {} },
     // One completion at a time: what is kept of the first pass has to find its place again.
     limits: { maxSequences: 1, maxTokens: 99 },
     policy: { referenceLogprobs: () => expect.unreachable('no reference is asked for') },

@@ -25,11 +25,13 @@ export async function updatePolicy(params: {
   readonly grpo: RunSpec['grpo'];
   readonly temperature: number;
   readonly step: number;
+  /** Of the policy before the step: 0 as long as nothing was learned. */
+  readonly version: number;
   readonly learningRate: number;
   readonly signal: AbortSignal;
   readonly alive: () => void;
 }): Promise<{ readonly loss: number; readonly objective: GrpoMetrics; readonly gradNorm: number }> {
-  const { grpo, step, learner, learningRate, signal, ...rest } = params;
+  const { grpo, step, version, learner, learningRate, signal, ...rest } = params;
   const losses: number[] = [];
   const gradNorms: number[] = [];
   const metrics: GrpoMetrics[] = [];
@@ -44,7 +46,7 @@ export async function updatePolicy(params: {
       signal: iteration === 0 ? signal : UNSTOPPED,
     });
     oldLogprobs ??= gathered.logprobs;
-    requireFinite(gathered.loss, step);
+    requireFinite(gathered.loss, step, version + iteration);
     losses.push(gathered.loss);
     metrics.push(gathered.metrics);
     gradNorms.push(learner.update(learningRate));

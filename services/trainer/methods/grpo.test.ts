@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -185,6 +185,25 @@ test('a server that goes on serving the base model in silence is caught by the c
   expect(event(life, 'failed')).toMatchObject({
     reason: 'inference_failed',
     message: expect.stringMatching(/does not compute what the trainer computes for run-test0000-a81-v1/),
+  });
+});
+
+test('a model with one weight that is no number is told as that, and not as a fault of the server', async () => {
+  const broken = path.join(root, 'broken');
+  await cp(task.model, broken, { recursive: true });
+  const file = path.join(broken, 'model.safetensors');
+  const bytes = await readFile(file);
+  const data = 8 + Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.toString('utf8', 8, data));
+  const [at] = header['model.layers.0.self_attn.q_proj.weight'].data_offsets;
+  // NaN as float32 and as bfloat16.
+  await writeFile(file, bytes.fill(0xff, data + at, data + at + 4));
+  const given = { ...attempt({ number: 91 }), model_directory: broken };
+  const life = await live(given, path.join(root, 'nan'));
+  expect(event(life, 'failed')).toMatchObject({
+    reason: 'nan_loss',
+    message: expect.stringMatching(/^The model's own weights or logits are not numbers: .* is NaN, before the first/),
+    remedy: expect.stringContaining('model.name'),
   });
 });
 

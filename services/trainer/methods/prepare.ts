@@ -50,7 +50,7 @@ export async function load<E>(
   const validation =
     attempt.val_data === null ? null : await openValidation(session, policy, attempt.val_data, reading);
   logs.training.info(`Data loaded: ${train.size} training, ${validation?.size ?? 0} validation examples`);
-  if (validation === null && (spec.training.eval_steps > 0 || attempt.run_baseline_eval)) {
+  if (validation === null && (spec.training.eval_steps > 0 || spec.training.run_baseline_eval === true)) {
     logs.eval.warning(
       'data.val_data is not set: nothing is evaluated, no best model is kept, and val_history stays empty',
     );

@@ -49,7 +49,7 @@ export function learnFromExamples(
     const startedAt = session.now();
     books.enter('training');
     const { loss, samples, next, metrics, line } = await gather();
-    requireFinite(loss, state.global_step + 1);
+    requireFinite(loss, state.global_step + 1, state.policy_version);
 
     // From here to the end of the step nothing waits, so a stop finds all of it done.
     const learningRate = learningRateAt(schedule, state.global_step);

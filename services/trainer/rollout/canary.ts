@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { TrainerError } from '../failure.ts';
 import { completionRows } from '../learner/completion-rows.ts';
 import type { Policy } from '../learner/policy.ts';
@@ -14,9 +15,14 @@ export interface Heard {
 
 /** Whether a server computes a policy version as the trainer does. */
 export interface Canary {
+  /**
+   * To be called first, with what the policy is now.
+   * @throws TrainerError `nan_loss` when it computes no numbers, which is no fault of a server
+   */
+  expect(version: number): void;
   ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard>;
   /**
-   * Compares what was heard of `model` with what the policy is now.
+   * Compares what was heard of `model` with what the policy is now, which is what was expected last.
    * @returns the mean difference of the prompt's logprobs, in nats
    * @throws TrainerError `inference_failed`
    */
@@ -28,6 +34,8 @@ const TOLERANCE = { embedded: 1e-3, vllm: 0.1 };
 /** A policy that has moved by so much on average, in nats, cannot sound the same to the last bit. */
 const AUDIBLE = 0.01;
 const DRAWN_TOKENS = 4;
+/** Servers answer it for any that is lower. */
+const LOWEST_LOGPROB = -9999;
 
 /** @param tokens of a prompt; at least two */
 export function createCanary(params: {
@@ -40,8 +48,18 @@ export function createCanary(params: {
   const { policy, tokens } = params;
   const temperature = params.temperature > 0 ? params.temperature : 1;
   const maxTokens = Math.min(DRAWN_TOKENS, params.maxNewTokens);
+  let ours: readonly number[] = [];
   let first: Memory | null = null;
   let latest: Memory | null = null;
+
+  function expect(version: number): void {
+    ours = own(tokens.slice(0, 1), tokens.slice(1), 1);
+    const wrong = ours.find((value) => !Number.isFinite(value));
+    if (wrong === undefined) return;
+    throw version === 0
+      ? brokenAsLoaded(`a logprob of a fixed prompt is ${wrong}`)
+      : diverged(`after ${version} updates a logprob of a fixed prompt is ${wrong}`);
+  }
 
   async function ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard> {
     // Not asked for logprobs of its prompt, as those go past the prefix cache that rollouts go through.
@@ -53,7 +71,6 @@ export function createCanary(params: {
 
   function judge(model: string, { prompt, drawn, embedded }: Heard): number {
     const tolerance = embedded ? TOLERANCE.embedded : TOLERANCE.vllm;
-    const ours = own(tokens.slice(0, 1), tokens.slice(1), 1);
     const difference = meanDifference(ours, prompt);
     if (!(difference <= tolerance)) {
       throw mistaken(model, `the logprobs of a fixed prompt differ by ${shown(difference, tolerance)}`, SAME_MODEL);
@@ -76,10 +93,11 @@ export function createCanary(params: {
 
   function own(prompt: readonly number[], completion: readonly number[], at: number): readonly number[] {
     const input = completionRows([{ prompt: [...prompt], completion: [...completion] }]);
-    return tf.tidy(() => Array.from(policy.tokenLogprobs(input, at).logprobs.dataSync()));
+    const logprobs = tf.tidy(() => policy.tokenLogprobs(input, at).logprobs.dataSync());
+    return Array.from(logprobs, (logprob) => Math.max(logprob, LOWEST_LOGPROB));
   }
 
-  return { ask, judge };
+  return { expect, ask, judge };
 }
 
 interface Memory {

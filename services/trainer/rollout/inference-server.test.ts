@@ -74,6 +74,37 @@ test.each([
   await expect(open(() => url).complete(request, never)).rejects.toMatchObject({ reason: 'inference_failed' });
 });
 
+test.each<[string, (response: ServerResponse) => unknown]>([
+  [
+    'null for a logprob',
+    (response) => answer(response, [choice(0), { ...choice(1), logprobs: { token_logprobs: [null, -1] } }]),
+  ],
+  ['that they are none', (response) => refuse(response, 500, 'the logprobs are no numbers (NaN)')],
+  [
+    'that it cannot write them',
+    (response) => refuse(response, 500, 'Out of range float values are not JSON compliant'),
+  ],
+])('a server that answers %s tells of weights that are no numbers: the run diverged', async (_what, completions) => {
+  let calls = 0;
+  const { url } = await serve((response) => {
+    calls += 1;
+    completions(response);
+  });
+  await expect(open(() => url).complete(request, never)).rejects.toMatchObject({
+    reason: 'nan_loss',
+    message: expect.stringMatching(/^Training diverged: .*(are no numbers|not JSON compliant)/),
+  });
+  expect(calls).toBe(1);
+});
+
+test('an answer of another shape is told in one line, by the first field that is wrong', async () => {
+  const { url } = await serve((response) => answer(response, [choice(0), { ...choice(1), token_ids: ['a', 'b'] }]));
+  await expect(open(() => url).complete(request, never)).rejects.toMatchObject({
+    reason: 'inference_failed',
+    message: expect.stringMatching(/^Inference failed: .*: choices\.1\.token_ids\.0: .*expected number.{0,30}$/),
+  });
+});
+
 test('a server that has forgotten the policy gets it again, once for all that ask', async () => {
   let loaded = false;
   const { url, seen } = await serve((response) => {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { remedies } from '../../contracts/reason.ts';
+import { diverged } from '../diverged.ts';
 import { TrainerError } from '../failure.ts';
 import {
   type Completion,
@@ -56,7 +57,7 @@ export function createInferenceServer(params: {
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof InferenceError)) throw error;
-        if (error.kind === 'refused' || failures >= MAX_FAILURES) throw failed(error);
+        if (isLasting(error) || failures >= MAX_FAILURES) throw failed(error);
         await recover(error, signal);
       }
     }
@@ -98,7 +99,7 @@ export function createInferenceServer(params: {
       await verifyRouted?.(client, signal);
     } catch (error) {
       if (!(error instanceof InferenceError)) throw error;
-      if (error.kind === 'refused') throw failed(error);
+      if (isLasting(error)) throw failed(error);
     }
   }
 
@@ -141,8 +142,14 @@ export async function loadIfAbsent(client: VllmClient, policy: PublishedPolicy, 
 const SAME_PATHS =
   'The server has to find adapters at the path where the trainer writes them: let both see the same directory, under the same name.';
 
+/** Whether the same call would meet it again. */
+function isLasting({ kind }: InferenceError): boolean {
+  return kind === 'refused' || kind === 'not_numbers';
+}
+
 function failed(error: InferenceError): TrainerError {
   const { kind, message } = error;
+  if (kind === 'not_numbers') return diverged(message);
   if (kind === 'timeout') {
     return new TrainerError('vllm_unhealthy', `Inference failed: ${message}`, remedies.vllm_unhealthy, {
       cause: error,

@@ -13,7 +13,7 @@ export interface PolicyPublisher {
    * Makes sure that completions come from policy version `version`, which is what the policy is now. A server that sleeps is woken up first. A new
    * version is written and renamed, loaded, checked by a canary and routed to; then the one before is unloaded and removed. After a sleep the same is done,
    * under a new name, even when the version is the same: a server may have lost in its sleep what it still lists.
-   * @throws TrainerError `inference_failed` when the server computes something else than the trainer.
+   * @throws TrainerError `nan_loss` when the policy computes no numbers, `inference_failed` when the server computes something else than the trainer.
    */
   serve(version: number, signal: AbortSignal): Promise<void>;
 }
@@ -41,6 +41,7 @@ export function createPolicyPublisher(params: {
     if (previous) server.route(previous, previous.version === version ? verifierOf(previous.name) : null);
     const woken = await handOff.toServer(signal);
     if (previous?.version === version && !woken) return;
+    canary.expect(version);
     if (woken) wakes += 1;
     const name = `${prefix}-v${version}${woken ? `-w${wakes}` : ''}`;
     const next = { ...(previous?.version === version ? previous : await write(version)), name };

@@ -3,9 +3,9 @@ import { type HttpReply, httpCall } from './http-call.ts';
 
 /**
  * How a call to the inference server went wrong: `unreachable` (no connection, 5xx), `timeout`, `unknown_model` (it does not know the
- * name: it has been restarted), or `refused`, which will not change by itself.
+ * name: it has been restarted), `not_numbers` (what the policy computes is NaN), or `refused`; the last two will not change by themselves.
  */
-export type InferenceErrorKind = 'unreachable' | 'timeout' | 'unknown_model' | 'refused';
+export type InferenceErrorKind = 'unreachable' | 'timeout' | 'unknown_model' | 'not_numbers' | 'refused';
 
 export class InferenceError extends Error {
   readonly kind: InferenceErrorKind;
@@ -59,18 +59,22 @@ export interface PublishedPolicy {
   readonly path: string;
 }
 
+/** Null where the server had NaN, which JSON does not have. */
+const logprobSchema = z.number().nullable();
 const choiceSchema = z.object({
   index: z.int(),
   finish_reason: z.string().nullable(),
   token_ids: z.array(z.int()),
-  logprobs: z.object({ token_logprobs: z.array(z.number()) }),
+  logprobs: z.object({ token_logprobs: z.array(logprobSchema) }),
 });
 const versionSchema = z.object({ version: z.string() });
 const sleepingSchema = z.object({ is_sleeping: z.boolean() });
 const completionsSchema = z.object({ choices: z.array(choiceSchema) });
 const promptSchema = z.object({
   choices: z
-    .array(z.object({ prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: z.number() })).nullable()) }))
+    .array(
+      z.object({ prompt_logprobs: z.array(z.record(z.string(), z.object({ logprob: logprobSchema })).nullable()) }),
+    )
     .length(1),
 });
 /** vLLM writes this for a logprob it does not have. */
@@ -99,13 +103,17 @@ export function createVllmClient(params: { readonly url: () => string; readonly 
   return {
     async completions(request, signal) {
       const reply = await call('v1/completions', completionBody(request), signal);
-      return readChoices(request.n, reply.text);
+      return readChoices(request, reply.text);
     },
     async promptLogprobs(model, prompt, signal) {
       const body = { model, prompt: [prompt], max_tokens: 1, temperature: 0, prompt_logprobs: 0 };
       const reply = await call('v1/completions', body, signal);
       const [choice] = parse(promptSchema, reply.text).choices;
-      return choice!.prompt_logprobs.slice(1).map((entry, i) => entry?.[String(prompt[i + 1])]?.logprob ?? Number.NaN);
+      return choice!.prompt_logprobs.slice(1).map((entry, i) => {
+        const logprob = entry?.[String(prompt[i + 1])]?.logprob;
+        if (logprob === null) throw notNumbers(model, 'its prompt');
+        return logprob ?? Number.NaN;
+      });
     },
     async load({ kind, name, path }, signal) {
       const names = calls[kind];
@@ -161,7 +169,7 @@ function completionBody(request: CompletionRequest): Record<string, unknown> {
   };
 }
 
-function readChoices(n: number, text: string): Completion[] {
+function readChoices({ n, model }: CompletionRequest, text: string): Completion[] {
   const choices = [...parse(completionsSchema, text).choices].sort((a, b) => a.index - b.index);
   if (choices.length !== n || choices.some(({ index }, i) => index !== i)) {
     throw new InferenceError('refused', `asked for ${n} completions, got indices ${choices.map((c) => c.index)}`);
@@ -169,11 +177,17 @@ function readChoices(n: number, text: string): Completion[] {
   return choices.map(({ token_ids: tokens, logprobs, finish_reason: finishReason }) => {
     const { token_logprobs: values } = logprobs;
     if (finishReason === 'abort') throw new InferenceError('unreachable', 'the server gave the completion up');
-    if (values.length !== tokens.length || values.some((value) => !(value > NO_LOGPROB))) {
+    if (values.includes(null)) throw notNumbers(model, 'a completion');
+    const known = values.filter((value) => value !== null && value > NO_LOGPROB) as number[];
+    if (values.length !== tokens.length || known.length !== values.length) {
       throw new InferenceError('refused', `a completion of ${tokens.length} tokens came with unusable logprobs`);
     }
-    return { tokens, logprobs: values, finishReason: finishReason ?? '' };
+    return { tokens, logprobs: known, finishReason: finishReason ?? '' };
   });
+}
+
+function notNumbers(model: string, of: string): InferenceError {
+  return new InferenceError('not_numbers', `the logprobs of ${of} by ${model} are no numbers`);
 }
 
 async function reach(url: string, body: unknown, timeoutMs: number, signal: AbortSignal): Promise<HttpReply> {
@@ -187,9 +201,13 @@ async function reach(url: string, body: unknown, timeoutMs: number, signal: Abor
   }
 }
 
+/** How our own server, and the JSON encoder of vLLM, refuse to answer NaN. */
+const NOT_NUMBERS = /logprobs are no numbers|not JSON compliant/i;
+
 function errorOf(path: string, { status, text }: HttpReply): InferenceError {
   const message = `the inference server answered ${status} to ${path}: ${text.slice(0, 300)}`;
   if (status === 404 && path === 'v1/completions') return new InferenceError('unknown_model', message);
+  if (NOT_NUMBERS.test(text)) return new InferenceError('not_numbers', message);
   return new InferenceError(status >= 500 || status === 429 ? 'unreachable' : 'refused', message);
 }
 
@@ -202,8 +220,7 @@ function parse<T>(schema: z.ZodType<T>, text: string): T {
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
-  throw new InferenceError(
-    'refused',
-    `the inference server's answer lacks what was asked for: ${parsed.error.message}`,
-  );
+  const [issue] = parsed.error.issues;
+  const field = issue!.path.length === 0 ? 'it' : issue!.path.join('.');
+  throw new InferenceError('refused', `the inference server's answer is not as vLLM's: ${field}: ${issue!.message}`);
 }

@@ -140,6 +140,17 @@ test('rewards add up by weight, each is told under a name of its own, and the hi
   ]);
 });
 
+test('a score too large to compute with is refused, by its reward, its value and its weight', async () => {
+  const reward = await openReward(spec({ name: 'length', max: 3 }, { name: 'exact', weight: 1e300 }), []);
+  await expect(reward.score(task, texts('no', '85'), never)).rejects.toMatchObject({
+    reason: 'reward_error',
+    message: expect.stringMatching(
+      /^the reward exact \(task t1, completion 2 of 2\): gave 1 \(times its weight 1e\+300\), which is too large/,
+    ),
+    remedy: expect.stringContaining('Scale the scores'),
+  });
+});
+
 test('an answer is needed by the rewards that compare with it', () => {
   expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe(true);
   expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBe(false);

@@ -70,11 +70,8 @@ export async function openReward(spec: RunSpec['reward'], files: readonly string
     async score(task, completions, signal) {
       const columns = await Promise.all(scorers.map((each) => scoresOf(each, task, completions, signal)));
       return completions.map((_, i) => {
-        const total = spec.reduce((sum, { weight }, reward) => sum + weight * columns[reward]![i]!, 0);
-        if (!Number.isFinite(total))
-          throw rewardError(`the reward of a completion is ${total}`, 'Lower the weights in reward.');
         return {
-          total,
+          total: spec.reduce((sum, { weight }, reward) => sum + weight * columns[reward]![i]!, 0),
           parts: Object.fromEntries(scorers.map(({ scorer }, reward) => [scorer.label, columns[reward]![i]!])),
         };
       });
@@ -112,7 +109,10 @@ async function openScorer(spec: RewardSpec, label: string, file: string | undefi
   }
 }
 
-/** All scores of one reward for a task, each a finite number. */
+/** A larger reward, or a difference of two, would overflow float32 (3.4e38) in the gradients, and its square even float64 (1.8e308). */
+const LARGEST = 1e30;
+
+/** All scores of one reward for a task, each a finite number that can be computed with. */
 async function scoresOf(
   { scorer, spec }: { readonly scorer: Scorer; readonly spec: RewardSpec },
   task: PromptExample,
@@ -120,7 +120,7 @@ async function scoresOf(
   signal: AbortSignal,
 ): Promise<readonly number[]> {
   try {
-    return requireScores(await scorer.score(task, completions, signal), completions.length);
+    return requireScores(await scorer.score(task, completions, signal), completions.length, spec.weight);
   } catch (error) {
     if (!(error instanceof ScoringError)) throw error;
     const sample = error.index === null ? '' : `, completion ${error.index + 1} of ${completions.length}`;
@@ -129,12 +129,21 @@ async function scoresOf(
   }
 }
 
-function requireScores(scores: readonly unknown[], count: number): readonly number[] {
+function requireScores(scores: readonly unknown[], count: number, weight: number): readonly number[] {
   const remedy = 'Return a list with one finite number for each completion, in their order.';
   if (scores.length !== count) throw new ScoringError(`gave ${scores.length} scores for ${count} completions`, remedy);
   const wrong = scores.findIndex((score) => typeof score !== 'number' || !Number.isFinite(score));
-  if (wrong < 0) return scores as readonly number[];
-  throw new ScoringError(`gave ${JSON.stringify(scores[wrong])}, which is no finite number`, remedy, wrong);
+  if (wrong >= 0)
+    throw new ScoringError(`gave ${JSON.stringify(scores[wrong])}, which is no finite number`, remedy, wrong);
+  const numbers = scores as readonly number[];
+  const huge = numbers.findIndex((score) => Math.abs(score * weight) > LARGEST);
+  if (huge < 0) return numbers;
+  const times = weight === 1 ? '' : ` (times its weight ${weight})`;
+  throw new ScoringError(
+    `gave ${numbers[huge]}${times}, which is too large to learn from: at most ${LARGEST} can be computed with`,
+    'Scale the scores, best to about 0 to 1, or lower the weight of the reward.',
+    huge,
+  );
 }
 
 function titleOf(spec: RewardSpec): string {

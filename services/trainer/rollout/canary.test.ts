@@ -1,0 +1,36 @@
+import { expect, test } from 'vitest';
+import type { Policy } from '../learner/policy.ts';
+import { createCanary } from './canary.ts';
+
+/** A policy that gives each token of every completion this logprob; no model is behind it. */
+function canaryOf(logprob: number) {
+  const tokenLogprobs: unknown = ({ targets }: { targets: { length: number } }) => {
+    const logprobs = new Float32Array(targets.length).fill(logprob);
+    return { logprobs: { dataSync: () => logprobs } };
+  };
+  const policy = { tokenLogprobs } as unknown as Policy;
+  return createCanary({ policy, tokens: [1, 2, 3], temperature: 1, maxNewTokens: 4 });
+}
+
+test('a policy that computes NaN is not put before a server: the model itself before the first update, training after it', () => {
+  expect(() => canaryOf(Number.NaN).expect(0)).toThrow(
+    expect.objectContaining({
+      reason: 'nan_loss',
+      message: expect.stringContaining("The model's own weights or logits are not numbers"),
+      remedy: expect.not.stringContaining('checkpoint'),
+    }),
+  );
+  expect(() => canaryOf(Number.NaN).expect(7)).toThrow(
+    expect.objectContaining({
+      reason: 'nan_loss',
+      message: expect.stringMatching(/^Training diverged: after 7 updates/),
+    }),
+  );
+});
+
+test('logprobs lower than servers tell are compared with the lowest that they tell', () => {
+  const canary = canaryOf(-1e12);
+  canary.expect(3);
+  const drawn = { tokens: [5], logprobs: [-9999], finishReason: 'length' };
+  expect(canary.judge('v3', { prompt: [-9999, -9999], drawn, embedded: true })).toBe(0);
+});
