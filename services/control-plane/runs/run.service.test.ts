@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
 import type { Database } from '../../platform/database.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { benchConfig, createTestBench, reconcileUntil, type TestBench, trainerPrelude } from '../testing.ts';
+import { createTestBench, reconcileUntil, type TestBench, trainerPrelude, writeBenchModel } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
 
 let bench: TestBench;
@@ -310,8 +310,7 @@ describe('one tree, one run', () => {
 
   it('refuses to continue with fewer steps than were done, or with another model', async () => {
     await saved(40, mine);
-    mkdirSync(join(bench.root, 'model2'));
-    writeFileSync(join(bench.root, 'model2/config.json'), benchConfig);
+    writeBenchModel(join(bench.root, 'model2'));
     const short = await issuesOf({ training: { output_dir: 'outputs/mine', max_steps: 30 } });
     expect(short.issues['training.max_steps']).toContain('30 steps are asked for, and checkpoint-40 has done 40 steps');
     const other = await issuesOf({ ...mine, model: { name: 'model2' } });
