@@ -120,3 +120,17 @@ test.each([
   expect(run.spec.model.lora).toMatchObject({ r: 4, alpha: 8 });
   expect(run.progress?.step).toBe(1);
 });
+
+test('full weights that are trained on an adapter begin as its base with it merged', async () => {
+  const { id } = await tandem.post<Run>('/runs', {
+    ...small.sft({ ...plain, max_steps: 1, eval_steps: 1, run_baseline_eval: true }),
+    model: { name: `runs/${sft.id}/latest`, max_seq_length: 64, use_lora: false },
+  });
+  const run = await tandem.untilSucceeded(id);
+  const before = (await valuesOf(sft, 'eval_loss'))[6]!;
+  const baseline = JSON.parse(readFileSync(join(tandem.tree(run), 'baseline_eval.json'), 'utf8')) as {
+    eval_loss: number;
+  };
+  expect(baseline.eval_loss).toBeCloseTo(before, 4);
+  expect(await logOf(run)).toMatch(/trainable \(100\.00%\)/);
+});

@@ -18,7 +18,7 @@ export type ModelSource =
   | { kind: 'directory'; directory: string }
   /** A model of a hub or of the object store, which has to be fetched unless it is there. */
   | { kind: 'fetched'; found: FoundModel }
-  /** What another run trained. With a LoRA its adapter is used on that run's own base model. */
+  /** What another run trained. Its adapter, where it has one, is used on that run's own base model: trained further, or merged where full weights are trained. */
   | { kind: 'checkpoint'; manifest: Manifest; isAdapter: boolean; base: BaseModel };
 
 /** The model that another run's adapter belongs to. */
@@ -115,7 +115,7 @@ function requireSameAdapter({ name, lora }: RunSpec['model'], trained: RunSpec['
     if (JSON.stringify(wanted[key]) === JSON.stringify(found[key])) continue;
     const written = key === 'rank' ? 'r' : key;
     throw new PathRefusedError(
-      `${name} is a LoRA adapter of ${key} ${JSON.stringify(found[key])}; leave model.lora.${written} out, or set it to that`,
+      `${name} is a LoRA adapter of ${key} ${JSON.stringify(found[key])}; leave model.lora.${written} out, or set it to that, or train the merged full weights with model.use_lora: false`,
     );
   }
 }
@@ -134,12 +134,8 @@ async function findTrained(
     throw new PathRefusedError(`${id} has no ${what}; GET /runs/${id}/checkpoints lists those there are`);
   }
   const isAdapter = manifest.files.some(({ path }) => path === ADAPTER_FILE);
-  if (isAdapter && !spec.use_lora) {
-    throw new PathRefusedError(
-      `${spec.name} is a LoRA adapter, and model.use_lora false would train full weights; set model.use_lora: true`,
-    );
-  }
-  if (isAdapter) requireSameAdapter(spec, source.spec.model.lora);
+  // Full weights are those of its base with the adapter added in, whatever its shape.
+  if (isAdapter && spec.use_lora) requireSameAdapter(spec, source.spec.model.lora);
   const { model_directory: directory, model_origin: origin } = source;
   const isThere = origin === null || (await models.isComplete(directory));
   return { kind: 'checkpoint', manifest, isAdapter, base: { directory, origin, isThere } };
