@@ -4,7 +4,7 @@ import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { readConfig, readTrainedConfig } from './model-config.ts';
 import { judgeDirectory } from './model-directory.ts';
-import type { ModelSource, ModelSourceOptions } from './model-source.ts';
+import { asTrained, type ModelSource, type ModelSourceOptions } from './model-source.ts';
 
 /** A model's `config.json`, whether the model is there yet or not; null where a checkpoint has none. @throws PathRefusedError when it cannot be read */
 export async function sourceConfig(
@@ -38,7 +38,9 @@ export async function judgeModel(
   }
   if (model.kind === 'directory') {
     const missing = await judgeDirectory(model.directory);
-    return missing === null ? [] : [{ path: 'model.name', message: missing }];
+    const trained = asTrained(model.directory);
+    const hint = trained === undefined ? '' : `; ${trained}`;
+    return missing === null ? [] : [{ path: 'model.name', message: `${missing}${hint}` }];
   }
   if (model.found.listing.files.some(({ path }) => path === 'tokenizer.json')) return [];
   const message =

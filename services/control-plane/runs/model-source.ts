@@ -60,11 +60,32 @@ export async function findModel(spec: RunSpec['model'], options: ModelSourceOpti
     await readConfig(directory);
     return { kind: 'directory', directory };
   } catch (error) {
+    if (error instanceof PathRefusedError) throwHinted(spec.name, error);
     const isHubName = HUB_NAME.test(spec.name) && !(await stat(options.paths.absolute(spec.name)).catch(() => null));
     if (!(error instanceof PathRefusedError) || !isHubName) throw error;
     // A mistyped directory looks like the name of a hub, and the other way round: both are told.
     const beside = `${error.message.replace(/; give .*$/, '')}, and as the name of a hub it cannot be used: `;
     return await fetched(() => options.models.findOnHub(spec.name, spec.revision, options.closing), beside);
+  }
+}
+
+/** A checkpoint's folder in the tree of a run, or its `model/`: `outputs/<run>/best_model`. */
+const TREE_FOLDER = /(?:^|\/)(?:(run-[a-z0-9]{8})\/(?:.*\/)?)?(?:best_model|final|checkpoint-\d+)(?:\/model)?\/?$/;
+
+/** How to name what lies in a run's tree as the model of a run; undefined for other paths. */
+export function asTrained(written: string): string | undefined {
+  const found = TREE_FOLDER.exec(written);
+  return found === null
+    ? undefined
+    : `what a run has trained is named runs/${found[1] ?? '<id>'}/best, whose tree this seems to be`;
+}
+
+/** Adds what a user may have meant. @throws PathRefusedError for what cannot be the name of a hub */
+function throwHinted(written: string, error: PathRefusedError): void {
+  const trained = asTrained(written);
+  if (trained !== undefined) throw new PathRefusedError(`${error.message}; ${trained}`, { cause: error });
+  if (/^\w[\w.-]*$/.test(written) && / does not exist /.test(error.message)) {
+    throw new PathRefusedError(`${error.message}, or a model of a hub as owner/name`, { cause: error });
   }
 }
 

@@ -115,7 +115,7 @@ describe('submit', () => {
     });
     expect(type).toBe('invalid-spec');
     expect(issues).toEqual({
-      'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory`,
+      'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory, or a model of a hub as owner/name`,
       'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file or directory`,
       'data.val_data': expect.stringContaining('is outside the directories this control plane may use'),
     });
@@ -189,6 +189,15 @@ describe('submit', () => {
   it('refuses a revision of what is no model of a hub', async () => {
     const { issues } = await issuesOf({ model: { name: 'model', revision: 'v2' } });
     expect(issues['model.revision']).toContain('is for models of a hub, and this one is none');
+  });
+
+  it('says how the model of a run is named where its tree was given', async () => {
+    const path = 'outputs/run-aaaaaaaa/best_model/model';
+    const given = async () => (await issuesOf({ model: { name: path } })).issues['model.name'];
+    expect(await given()).toContain('is named runs/run-aaaaaaaa/best');
+    writeBenchModel(join(bench.root, path));
+    rmSync(join(bench.root, path, 'model.safetensors'));
+    expect(await given()).toMatch(/has no model\.safetensors.*is named runs\/run-aaaaaaaa\/best/);
   });
 
   it('refuses a model directory without a configuration', async () => {

@@ -119,8 +119,8 @@ test('rewards add up by weight, each is told under a name of its own, and the hi
 });
 
 test('an answer is needed by the rewards that compare with it', () => {
-  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe(true);
-  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBe(false);
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe('the reward boxed');
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBeNull();
 });
 
 describe('a server that scores', () => {
