@@ -59,14 +59,31 @@ export const benchConfig = JSON.stringify({
   num_attention_heads: 4,
   max_position_embeddings: 1_048_576,
 });
+
+/** A model directory with all that is looked at when a run is submitted; its weights hold no tensors. */
+export function writeBenchModel(directory: string, config = benchConfig): void {
+  mkdirSync(directory, { recursive: true });
+  writeFileSync(join(directory, 'config.json'), config);
+  writeFileSync(join(directory, 'tokenizer.json'), '{}');
+  writeFileSync(join(directory, 'model.safetensors'), safetensorsOf({}));
+}
+
+/** A safetensors file: its header and so many bytes of data. */
+export function safetensorsOf(header: object, dataBytes = 0): Buffer {
+  const json = JSON.stringify(header);
+  const bytes = Buffer.alloc(8 + json.length + dataBytes);
+  bytes.writeBigUInt64LE(BigInt(json.length));
+  bytes.write(json, 8);
+  return bytes;
+}
+
 /** Nobody listens there: no test asks a model hub by mistake. */
 const NO_HUB = 'http://127.0.0.1:9';
 
 export async function createTestBench(): Promise<TestBench> {
   const root = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
   const path = (name: string) => join(root, name);
-  mkdirSync(path('model'));
-  writeFileSync(path('model/config.json'), benchConfig);
+  writeBenchModel(path('model'));
   writeFileSync(path('train.jsonl'), '{"prompt":"1+1=","answer":"2"}\n');
   const profiles = await readGpuProfiles(join(import.meta.dirname, '../../gpu-profiles'));
   const opened: (() => Promise<void>)[] = [];

@@ -1,15 +1,12 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { ModelError } from '../contracts/model-error.ts';
-import { duplicateKey } from './duplicate-key.ts';
+import {
+  dtypeBytes,
+  invalidSafetensors as invalid,
+  parseSafetensorsHeader,
+  type TensorEntry,
+} from '../contracts/safetensors-header.ts';
 import { decodeFloats, encodeFloats, type FloatType } from './float-formats.ts';
-
-/** One tensor of a file: `begin` and `end` are byte offsets after the header. */
-export interface TensorEntry {
-  readonly dtype: string;
-  readonly shape: readonly number[];
-  readonly begin: number;
-  readonly end: number;
-}
 
 export interface SafetensorsFile {
   readonly path: string;
@@ -27,23 +24,6 @@ export interface TensorData {
 }
 
 const MAX_HEADER_BYTES = 100_000_000;
-const BYTES: Readonly<Record<string, number>> = {
-  BOOL: 1,
-  U8: 1,
-  I8: 1,
-  F8_E4M3: 1,
-  F8_E5M2: 1,
-  U16: 2,
-  I16: 2,
-  F16: 2,
-  BF16: 2,
-  U32: 4,
-  I32: 4,
-  F32: 4,
-  U64: 8,
-  I64: 8,
-  F64: 8,
-};
 
 /**
  * Opens a safetensors file (https://github.com/huggingface/safetensors#format) and checks its header: size, bounds, shapes,
@@ -57,7 +37,7 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
     const { size } = await file.stat();
     const header = await readHeader(file, size, path);
     const dataStart = 8 + header.length;
-    const { tensors, metadata } = parseHeader(header, size - dataStart, path);
+    const { tensors, metadata } = parseSafetensorsHeader(header, size - dataStart, path);
     return {
       path,
       metadata,
@@ -100,54 +80,6 @@ async function readHeader(file: FileHandle, size: number, path: string): Promise
   if (8 + Number(length) > size)
     throw invalid(path, `declares a header of ${length} bytes but has ${size} in all: it is truncated`);
   return readRange(file, 8, Number(length), path);
-}
-
-function parseHeader(header: Uint8Array, dataBytes: number, path: string) {
-  const json = parseJson(header, path);
-  const metadata = (json['__metadata__'] ?? {}) as Record<string, string>;
-  const tensors = new Map<string, TensorEntry>();
-  for (const [name, value] of Object.entries(json)) {
-    if (name !== '__metadata__') tensors.set(name, parseEntry(name, value, path));
-  }
-  checkCoverage(tensors, dataBytes, path);
-  return { metadata, tensors };
-}
-
-function parseJson(header: Uint8Array, path: string): Record<string, unknown> {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true }).decode(header);
-    const value: unknown = JSON.parse(text);
-    const duplicate = duplicateKey(text);
-    if (duplicate !== undefined) throw new Error(`it has ${duplicate} twice`);
-    if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  } catch (cause) {
-    throw invalid(path, `has a header that is not JSON: ${(cause as Error).message.slice(0, 200)}`, cause);
-  }
-  throw invalid(path, 'has a header that is not a JSON object');
-}
-
-function parseEntry(name: string, value: unknown, path: string): TensorEntry {
-  const { dtype, shape, data_offsets: offsets } = (value ?? {}) as Record<string, unknown>;
-  const width = typeof dtype === 'string' && Object.hasOwn(BYTES, dtype) ? BYTES[dtype] : undefined;
-  if (width === undefined) throw invalid(path, `tensor ${name} has the unknown dtype ${JSON.stringify(dtype)}`);
-  if (!isSizes(shape)) throw invalid(path, `tensor ${name} has the shape ${JSON.stringify(shape)}`);
-  if (!isSizes(offsets) || offsets.length !== 2)
-    throw invalid(path, `tensor ${name} has the offsets ${JSON.stringify(offsets)}`);
-  const [begin, end] = [offsets[0]!, offsets[1]!];
-  const bytes = shape.reduce((product, size) => product * size, width);
-  if (end - begin !== bytes)
-    throw invalid(path, `tensor ${name} spans ${end - begin} bytes; its shape and dtype need ${bytes}`);
-  return { dtype: dtype as string, shape, begin, end };
-}
-
-function checkCoverage(tensors: ReadonlyMap<string, TensorEntry>, dataBytes: number, path: string): void {
-  let covered = 0;
-  for (const [name, { begin, end }] of [...tensors].sort(([, a], [, b]) => a.begin - b.begin || a.end - b.end)) {
-    if (begin !== covered)
-      throw invalid(path, `tensor ${name} begins at ${begin}, expected ${covered}: a hole or an overlap`);
-    covered = end;
-  }
-  if (covered !== dataBytes) throw invalid(path, `holds ${dataBytes} bytes of data; its header describes ${covered}`);
 }
 
 async function readFloats(from: {
@@ -198,7 +130,7 @@ function encodeHeader(
   const header: Record<string, unknown> = { __metadata__: metadata };
   let offset = 0;
   for (const [name, { shape, data }] of tensors) {
-    const end = offset + data.length * BYTES[dtype]!;
+    const end = offset + data.length * dtypeBytes[dtype]!;
     header[name] = { dtype, shape, data_offsets: [offset, end] };
     offset = end;
   }
@@ -208,12 +140,4 @@ function encodeHeader(
   new DataView(bytes.buffer).setBigUint64(0, BigInt(json.length), true);
   bytes.set(json, 8);
   return bytes;
-}
-
-function isSizes(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((size) => Number.isSafeInteger(size) && size >= 0);
-}
-
-function invalid(path: string, problem: string, cause?: unknown): ModelError {
-  return new ModelError('invalid_safetensors', `${path} ${problem}`, cause === undefined ? {} : { cause });
 }

@@ -22,3 +22,12 @@ test.each([
   expect(failure.remedy.length).toBeGreaterThan(5);
   expect(failure.message).not.toMatch(/\n {4}at /);
 });
+
+test.each([
+  ['invalid_safetensors', 'Copy or download the weights again.'],
+  ['tensor_shape', 'config.json and weights are of one model'],
+  ['vocabulary_mismatch', 'Use the tokenizer that belongs to this model.'],
+  ['unsupported_model', 'a supported architecture'],
+] as const)('the remedy for a model with %s is its own', (code, remedy) => {
+  expect(explainFailure(new ModelError(code, 'x')).remedy).toContain(remedy);
+});

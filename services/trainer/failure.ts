@@ -1,4 +1,4 @@
-import { ModelError } from '../contracts/model-error.ts';
+import { ModelError, type ModelErrorCode } from '../contracts/model-error.ts';
 import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
 import { EngineMemoryError } from '../model/errors.ts';
 import { TransferError } from '../platform/transfer/transfer-error.ts';
@@ -78,10 +78,24 @@ function fromModelError(error: ModelError): TrainerError {
     return new TrainerError('invalid_spec', error.message, 'Unset TANDEM_TF, or set it to wasm.');
   }
   if (error.code === 'invalid_input') {
-    return new TrainerError('invalid_data', error.message, 'Use the tokenizer that belongs to this model.');
+    return new TrainerError('invalid_data', error.message, modelRemedies.invalid_tokenizer);
   }
-  return new TrainerError('invalid_model', error.message, 'Point model.name at a supported Hugging Face directory.');
+  return new TrainerError('invalid_model', error.message, modelRemedies[error.code]);
 }
+
+const ONE_MODEL = 'Point model.name at a directory whose config.json and weights are of one model.';
+const OWN_TOKENIZER = 'Use the tokenizer that belongs to this model.';
+const modelRemedies: Readonly<Record<Exclude<ModelErrorCode, 'invalid_input' | 'engine_unavailable'>, string>> = {
+  unsupported_model: 'Point model.name at a model of a supported architecture.',
+  invalid_config: 'Point model.name at a whole model directory, as save_pretrained writes it.',
+  invalid_safetensors: 'Copy or download the weights again.',
+  missing_tensor: ONE_MODEL,
+  unexpected_tensor: ONE_MODEL,
+  tensor_shape: ONE_MODEL,
+  invalid_adapter: 'Use the adapter with the base model and the targets that it was trained with.',
+  invalid_tokenizer: OWN_TOKENIZER,
+  vocabulary_mismatch: OWN_TOKENIZER,
+};
 
 function fromTransferError({ kind, message }: TransferError): TrainerError {
   const text = `The object store: ${message}`;

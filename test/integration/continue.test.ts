@@ -120,3 +120,15 @@ test.each([
   expect(run.spec.model.lora).toMatchObject({ r: 4, alpha: 8 });
   expect(run.progress?.step).toBe(1);
 });
+
+test('full weights that are trained on an adapter begin as its base with it merged', async () => {
+  const { id } = await tandem.post<Run>('/runs', {
+    // A step that changes nothing, so that what is measured after it is the start.
+    ...small.sft({ ...plain, learning_rate: 1e-9, max_steps: 1, eval_steps: 1 }),
+    model: { name: `runs/${sft.id}/latest`, max_seq_length: 64, use_lora: false },
+  });
+  const run = await tandem.untilSucceeded(id);
+  const before = (await valuesOf(sft, 'eval_loss'))[6]!;
+  expect((await valuesOf(run, 'eval_loss'))[1]).toBeCloseTo(before, 4);
+  expect(await logOf(run)).toMatch(/trainable \(100\.00%\)/);
+});

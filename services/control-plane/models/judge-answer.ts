@@ -28,7 +28,7 @@ export function judgeAnswer(
   const place = placeOf(url);
   if (status === 429 || status === 408 || status >= 500) {
     const busy = status === 429 && access.token === null ? '; with HF_TOKEN it allows more' : '';
-    const message = `${place} answered ${status}; it is tried again later, or set HF_ENDPOINT to a mirror${busy}`;
+    const message = `${place} answered ${status}; try again later, or set HF_ENDPOINT to a mirror${busy}`;
     return new ModelFetchError('unreachable', message, { retryAfterMs: waitOf(headers) });
   }
   // A link that the hub has signed holds for an hour or so; the next try gets a new one.

@@ -16,9 +16,15 @@ export function isSharded(paths: readonly string[]): boolean {
 /**
  * Which of a model's files have to be fetched: one file of weights or the shards that `index` (parsed) names, and what is beside them.
  * @param where for messages
+ * @param otherwise what to do where files of the weights are not there
  * @throws ModelFetchError when it has no weights that can be read, or a shard is missing
  */
-export function neededFiles(paths: readonly string[], index: unknown, where: string): string[] {
+export function neededFiles(
+  paths: readonly string[],
+  index: unknown,
+  where: string,
+  otherwise = 'choose another revision',
+): string[] {
   const there = new Set(paths);
   if (!there.has('config.json')) {
     throw new ModelFetchError(
@@ -29,26 +35,20 @@ export function neededFiles(paths: readonly string[], index: unknown, where: str
   const companions = paths.filter((path) => COMPANIONS.test(path));
   if (there.has(WEIGHTS)) return [...companions, WEIGHTS];
   if (!there.has(INDEX)) throw new ModelFetchError('missing', `${where} has no ${WEIGHTS}${insteadOf(paths)}`);
-  const shards = shardsOf(index, where);
+  const shards = shardsOf(index, where, otherwise);
   const missing = shards.find((shard) => !there.has(shard));
   if (missing !== undefined) {
-    throw new ModelFetchError(
-      'missing',
-      `${where}: ${INDEX} names ${missing}, which is not there; choose another revision`,
-    );
+    throw new ModelFetchError('missing', `${where}: ${INDEX} names ${missing}, which is not there; ${otherwise}`);
   }
   return [...companions, INDEX, ...shards];
 }
 
-function shardsOf(index: unknown, where: string): string[] {
+function shardsOf(index: unknown, where: string, otherwise: string): string[] {
   const map = typeof index === 'object' && index !== null ? (index as { weight_map?: unknown }).weight_map : null;
   const names = typeof map === 'object' && map !== null ? [...new Set(Object.values(map))] : [];
   const shards = names.filter((name): name is string => typeof name === 'string' && SHARD.test(name));
   if (shards.length > 0 && shards.length === names.length) return shards.sort();
-  throw new ModelFetchError(
-    'missing',
-    `${where}: ${INDEX} names no files of weights beside it; choose another revision`,
-  );
+  throw new ModelFetchError('missing', `${where}: ${INDEX} names no files of weights beside it; ${otherwise}`);
 }
 
 function insteadOf(paths: readonly string[]): string {

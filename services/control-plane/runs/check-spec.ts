@@ -66,7 +66,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
   // Of what training takes; an evaluation takes less.
   const memory = isEvaluation ? { issues: [], warnings: [] } : judgeMemory(config, fitted.spec);
-  issues.push(...fitted.issues, ...(model === null ? [] : judgeModel(model, config, spec)), ...memory.issues);
+  issues.push(...fitted.issues, ...(model === null ? [] : await judgeModel(model, config, spec)), ...memory.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);
   const { inference } = placement.spec;

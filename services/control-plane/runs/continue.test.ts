@@ -83,6 +83,10 @@ describe('a new run on what another has trained', () => {
     expect(await onTrained({ lora: { dropout: 0.1 } })).toMatchObject({ lora: { r: 4, alpha: 8, dropout: 0.1 } });
   });
 
+  it('may train full weights, into which its adapter is merged, whatever its shape', async () => {
+    expect(await onTrained({ use_lora: false, lora: { r: 8 } })).toMatchObject({ use_lora: false });
+  });
+
   it.each([
     [{ lora: { r: 8 } }, /of rank 4; leave model\.lora\.r out/],
     [{ lora: { alpha: 16 } }, /of alpha 8; leave model\.lora\.alpha out/],
@@ -90,7 +94,6 @@ describe('a new run on what another has trained', () => {
       { lora: { target_modules: ['q_proj'] } },
       /of target_modules \["down_proj",.*leave model\.lora\.target_modules out/,
     ],
-    [{ use_lora: false }, /set model\.use_lora: true/],
   ])('is refused with another: %j', async (model, message) => {
     await expect(onTrained(model)).rejects.toThrow(message);
   });

@@ -18,7 +18,7 @@ export type ModelSource =
   | { kind: 'directory'; directory: string }
   /** A model of a hub or of the object store, which has to be fetched unless it is there. */
   | { kind: 'fetched'; found: FoundModel }
-  /** What another run trained. With a LoRA its adapter is used on that run's own base model. */
+  /** What another run trained. Its adapter, where it has one, is used on that run's own base model: trained further, or merged where full weights are trained. */
   | { kind: 'checkpoint'; manifest: Manifest; isAdapter: boolean; base: BaseModel };
 
 /** The model that another run's adapter belongs to. */
@@ -60,11 +60,32 @@ export async function findModel(spec: RunSpec['model'], options: ModelSourceOpti
     await readConfig(directory);
     return { kind: 'directory', directory };
   } catch (error) {
+    if (error instanceof PathRefusedError) throwHinted(spec.name, error);
     const isHubName = HUB_NAME.test(spec.name) && !(await stat(options.paths.absolute(spec.name)).catch(() => null));
     if (!(error instanceof PathRefusedError) || !isHubName) throw error;
     // A mistyped directory looks like the name of a hub, and the other way round: both are told.
     const beside = `${error.message.replace(/; give .*$/, '')}, and as the name of a hub it cannot be used: `;
     return await fetched(() => options.models.findOnHub(spec.name, spec.revision, options.closing), beside);
+  }
+}
+
+/** A checkpoint's folder in the tree of a run, or its `model/`: `outputs/<run>/best_model`. */
+const TREE_FOLDER = /(?:^|\/)(?:(run-[a-z0-9]{8})\/(?:.*\/)?)?(?:best_model|final|checkpoint-\d+)(?:\/model)?\/?$/;
+
+/** How to name what lies in a run's tree as the model of a run; undefined for other paths. */
+export function asTrained(written: string): string | undefined {
+  const found = TREE_FOLDER.exec(written);
+  return found === null
+    ? undefined
+    : `what a run has trained is named runs/${found[1] ?? '<id>'}/best, whose tree this seems to be`;
+}
+
+/** Adds what a user may have meant. @throws PathRefusedError for what cannot be the name of a hub */
+function throwHinted(written: string, error: PathRefusedError): void {
+  const trained = asTrained(written);
+  if (trained !== undefined) throw new PathRefusedError(`${error.message}; ${trained}`, { cause: error });
+  if (/^\w[\w.-]*$/.test(written) && / does not exist /.test(error.message)) {
+    throw new PathRefusedError(`${error.message}, or a model of a hub as owner/name`, { cause: error });
   }
 }
 
@@ -115,7 +136,7 @@ function requireSameAdapter({ name, lora }: RunSpec['model'], trained: RunSpec['
     if (JSON.stringify(wanted[key]) === JSON.stringify(found[key])) continue;
     const written = key === 'rank' ? 'r' : key;
     throw new PathRefusedError(
-      `${name} is a LoRA adapter of ${key} ${JSON.stringify(found[key])}; leave model.lora.${written} out, or set it to that`,
+      `${name} is a LoRA adapter of ${key} ${JSON.stringify(found[key])}; leave model.lora.${written} out, or set it to that, or train the merged full weights with model.use_lora: false`,
     );
   }
 }
@@ -134,12 +155,8 @@ async function findTrained(
     throw new PathRefusedError(`${id} has no ${what}; GET /runs/${id}/checkpoints lists those there are`);
   }
   const isAdapter = manifest.files.some(({ path }) => path === ADAPTER_FILE);
-  if (isAdapter && !spec.use_lora) {
-    throw new PathRefusedError(
-      `${spec.name} is a LoRA adapter, and model.use_lora false would train full weights; set model.use_lora: true`,
-    );
-  }
-  if (isAdapter) requireSameAdapter(spec, source.spec.model.lora);
+  // Full weights are those of its base with the adapter added in, whatever its shape.
+  if (isAdapter && spec.use_lora) requireSameAdapter(spec, source.spec.model.lora);
   const { model_directory: directory, model_origin: origin } = source;
   const isThere = origin === null || (await models.isComplete(directory));
   return { kind: 'checkpoint', manifest, isAdapter, base: { directory, origin, isThere } };

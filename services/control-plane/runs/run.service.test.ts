@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
 import type { Database } from '../../platform/database.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import { benchConfig, createTestBench, reconcileUntil, type TestBench, trainerPrelude } from '../testing.ts';
+import { createTestBench, reconcileUntil, type TestBench, trainerPrelude, writeBenchModel } from '../testing.ts';
 import type { Wiring } from '../wiring.ts';
 
 let bench: TestBench;
@@ -115,7 +115,7 @@ describe('submit', () => {
     });
     expect(type).toBe('invalid-spec');
     expect(issues).toEqual({
-      'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory`,
+      'model.name': `${bench.root}/nothing-here does not exist on this machine; give the path of a directory, or a model of a hub as owner/name`,
       'data.train_data': `${bench.root}/missing.jsonl does not exist on this machine; give the path of a file or directory`,
       'data.val_data': expect.stringContaining('is outside the directories this control plane may use'),
     });
@@ -189,6 +189,15 @@ describe('submit', () => {
   it('refuses a revision of what is no model of a hub', async () => {
     const { issues } = await issuesOf({ model: { name: 'model', revision: 'v2' } });
     expect(issues['model.revision']).toContain('is for models of a hub, and this one is none');
+  });
+
+  it('says how the model of a run is named where its tree was given', async () => {
+    const path = 'outputs/run-aaaaaaaa/best_model/model';
+    const given = async () => (await issuesOf({ model: { name: path } })).issues['model.name'];
+    expect(await given()).toContain('is named runs/run-aaaaaaaa/best');
+    writeBenchModel(join(bench.root, path));
+    rmSync(join(bench.root, path, 'model.safetensors'));
+    expect(await given()).toMatch(/has no model\.safetensors.*is named runs\/run-aaaaaaaa\/best/);
   });
 
   it('refuses a model directory without a configuration', async () => {
@@ -310,8 +319,7 @@ describe('one tree, one run', () => {
 
   it('refuses to continue with fewer steps than were done, or with another model', async () => {
     await saved(40, mine);
-    mkdirSync(join(bench.root, 'model2'));
-    writeFileSync(join(bench.root, 'model2/config.json'), benchConfig);
+    writeBenchModel(join(bench.root, 'model2'));
     const short = await issuesOf({ training: { output_dir: 'outputs/mine', max_steps: 30 } });
     expect(short.issues['training.max_steps']).toContain('30 steps are asked for, and checkpoint-40 has done 40 steps');
     const other = await issuesOf({ ...mine, model: { name: 'model2' } });

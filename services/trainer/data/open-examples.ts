@@ -6,7 +6,7 @@ import type { RunSpec } from '../../contracts/run-spec.ts';
 import { TrainerError } from '../failure.ts';
 import type { ExampleSource } from './example-source.ts';
 import { cutRecords, MAX_RECORD_BYTES } from './files/cut-records.ts';
-import { type DataFile, listDataFiles, unreadable } from './files/data-file.ts';
+import { type DataFile, isTable, listDataFiles, unreadable } from './files/data-file.ts';
 import { type Located, type RecordFormat, recordFormat } from './files/record-format.ts';
 import { mapColumns } from './map-columns.ts';
 import { type Row, RowError } from './row.ts';
@@ -64,9 +64,9 @@ export async function openExamples<E>(
   let cut = 0;
 
   const rowAt = (fields: () => Readonly<Record<string, unknown>>, file: number, line: number, number: number): Row => {
-    const { path: at } = files[file]!;
+    const { path: at, format } = files[file]!;
     const prefix = listed.length === 1 ? set : `${set}_${path.basename(at)}`;
-    const place = { path: at, line, name: `${prefix}_${number}` };
+    const place = { path: at, isTable: isTable(format), line, name: `${prefix}_${number}` };
     return { place, columns: mapColumns(fields(), options.columns, place) };
   };
 
@@ -98,7 +98,7 @@ export async function openExamples<E>(
     }
     requireSame(files[i]!, await statOf(file.path));
   }
-  requireSome(given, index.size, skipped);
+  requireSome(given, { size: index.size, skipped, files });
 
   const readSpan = async (handles: readonly (FileHandle | undefined)[], span: RowSpan): Promise<E> => {
     const bytes = Buffer.allocUnsafe(span.length);
@@ -200,10 +200,17 @@ function tooLong({ path: file, format }: DataFile, line: number): TrainerError {
   );
 }
 
-function requireSome(given: string, size: number, skipped: OpenedExamples<unknown>['skipped']): void {
+function requireSome(
+  given: string,
+  { size, skipped, files }: Pick<OpenedExamples<unknown>, 'size' | 'skipped'> & { readonly files: readonly DataFile[] },
+): void {
   if (size > 0) return;
-  if (skipped.count === 0)
-    throw new TrainerError('invalid_data', `${given} has no examples`, 'Give one JSON object per line.');
+  if (skipped.count === 0) {
+    const remedy = files.every(({ format }) => isTable(format))
+      ? 'Give a header with the names of the columns, and a row for each example below it.'
+      : 'Give one JSON object per line.';
+    throw new TrainerError('invalid_data', `${given} has no examples`, remedy);
+  }
   throw new TrainerError(
     'invalid_data',
     `${given}: none of its ${skipped.count} rows can be used; the first: ${skipped.first[0]}`,

@@ -155,7 +155,7 @@ function requireSameAdapter(base: LoraConfig, wanted: LoraConfig): void {
   const differences = [
     base.r === wanted.r ? [] : [`r is ${base.r}, the spec says ${wanted.r}`],
     base.alpha === wanted.alpha ? [] : [`alpha is ${base.alpha}, the spec says ${wanted.alpha}`],
-    targets(base) === targets(wanted) ? [] : [`target_modules are ${targets(base)}`],
+    targets(base) === targets(wanted) ? [] : [`target_modules are ${targets(base)}, the spec says ${targets(wanted)}`],
   ].flat();
   if (differences.length === 0) return;
   throw new TrainerError(

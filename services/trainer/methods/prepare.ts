@@ -76,6 +76,11 @@ export async function loadModel(
     { trainable_parameters: trainable, total_parameters: total, engine: engine.name, engine_version: engine.version },
   );
   requireEndOfTurn(policy);
+  if (!policy.tokenizer.hasChatTemplate) {
+    logs.training.warning(
+      'The model has no chat template: prompts are used as bare text, without roles; an instruct model has one',
+    );
+  }
   return policy;
 }
 

@@ -10,6 +10,11 @@ export interface DataFile {
   readonly format: DataFormat;
 }
 
+/** Files whose rows have the columns that their header names. */
+export function isTable(format: DataFormat): boolean {
+  return format === 'csv' || format === 'tsv';
+}
+
 const byEnding: Readonly<Record<string, DataFormat>> = {
   '.jsonl': 'jsonl',
   '.ndjson': 'jsonl',

@@ -13,7 +13,9 @@ export interface CompletionExample {
 
 /** Prompts with completions to imitate (SFT). What goes beyond `maxLength` is cut off at the end; a prompt that alone fills it is refused. */
 export function createCompletionReader(tokenizer: Tokenizer, maxLength: number): ExampleReader<CompletionExample> {
-  const ending = turnEnding(tokenizer);
+  let ending: readonly number[] | undefined;
+  /** After a row was rendered, so that a template that refuses all is told with the first row. */
+  const endingOf = () => (ending ??= turnEnding(tokenizer));
 
   function parse(row: Row) {
     const example = parseExample(row);
@@ -24,7 +26,7 @@ export function createCompletionReader(tokenizer: Tokenizer, maxLength: number):
   function read(row: Row): CompletionExample & { readonly isCut: boolean } {
     const { id, answer, prompt: rendered } = parse(row);
     const prompt = rendered.tokens();
-    const completion = [...tokenizer.encode(answer), ...ending];
+    const completion = [...tokenizer.encode(answer), ...endingOf()];
     const room = maxLength - prompt.length;
     if (room < 1) throw refuseLongPrompt(row, prompt.length, maxLength);
     return { id, prompt, completion: completion.slice(0, room), isCut: completion.length > room };
@@ -33,7 +35,7 @@ export function createCompletionReader(tokenizer: Tokenizer, maxLength: number):
   return {
     check(row) {
       const { answer, prompt } = parse(row);
-      return { isCut: mayExceed(maxLength - ending.length, prompt.text, answer) && read(row).isCut };
+      return { isCut: mayExceed(maxLength - endingOf().length, prompt.text, answer) && read(row).isCut };
     },
     read(row) {
       const { id, prompt, completion } = read(row);

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ChatMessage } from '../../../model/tokenizer.ts';
-import { type Row, RowError } from '../row.ts';
+import { FILL_OR_SKIP, giveRow, type Row, RowError } from '../row.ts';
 import { messages, parseColumns, text } from './row-schema.ts';
 
 /** A prompt with a better and a worse answer, not yet tokenised. */
@@ -20,8 +20,8 @@ const schema = z.looseObject({
   rejected: answer,
 });
 
-const REMEDY =
-  'Give each line as {"prompt": "...", "chosen": "...", "rejected": "..."}, with texts or lists of messages; chosen and rejected conversations with the same beginning need no prompt.';
+const FORM =
+  '{"prompt": "...", "chosen": "...", "rejected": "..."}, with texts or lists of messages; chosen and rejected conversations with the same beginning need no prompt';
 
 /**
  * Reads the preference formats that TRL reads: an explicit prompt, or conversations whose common beginning is the prompt. Conversations that repeat their
@@ -30,8 +30,10 @@ const REMEDY =
  * @throws RowError
  */
 export function parsePreference(row: Row): Preference {
-  const refuse = (problem: string) => new RowError(row.place, problem, REMEDY);
-  const parsed = parseColumns(row, schema, REMEDY);
+  const remedy = giveRow(row.place, 'prompt, chosen and rejected', FORM);
+  const refuse = (problem: string) =>
+    new RowError(row.place, problem, problem.endsWith('is empty') ? FILL_OR_SKIP : remedy);
+  const parsed = parseColumns(row, schema, remedy);
   const { chosen, rejected } = parsed;
   const plain = typeof parsed.prompt === 'string';
   const conversation =

@@ -14,7 +14,9 @@ export interface PreferenceExample {
 
 /** Preferences (DPO). Answers are cut off at their end where prompt and answer go beyond `maxLength`; a prompt that alone fills it is refused. */
 export function createPreferenceReader(tokenizer: Tokenizer, maxLength: number): ExampleReader<PreferenceExample> {
-  const ending = turnEnding(tokenizer);
+  let ending: readonly number[] | undefined;
+  /** After a row was rendered, so that a template that refuses all is told with the first row. */
+  const endingOf = () => (ending ??= turnEnding(tokenizer));
 
   function parse(row: Row) {
     const { chosen, rejected, ...preference } = parsePreference(row);
@@ -26,7 +28,10 @@ export function createPreferenceReader(tokenizer: Tokenizer, maxLength: number):
     const prompt = parsed.prompt.tokens();
     const room = maxLength - prompt.length;
     if (room < 1) throw refuseLongPrompt(row, prompt.length, maxLength);
-    const [chosen, rejected] = [parsed.chosen, parsed.rejected].map((text) => [...tokenizer.encode(text), ...ending]);
+    const [chosen, rejected] = [parsed.chosen, parsed.rejected].map((text) => [
+      ...tokenizer.encode(text),
+      ...endingOf(),
+    ]);
     const isCut = chosen!.length > room || rejected!.length > room;
     return { id: parsed.id, prompt, chosen: chosen!.slice(0, room), rejected: rejected!.slice(0, room), isCut };
   }
@@ -34,7 +39,7 @@ export function createPreferenceReader(tokenizer: Tokenizer, maxLength: number):
   return {
     check(row) {
       const { chosen, rejected, prompt } = parse(row);
-      const mayNotFit = [chosen, rejected].some((text) => mayExceed(maxLength - ending.length, prompt.text, text));
+      const mayNotFit = [chosen, rejected].some((text) => mayExceed(maxLength - endingOf().length, prompt.text, text));
       return { isCut: mayNotFit && read(row).isCut };
     },
     read(row) {

@@ -25,8 +25,8 @@ export function createPromptReader(
     readonly systemPrompt: string | null;
     readonly maxLength: number;
     readonly maxNewTokens: number;
-    /** Whether a row without an answer is refused: some rewards compare with it. */
-    readonly needsAnswer: boolean;
+    /** What compares with the answer of a row, as messages name it; null: a row needs none. */
+    readonly needsAnswer: string | null;
   },
 ): ExampleReader<PromptExample> {
   const { systemPrompt, maxLength, maxNewTokens, needsAnswer } = options;
@@ -34,7 +34,7 @@ export function createPromptReader(
 
   function parse(row: Row) {
     const example = parseExample(row);
-    const answer = needsAnswer ? requireAnswer(row, example) : example.answer;
+    const answer = needsAnswer === null ? example.answer : requireAnswer(row, example, needsAnswer);
     const messages = withSystem(example.messages, systemPrompt);
     const prompt = renderPrompt(row, { messages, plain: example.plain }, tokenizer);
     const source = example.plain ? example.messages[0]!.content : example.messages;

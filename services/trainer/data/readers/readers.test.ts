@@ -2,11 +2,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ModelError } from '../../../contracts/model-error.ts';
 import { makeTinyModel } from '../../../model/tiny-model.ts';
 import { loadTokenizer, type Tokenizer } from '../../../model/tokenizer.ts';
 import { requireEndOfTurn } from '../require-end-of-turn.ts';
-import type { Row } from '../row.ts';
+import type { Row, RowError } from '../row.ts';
 import { createCompletionReader } from './completion-reader.ts';
+import { parseExample } from './parse-example.ts';
 import { parsePreference } from './parse-preference.ts';
 import { createPreferenceReader } from './preference-reader.ts';
 import { createPromptReader, weighPrompt } from './prompt-reader.ts';
@@ -20,7 +22,10 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true, maxRetries: 5 }));
 
-const row = (columns: Record<string, unknown>): Row => ({ place: { path: 'f', line: 3, name: 'train_3' }, columns });
+const row = (columns: Record<string, unknown>, isTable = false): Row => ({
+  place: { path: 'f', isTable, line: 3, name: 'train_3' },
+  columns,
+});
 const user = (content: string) => ({ role: 'user', content });
 const assistant = (content: string) => ({ role: 'assistant', content });
 
@@ -66,7 +71,7 @@ function outcome<T>(work: () => T): T | 'refused' {
 }
 
 test('a prompt of a GRPO task must leave room for its completion, and keeps its columns', () => {
-  const options = { systemPrompt: null, maxLength: 20, maxNewTokens: 15, needsAnswer: true };
+  const options = { systemPrompt: null, maxLength: 20, maxNewTokens: 15, needsAnswer: 'the reward exact' };
   const task = row({ prompt: '1+1=', answer: 2, level: 'easy' });
   expect(() => createPromptReader(tokenizer, options).check(task)).toThrow('leaves 5');
   const reader = createPromptReader(tokenizer, { ...options, maxLength: 64, systemPrompt: 'Add.' });
@@ -78,10 +83,10 @@ test('a prompt of a GRPO task must leave room for its completion, and keeps its 
 test('an answer is asked for where a reward needs one', () => {
   const options = { systemPrompt: null, maxLength: 64, maxNewTokens: 8 };
   const task = row({ prompt: '1+1=' });
-  expect(() => createPromptReader(tokenizer, { ...options, needsAnswer: true }).check(task)).toThrow(
-    'f:3: has neither completion nor answer',
+  expect(() => createPromptReader(tokenizer, { ...options, needsAnswer: 'the reward exact' }).check(task)).toThrow(
+    'f:3: has neither completion nor answer, which the reward exact compares with',
   );
-  expect(createPromptReader(tokenizer, { ...options, needsAnswer: false }).read(task).answer).toBeNull();
+  expect(createPromptReader(tokenizer, { ...options, needsAnswer: null }).read(task).answer).toBeNull();
 });
 
 test('a prompt weighs what its row does, which may be far longer', () => {
@@ -150,4 +155,46 @@ test('a model that has no token to end an answer with, or does not embed it, is 
   expect(() => requireEndOfTurn({ ...model, tokenizer: { ...tokenizer, eosTokenIds: [9, 10] } })).toThrow(
     'token 10 ends an answer, but the model embeds 10 tokens',
   );
+});
+
+test('conversations as ShareGPT writes them are read, under their own column or a named one', () => {
+  const conversations = [
+    { from: 'system', value: 's' },
+    { from: 'human', value: 'q' },
+    { from: 'gpt', value: 'a' },
+  ];
+  const expected = { messages: [{ role: 'system', content: 's' }, user('q')], answer: 'a' };
+  expect(parseExample(row({ conversations }))).toMatchObject(expected);
+  expect(parseExample(row({ messages: conversations }))).toMatchObject(expected);
+  expect(parseExample(row({ prompt: 'p', answer: 'b', conversations }))).toMatchObject({ answer: 'b', plain: true });
+  expect(() => parseExample(row({ conversations: [{ from: 'human' }] }))).toThrow('messages.0.content');
+});
+
+test('remedies speak of columns where the file is a table, and say how to leave out what is empty', () => {
+  const remedyOf = (columns: Record<string, unknown>, isTable: boolean) => {
+    try {
+      parseExample(row(columns, isTable));
+    } catch (error) {
+      return (error as RowError).remedy;
+    }
+    return null;
+  };
+  expect(remedyOf({ question: 'x' }, true)).toBe(
+    'Give the file the columns prompt and answer, or name those it has in data.columns.',
+  );
+  expect(remedyOf({ question: 'x' }, false)).toContain('Give each line as {"prompt"');
+  expect(remedyOf({ prompt: 'x', answer: '' }, true)).toContain('data.on_invalid: skip');
+});
+
+test.each([
+  ['SFT', createCompletionReader, { prompt: 'q', answer: 'a' }],
+  ['DPO', createPreferenceReader, { prompt: 'q', chosen: 'a', rejected: 'b' }],
+] as const)('a chat template that refuses all messages is told with the first row (%s)', (_, create, columns) => {
+  const refusing = {
+    ...tokenizer,
+    applyChatTemplate: () => {
+      throw new ModelError('invalid_tokenizer', 'the chat template refused the messages: no');
+    },
+  };
+  expect(() => create(refusing, 64).check(row(columns))).toThrow('f:3: the chat template refused the messages: no');
 });

@@ -152,8 +152,8 @@ test('a score too large to compute with is refused, by its reward, its value and
 });
 
 test('an answer is needed by the rewards that compare with it', () => {
-  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe(true);
-  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBe(false);
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe('the reward boxed');
+  expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBeNull();
 });
 
 describe('a server that scores', () => {

@@ -40,9 +40,10 @@ export interface Reward {
   close(): Promise<void>;
 }
 
-/** Whether a reward compares with the answer of the row. */
-export function needsAnswer(spec: RunSpec['reward']): boolean {
-  return spec.some(({ name }) => name === 'exact' || name === 'numeric' || name === 'boxed');
+/** The first reward that compares with the answer of the row, as messages name it; null where none does. */
+export function needsAnswer(spec: RunSpec['reward']): string | null {
+  const found = spec.find(({ name }) => name === 'exact' || name === 'numeric' || name === 'boxed');
+  return found === undefined ? null : `the reward ${found.name}`;
 }
 
 /**
