@@ -94,7 +94,7 @@ test('a prompt weighs what its row does, which may be far longer', () => {
     systemPrompt: null,
     maxLength: 64,
     maxNewTokens: 4,
-    needsAnswer: false,
+    needsAnswer: null,
   });
   const weights = [0, 40_000].map((more) => weighPrompt(reader.read(row({ prompt: '1+1=', tests: 'x'.repeat(more) }))));
   expect(weights[0]).toBeLessThan(64);
