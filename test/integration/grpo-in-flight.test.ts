@@ -4,12 +4,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { ResumeCandidate } from '../../contracts/agent-operations.ts';
-import { readCheckpoint } from '../checkpoint/read-checkpoint.ts';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
-import type { TestControlPlane } from '../test-support/control-plane.ts';
-import { type EmbeddedServer, startEmbeddedServer } from '../test-support/embedded-server.ts';
-import { type Life, live } from '../test-support/lives.ts';
+import type { ResumeCandidate } from '../../services/contracts/agent-operations.ts';
+import { readCheckpoint } from '../../services/trainer/checkpoint/read-checkpoint.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import type { TestControlPlane } from '../../services/trainer/test-support/control-plane.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../../services/trainer/test-support/embedded-server.ts';
+import { type Life, live } from '../../services/trainer/test-support/lives.ts';
 
 /** What is asked of the inference server for one task. */
 interface Asked {

@@ -2,8 +2,16 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
-import { fence, finalBytes, type Interruption, type Life, live, measured, terminateAt } from '../test-support/lives.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import {
+  fence,
+  finalBytes,
+  type Interruption,
+  type Life,
+  live,
+  measured,
+  terminateAt,
+} from '../../services/trainer/test-support/lives.ts';
 
 let root: string;
 let task: TestTask;

@@ -5,9 +5,9 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import type { AttemptSpec, ResumeCandidate } from '../../contracts/agent-operations.ts';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
-import { type EmbeddedServer, startEmbeddedServer } from '../test-support/embedded-server.ts';
+import type { AttemptSpec, ResumeCandidate } from '../../services/contracts/agent-operations.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import { type EmbeddedServer, startEmbeddedServer } from '../../services/trainer/test-support/embedded-server.ts';
 import {
   event,
   fence,
@@ -18,7 +18,7 @@ import {
   messages,
   modelOf,
   stopAt,
-} from '../test-support/lives.ts';
+} from '../../services/trainer/test-support/lives.ts';
 
 let root: string;
 let task: TestTask;
