@@ -97,10 +97,10 @@ describe('a model directory', () => {
 
   test.each(
     flaws.slice(1, full ? 3 : 2),
-  )('%s keeps the inference server from starting, and is quoted', async (what, spoil, ...parts) => {
+  )('%s keeps the inference server from starting, and is quoted', async (what, spoil, problem) => {
     const name = copy(`${what}, served`, spoil);
     const spec = small.grpo({ max_steps: 1 });
-    const refused = ['The inference server refused to start (exit code 66)', ...parts, name];
+    const refused = ['The inference server refused to start (exit code 66)', problem as string, name];
     await expectFailure({ ...spec, model: { ...spec.model, name } }, 'invalid_model', ...refused);
   });
 });

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { createFunctionProcess } from '../../services/trainer/rollout/rewards/function-process.ts';
 
 const rewards = resolve(import.meta.dirname, '../../dist/services/trainer/rollout/rewards');
 const python = (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, 'python3')));
@@ -50,6 +51,21 @@ test.each(
   expect(pids.map(isRunning)).toEqual([true, true]);
   child.kill('SIGKILL');
   await until(() => !pids.some(isRunning));
+});
+
+test.skipIf(!python)('what a Python function compares is a score, and what it leaves open is none', async () => {
+  const file = join(directory, 'right.py');
+  writeFileSync(
+    file,
+    'def right(completions, answers):\n    return [a == b for a, b in zip(completions, answers)] + [None]\n',
+  );
+  const program = createFunctionProcess({ file, name: 'right', timeoutMs: 30_000, memoryMb: 512 });
+  const asked = { completions: ['4', '5'], prompts: ['2+2', '2+2'], answers: ['4', '4'], columns: {} };
+  try {
+    expect(await program.call(asked, new AbortController().signal)).toEqual([1, 0, null]);
+  } finally {
+    await program.close();
+  }
 });
 
 function isRunning(pid: number): boolean {

@@ -16,9 +16,11 @@ def watch(parent):
 threading.Thread(target=watch, args=(os.getppid(),), daemon=True).start()
 
 def number(value):
+    if isinstance(value, bool):
+        return int(value)
     if isinstance(value, float) and value - value != 0:
         return str(value)
-    if isinstance(value, (bool, int, float, str)) or value is None:
+    if isinstance(value, (int, float, str)) or value is None:
         return value
     return number(float(value))
 
