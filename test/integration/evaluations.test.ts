@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
@@ -102,10 +102,16 @@ test('what was trained by SFT can be measured by rewards', async () => {
 });
 
 test('an evaluation that is killed half-way is done again and counts once, and its checkpoint stays until it has ended', async () => {
-  // Long enough to be met half-way.
+  // A reward that counts for nothing makes it long enough to be met half-way.
+  const slow = 'export const slow = (texts) => new Promise((done) => setTimeout(done, 500, texts.map(() => 0)));';
+  writeFileSync(join(tandem.directory, 'slow.mjs'), slow);
   const { id } = await evaluate({
     checkpoint: `runs/${grpo.id}/checkpoint-2`,
-    overrides: { rollout: { concurrency: 1, num_rollouts: 1 }, recovery: { max_restarts: 2, backoff_seconds: 0 } },
+    overrides: {
+      reward: [...grpo.spec.reward, { name: 'function', function: 'slow.mjs:slow', weight: 0 }],
+      rollout: { concurrency: 1 },
+      recovery: { max_restarts: 2, backoff_seconds: 0 },
+    },
   });
   const half = await tandem.until(id, ({ progress }) => (progress?.evaluated?.done ?? 0) > 0);
   process.kill(pidOf(half, 'trainer'), 'SIGKILL');
