@@ -103,9 +103,10 @@ describe('a run whose model is named', () => {
     hold();
     const wiring = await open();
     const id = await submit(wiring);
-    await reconcileUntil(wiring, () => downloads().length > 0);
+    const hasConfig = () => existsSync(join(`${cached(commit)}.partial`, 'config.json'));
+    await reconcileUntil(wiring, () => downloads().length > 0 && hasConfig());
     wiring.service.cancel(id);
-    await reconcileUntil(wiring, () => existsSync(join(`${cached(commit)}.partial`, 'config.json')));
+    await wiring.reconciler.round();
     const asked = hub.requests.length;
     await wiring.service.resume(id, { from: 'latest', overrides: {}, fork: false }, () => undefined);
     await until(wiring, id, 'succeeded');
