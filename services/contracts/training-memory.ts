@@ -1,3 +1,4 @@
+import type { ModelConfig } from './model-config.ts';
 import type { RunSpec } from './run-spec.ts';
 
 /**
@@ -6,18 +7,18 @@ import type { RunSpec } from './run-spec.ts';
  */
 
 /** Of the model's config.json. */
-export interface ModelSizes {
-  readonly vocabSize: number;
-  readonly hiddenSize: number;
-  readonly intermediateSize: number;
-  readonly layers: number;
-  readonly heads: number;
-  readonly kvHeads: number;
-  readonly headDim: number;
-  readonly tieWordEmbeddings: boolean;
-  /** Queries and keys are normalised, as in Qwen3. */
-  readonly qkNorm: boolean;
-}
+export type ModelSizes = Pick<
+  ModelConfig,
+  | 'vocabSize'
+  | 'hiddenSize'
+  | 'intermediateSize'
+  | 'layers'
+  | 'heads'
+  | 'kvHeads'
+  | 'headDim'
+  | 'tieWordEmbeddings'
+  | 'qkNorm'
+>;
 
 /** What of a spec decides. */
 export interface MemorySpec {
