@@ -25,7 +25,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          fileParallelism: false,
+          // Each file starts programs of its own, and waits for them most of the time.
+          maxWorkers: 2,
           retry,
         },
       },

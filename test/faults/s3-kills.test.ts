@@ -97,16 +97,13 @@ describe.skipIf(noMinio)(`programs killed at the steps of save, prune and resume
       struck?.();
     };
     const rule: FaultRule = { fault: { kind: 'act', when, act }, share: 1, times: 1, match: steps[step]! };
-    s3.proxy.inject([rule]);
     // A resume fetches, where there is a checkpoint; nothing else asks for a file.
-    if (step === 'a file is fetched') {
-      for (;;) {
-        const [{ length }, run] = [await s3.tandem.checkpoints(id), await s3.tandem.run(id)];
-        if (length > 0 || ended(run)) break;
-        await sleep(25);
-      }
-      await kill('trainer', id);
-    }
+    const resumes = step === 'a file is fetched';
+    if (resumes) await untilCheckpointed(id);
+    const running = await s3.tandem.run(id);
+    // From here on the victim may be gone at any moment: nothing is asked of it.
+    s3.proxy.inject([rule]);
+    if (resumes) killTrainer(running);
     const happened = await Promise.race([
       strike,
       s3.tandem.until(id, ended, SECONDS).then(
@@ -125,14 +122,21 @@ describe.skipIf(noMinio)(`programs killed at the steps of save, prune and resume
   async function kill(victim: Victim, id: string): Promise<void> {
     if (victim === 'control plane') return s3.tandem.kill();
     if (victim === 'store') return s3.server.kill();
-    const run = await s3.tandem.run(id);
-    try {
-      process.kill(pidOf(run, 'trainer'), 'SIGKILL');
-    } catch {
-      // it has ended, and is as dead
-    }
+    killTrainer(await s3.tandem.run(id));
+  }
+
+  async function untilCheckpointed(id: string): Promise<void> {
+    while ((await s3.tandem.checkpoints(id)).length === 0 && !ended(await s3.tandem.run(id))) await sleep(25);
   }
 });
+
+function killTrainer(run: Run): void {
+  try {
+    process.kill(pidOf(run, 'trainer'), 'SIGKILL');
+  } catch {
+    // it has ended, and is as dead
+  }
+}
 
 interface KillPlan {
   victim: Victim;
