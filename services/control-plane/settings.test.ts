@@ -36,6 +36,8 @@ describe('readSettings', () => {
 
   it('takes the hub and its token, on loopback too, and refuses what is no address of one', () => {
     expect(read({}).hub).toEqual({ endpoint: 'https://huggingface.co', token: null, proxies: noProxies });
+    expect(read({ TANDEM_MODELS_MAX_GB: '200' }).modelsMaxBytes).toBe(200e9);
+    expect(read({}).modelsMaxBytes).toBeNull();
     expect(read({ HTTPS_PROXY: 'proxy:3128', NO_PROXY: 'a, .b' }).hub.proxies).toEqual({
       https: new URL('http://proxy:3128'),
       http: null,

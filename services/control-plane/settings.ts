@@ -40,6 +40,8 @@ export interface Settings {
   vllmApiBase: string | null;
   /** Where models come from that are named, not given. The token goes nowhere else. */
   hub: HubAccess;
+  /** What fetched models may take; null: no bound, and none is removed. */
+  modelsMaxBytes: number | null;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
@@ -94,6 +96,7 @@ const environmentSchema = z.object({
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
   ...hubEnvironment,
+  TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
 });
 
@@ -141,6 +144,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
     hub: readHub(env),
+    modelsMaxBytes: env.TANDEM_MODELS_MAX_GB === undefined ? null : env.TANDEM_MODELS_MAX_GB * 1e9,
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,

@@ -135,7 +135,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
-  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
+  const models = createModels({
+    root: join(home, 'models'),
+    hub: settings.hub,
+    maxBytes: settings.modelsMaxBytes,
+    uses: runs.modelUses,
+    store,
+    steady,
+    log,
+  });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const shared = {
     db,

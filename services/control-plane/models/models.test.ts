@@ -8,7 +8,6 @@ import { type ModelHub, startModelHub } from '../../../test/support/model-hub.ts
 import { openFileStore } from '../../platform/file-store.ts';
 import { createLogger } from '../../platform/logger.ts';
 import { removeTree } from '../../platform/testing/remove-tree.ts';
-import { requireSpace } from './fetch-model.ts';
 import { createModelCache } from './model-cache.ts';
 import { createModels, type FetchNews, type FoundModel, type Models, type ModelsOptions } from './models.ts';
 
@@ -35,6 +34,8 @@ const open = (options: Partial<ModelsOptions> = {}) =>
     root,
     hub: { endpoint: hub.url, token: null },
     store: openFileStore(join(root, 'objects')),
+    maxBytes: null,
+    uses: () => [],
     steady: () => performance.now(),
     log: createLogger({ level: 'error', terminal: null }),
     retry: { tries: 3, baseMs: 1, maxMs: 2 },
@@ -152,18 +153,6 @@ describe('a model that is fetched', () => {
     const late = open({ steady: hasty() });
     const asked = late.fetch(found.directory, found.listing.origin, { signal, tell: () => undefined });
     await expect(asked).rejects.toMatchObject({ kind: 'unreachable' });
-  });
-
-  it('is not begun where it does not fit, and the figures are told', async () => {
-    hub.put(REPO, { files });
-    const { listing } = await find();
-    const cache = { ...createModelCache(root), space: async () => ({ needed: 61.2e9, free: 10e9 }) };
-    await expect(requireSpace(listing, cache)).rejects.toMatchObject({
-      kind: 'disk_full',
-      message: expect.stringMatching(
-        /needs 61\.2 GB more in .*acme\/small, where 10\.0 GB are free; free 51\.3 GB there, or set TANDEM_HOME/,
-      ),
-    });
   });
 
   it('is given up at once where trying cannot help', async () => {
