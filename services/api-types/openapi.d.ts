@@ -2638,6 +2638,16 @@ export interface components {
              */
             restarts: components["schemas"]["Restarts"];
             /**
+             * @description What the name of its model meant when it was submitted, and means for it still when it is resumed; of a run on an adapter its base model. Null for a model that is not fetched.
+             * @example {
+             *       "kind": "hub",
+             *       "repo": "Qwen/Qwen3-0.6B",
+             *       "revision": "main",
+             *       "commit": "c1899de289a04d12100db370d81485cdf75e47ca"
+             *     }
+             */
+            model_origin: components["schemas"]["ModelOrigin"] | null;
+            /**
              * @description The resolved spec.
              * @example {
              *       "model": {
@@ -2804,6 +2814,47 @@ export interface components {
              * @example null
              */
             next_at: string | null;
+        };
+        /** @description Where a model was fetched from. */
+        ModelOrigin: components["schemas"]["HubModelOrigin"] | components["schemas"]["StoreModelOrigin"];
+        HubModelOrigin: {
+            /**
+             * @description A model hub. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "hub";
+            /**
+             * @description Its name there.
+             * @example Qwen/Qwen3-0.6B
+             */
+            repo: string;
+            /**
+             * @description As the run was submitted with: branch, tag or commit.
+             * @example main
+             */
+            revision: string;
+            /**
+             * @description What that meant then; the run keeps it.
+             * @example c1899de289a04d12100db370d81485cdf75e47ca
+             */
+            commit: string;
+        };
+        StoreModelOrigin: {
+            /**
+             * @description The object store. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "store";
+            /**
+             * @description Where its objects lie.
+             * @example models/mine
+             */
+            prefix: string;
+            /**
+             * @description Of their names, sizes and stated hashes.
+             * @example dddddddddddddddddddddddddddddddddddddddd
+             */
+            digest: string;
         };
         /** @description An error, by RFC 9457. */
         Problem: {
@@ -4369,6 +4420,11 @@ export interface components {
              * @example /srv/models/tiny
              */
             model_directory: string;
+            /**
+             * @description Where that was fetched from, for what a checkpoint says of itself; null for a model that is not fetched.
+             * @example null
+             */
+            model_origin: components["schemas"]["ModelOrigin"] | null;
             /**
              * @description Adapter to start from when the model is another run's LoRA checkpoint.
              * @example null
