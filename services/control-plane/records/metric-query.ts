@@ -23,7 +23,10 @@ export async function queryMetrics(db: Database, query: MetricQuery): Promise<Se
 }
 
 /** A row for each step from `fromStep` to `toStep` that is a multiple of `every` and has one of `names`, on the clean axis. */
-export function queryRows(db: Database, { run, names, every, fromStep, toStep }: RowQuery & { run: string }): MetricRow[] {
+export function queryRows(
+  db: Database,
+  { run, names, every, fromStep, toStep }: RowQuery & { run: string },
+): MetricRow[] {
   const rows = new Map<number, MetricRow>();
   for (const { id, name } of seriesOf(db, run, names)) {
     const points = db.all<{ step: number; value: number | null }>(
