@@ -73,7 +73,7 @@ export function secretValues(known: readonly string[]): RegExp | null {
 
 /** The same for secrets that have line ends in them. */
 export function brokenValues(known: readonly string[]): RegExp | null {
-  return anyOf(known.map((value) => [...value].map(escape).join(LINE_END)));
+  return anyOf(known.flatMap(linesOf).map((value) => [...value].map(escape).join(LINE_END)));
 }
 
 function linesOf(value: string): string[] {
