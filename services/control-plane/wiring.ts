@@ -3,6 +3,7 @@ import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import type { Redactor } from '../platform/redaction.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createIdempotency } from './api/idempotency.ts';
@@ -76,6 +77,8 @@ export interface WiringOptions {
   now: () => number;
   /** Counts on when the clock of the machine is set; `now` by default, which is then taken for one that is never set. */
   steady?: () => number;
+  /** Hides secrets in what is kept and shown of runs. */
+  redactor: Redactor;
   log: Logger;
 }
 
@@ -102,8 +105,9 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now } =
     options;
+  const { redactor, log } = options;
   const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
@@ -116,7 +120,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   let adopted: number | null = null;
   let isBlind = false;
 
-  const events = createEventStore({ db, now });
+  const events = createEventStore({ db, now, redactor });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
   const leases = createLeaseStore({ db });
@@ -129,7 +133,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     checkpoints: () => later.checkpoints as CheckpointService,
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
-  const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
+  const records = createRecordService({ db, directory: join(home, 'records'), now, log, redactor, onIndexed });
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
@@ -158,6 +162,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
+    redactor,
     log,
     agentUrl,
     stopDeadlineMs,
@@ -238,6 +243,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     log,
     now,
     idempotency: createIdempotency({ db, now }),
+    redactor,
   });
   const { runBaselineEval, verbose } = settings;
   const agentApp = createAgentApp({
