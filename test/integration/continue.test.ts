@@ -121,6 +121,36 @@ test.each([
   expect(run.progress?.step).toBe(1);
 });
 
+test('a KL term that a fork adds is in its loss, against what the run itself started from', async () => {
+  const grpo = (training: object, klCoef: number) => ({
+    ...small.grpo({ batch_size: 2, save_steps: 3, eval_steps: 0, run_baseline_eval: false, ...training }),
+    // About half of what a random model writes has one of these.
+    reward: [{ name: 'regex', pattern: '[a-z0-9]' }],
+    grpo: { kl_coef: klCoef },
+  });
+  const submitted = [
+    await tandem.post<Run>('/runs', grpo({ max_steps: 3 }, 0)),
+    // So little that it only measures: what the fork has to find after the same three steps.
+    await tandem.post<Run>('/runs', grpo({ max_steps: 4 }, 1e-12)),
+  ];
+  const [without, measuring] = await Promise.all(submitted.map(({ id }) => tandem.untilSucceeded(id)));
+  const overrides = { grpo: { kl_coef: 0.5 }, training: { max_steps: 4 } };
+  const { id } = await tandem.post<Run>(`/runs/${without!.id}/resume`, { fork: true, overrides });
+  const fork = await tandem.untilSucceeded(id);
+
+  const [kl, klLoss, policyLoss, loss] = await Promise.all(
+    ['kl', 'kl_loss', 'policy_loss', 'loss'].map(async (name) => (await valuesOf(fork, `train/${name}`))[4]!),
+  );
+  const measured = await valuesOf(measuring!, 'train/kl');
+  expect(measured[1]).toBe(0);
+  expect(kl).toBeGreaterThan(1e-4);
+  expect(kl! / measured[4]!).toBeCloseTo(1, 3);
+  // The mean over all tokens of the step is what dapo normalises by.
+  expect(klLoss).toBeCloseTo(0.5 * kl!, 6);
+  expect(loss).toBeCloseTo(policyLoss! + klLoss!, 6);
+  expect(policyLoss).toBeCloseTo((await valuesOf(measuring!, 'train/policy_loss'))[4]!, 4);
+});
+
 test('full weights that are trained on an adapter begin as its base with it merged', async () => {
   const { id } = await tandem.post<Run>('/runs', {
     // A step that changes nothing, so that what is measured after it is the start.
