@@ -14,6 +14,8 @@ let other: string;
 let pairs: string;
 
 const adapter = { max_seq_length: 64, lora: { r: 4, alpha: 8 } };
+/** About half of what a random model writes has one of these. */
+const SOMETIMES = '[a-z0-9]';
 const plain = { lr_scheduler_type: 'constant', warmup_steps: 0, batch_size: 4, logging_steps: 1 };
 
 beforeAll(async () => {
@@ -121,11 +123,46 @@ test.each([
   expect(run.progress?.step).toBe(1);
 });
 
+test.each([
+  ['dpo', () => ({ train_data: pairs })],
+  ['grpo', () => ({ train_data: small.train })],
+] as const)('%s trains full weights that begin as an adapter merged into its base, against these as the reference', async (method, data) => {
+  const { id } = await tandem.post<Run>('/runs', {
+    method,
+    model: { name: `runs/${sft.id}/final`, max_seq_length: 64, use_lora: false },
+    data: data(),
+    training: {
+      max_steps: 2,
+      batch_size: 2,
+      learning_rate: 1e-3,
+      run_baseline_eval: false,
+      lr_scheduler_type: 'constant',
+      warmup_steps: 0,
+    },
+    rollout: { num_rollouts: 4, max_new_tokens: 5 },
+    reward: [{ name: 'regex', pattern: SOMETIMES }],
+    grpo: { kl_coef: 0.1 },
+  });
+  const run = await tandem.untilSucceeded(id);
+  expect(await logOf(run)).toMatch(/trainable \(100\.00%\)/);
+  if (method === 'dpo') {
+    // Policy and reference are one, so no pair is in order: log 2. A step later they are not.
+    const losses = await valuesOf(run, 'train/loss');
+    expect(losses[1]).toBeCloseTo(Math.log(2), 6);
+    expect(losses[2]).not.toBe(losses[1]);
+  } else {
+    const [kl, mismatch] = [await valuesOf(run, 'train/kl'), await valuesOf(run, 'train/mismatch_abs')];
+    expect(kl[1]).toBe(0);
+    expect(kl[2]).toBeGreaterThan(0);
+    // The server plays the very weights that are trained.
+    expect([mismatch[1], mismatch[2]]).toEqual([0, 0]);
+  }
+});
+
 test('a KL term that a fork adds is in its loss, against what the run itself started from', async () => {
   const grpo = (training: object, klCoef: number) => ({
     ...small.grpo({ batch_size: 2, save_steps: 3, eval_steps: 0, run_baseline_eval: false, ...training }),
-    // About half of what a random model writes has one of these.
-    reward: [{ name: 'regex', pattern: '[a-z0-9]' }],
+    reward: [{ name: 'regex', pattern: SOMETIMES }],
     grpo: { kl_coef: klCoef },
   });
   const submitted = [
