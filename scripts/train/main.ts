@@ -4,7 +4,7 @@ import { withEnvFile } from '../../services/platform/settings.ts';
 import type { Client, Run } from '../quickstart/client.ts';
 import { duration, percent, screen } from '../quickstart/screen.ts';
 import { findControlPlane } from './control-plane.ts';
-import { readExample, startFromExample } from './example.ts';
+import { makeNamedExample, readExample, startFromExample } from './example.ts';
 import { findRoot } from './find-root.ts';
 import { follow } from './follow.ts';
 import { readOptions, type TrainOptions, UsageError, usage } from './options.ts';
@@ -60,6 +60,7 @@ async function train(options: TrainOptions): Promise<number> {
 
 async function readConfig({ configs, method, resumeFrom }: TrainOptions): Promise<Config> {
   const written = configs.length === 0 && method !== null ? await readExample(method, root) : readConfigs(configs);
+  await makeNamedExample(written, root);
   return merge(written, {
     ...(method === null ? {} : { method }),
     ...(resumeFrom === null ? {} : { checkpoint: { resume_from_checkpoint: resumeFrom } }),
