@@ -1020,18 +1020,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaReward: {
@@ -1058,18 +1058,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthReward: {
@@ -1135,23 +1135,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpReward: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -1173,18 +1173,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -4793,18 +4793,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaRewardOutput: {
@@ -4831,18 +4831,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthRewardOutput: {
@@ -4908,23 +4908,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpRewardOutput: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -4946,18 +4946,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
