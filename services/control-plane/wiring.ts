@@ -3,39 +3,25 @@ import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import type { Redactor } from '../platform/redaction.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
-import { createArchiveHandlers } from './api/archive.handlers.ts';
-import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
-import { createCheckpointExportHandlers } from './api/checkpoint-export.handlers.ts';
-import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
-import { createServiceHandlers } from './api/service.handlers.ts';
 import { createStreams } from './api/sse.ts';
-import { createWatchingHandlers } from './api/watching.handlers.ts';
 import type { ArchiveServices } from './archive/archive-run.ts';
 import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.agent.ts';
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
 import { createEventStore } from './events/event.store.ts';
-import { createGpuHandlers } from './gpus/gpu.handlers.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
-import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
-
 import { createLeaseStore } from './leases/lease.store.ts';
 import { createModels } from './models/models.ts';
-import { membersOf } from './placement/gpu-sets.ts';
-import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
-import { dockerSocket } from './preflight/read-docker.ts';
-import { leasableMap } from './queue/gpu-host.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
-import { createQueueHandlers } from './queue/queue.handlers.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
-
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -45,33 +31,29 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
-import { requireUnused } from './runs/checkpoint-users.ts';
-import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
 import { readHost } from './runs/read-host.ts';
-import { createRunHandlers } from './runs/run.handlers.ts';
 import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
 import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
-import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTrackers } from './trackers/trackers.ts';
+import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
 /** How often it is looked whether files of unfinished checkpoints have to go. */
 const SWEEP_MS = 60_000;
 /** How often the GPUs of the host are read. */
 const GPUS_MS = 60_000;
-/** How long an answer waits for the name of a container. */
-const NAME_MS = 1000;
 /** How long what cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -95,6 +77,8 @@ export interface WiringOptions {
   now: () => number;
   /** Counts on when the clock of the machine is set; `now` by default, which is then taken for one that is never set. */
   steady?: () => number;
+  /** Hides secrets in what is kept and shown of runs. */
+  redactor: Redactor;
   log: Logger;
 }
 
@@ -121,8 +105,9 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now } =
     options;
+  const { redactor, log } = options;
   const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
@@ -135,7 +120,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   let adopted: number | null = null;
   let isBlind = false;
 
-  const events = createEventStore({ db, now });
+  const events = createEventStore({ db, now, redactor });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
   const leases = createLeaseStore({ db });
@@ -148,11 +133,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     checkpoints: () => later.checkpoints as CheckpointService,
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
-  const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
+  const records = createRecordService({ db, directory: join(home, 'records'), now, log, redactor, onIndexed });
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
+  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
+  const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
@@ -166,6 +152,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     checkpoints,
     sinks,
+    trackers,
     trees,
     runFiles,
     prune,
@@ -175,6 +162,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
+    redactor,
     log,
     agentUrl,
     stopDeadlineMs,
@@ -235,56 +223,27 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
-  const leasable = () => {
-    const { host, reading } = desk.decide();
-    const may = reading === null ? [] : leasableMap(reading, visible).gpus;
-    const can = host === null ? [] : membersOf(host.usable).flatMap((at) => host.gpus[at] ?? []);
-    const uuids = (of: readonly { uuid: string }[]) => new Set(of.map(({ uuid }) => uuid));
-    return { may: uuids(may), can: uuids(can) };
-  };
-
-  const engine = createDockerEngine({ socketPath: dockerSocket(options.environment) });
-  // No daemon is as good an answer as none that knows it.
-  const containerName = async (id: string): Promise<string | null> => {
-    const found = await engine.inspectContainer(id, { signal: AbortSignal.timeout(NAME_MS) }).catch(() => null);
-    return found?.name ?? null;
-  };
-
   const publicApp = createPublicApp({
-    handlers: {
-      ...createRunHandlers(service),
-      ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
-      ...createCheckpointHandlers({
-        runs,
-        checkpoints,
-        store,
-        requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
-      }),
-      ...createCheckpointExportHandlers({ runs, checkpoints }),
-      ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
-      ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),
-      ...createQueueHandlers({ desk, gpus, slots }),
-      ...createPreflightHandlers({
-        runtime: kind,
-        environment: options.environment,
-        engine,
-        image: settings.docker?.image ?? `tandem:${version}`,
-        inventory: () => gpus.inventory({ refresh: false }),
-        paths: [home, outputs],
-        ports: async () => [{ setting: 'PORT', port: settings.port, state: 'ours' }],
-      }),
-      ...createGpuProfileHandlers({
-        profiles,
-        gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
-      }),
-      ...createArchiveHandlers({ ...archive, now }),
-      ...createServiceHandlers({ version, adopted: () => adopted }),
-    },
+    handlers: wireHandlers({
+      ...forRuns,
+      settings,
+      version,
+      store,
+      service,
+      imports,
+      leases,
+      gpus,
+      desk,
+      streams,
+      trackers,
+      archive,
+      adopted: () => adopted,
+    }),
     settings,
     log,
     now,
     idempotency: createIdempotency({ db, now }),
+    redactor,
   });
   const { runBaselineEval, verbose } = settings;
   const agentApp = createAgentApp({
@@ -323,6 +282,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       runs.extendStopDeadlines(now() + stopDeadlineMs);
       attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
+      for (const id of trackers.owed()) {
+        const run = runs.get(id);
+        if (run !== undefined) trackers.settle(sinkTarget(run, runs));
+      }
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();
       adopted = found.filter(({ state }) => state === 'running' || state === 'starting').length;
@@ -337,7 +300,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }

@@ -13,7 +13,8 @@ import type { GpuProfiles } from '../runs/gpu-profiles.ts';
 import { inferenceOf } from '../runs/inference-of.ts';
 import { logLevelsOf } from '../runs/log-levels.ts';
 import type { Pruner } from '../runs/pruner.ts';
-import type { RunRow, RunStore } from '../runs/run.store.ts';
+import type { RunStore } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { AttemptRow, AttemptStore } from './attempt.store.ts';
 import { isTokenOf } from './attempt-token.ts';
@@ -123,6 +124,7 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     attempt: attempt.number,
     spec,
     model_directory: options.runtime.seenAt(run.model_directory),
+    model_origin: run.model_origin,
     base_adapter_directory: seen(run.base_adapter_directory),
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),

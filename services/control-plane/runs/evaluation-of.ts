@@ -7,7 +7,7 @@ import { ProblemError } from '../api/problem-error.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
 import { RUN_MODEL, recallModel, resolveTrained } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 import type { RunServiceOptions } from './run-service-options.ts';
 import { checkSubmission } from './submit-run.ts';
 
@@ -36,7 +36,7 @@ export async function checkEvaluation(request: EvaluationRequest, options: RunSe
   const { run, manifest } = await findSource(request.checkpoint, options);
   const model = await refuseIn('checkpoint', () => recallModel(run, options));
   const written = mergeSpecs(ofCheckpoint(request, run, manifest), overrides);
-  const checked = await checkSpec(written, { ...options, run: options.runs.get, model });
+  const checked = await checkSpec(written, { ...options, run: options.runs.get, known: async () => model });
   return { ...checked, baseAdapter: run.base_adapter_directory };
 }
 

@@ -10,8 +10,8 @@ import { changeStatus } from './change-status.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
 import { recallModel } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
-import { notBegun, type RunRow, type StartFrom } from './run.store.ts';
 import { createRunId } from './run-id.ts';
+import { notBegun, type RunRow, type StartFrom } from './run-row.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
 import type { SubmissionPlan } from './submission-plan.ts';
 
@@ -36,7 +36,11 @@ export async function resumeRun(
   // An evaluation is of one checkpoint; its own lineage has none.
   const manifest = run.spec.task === 'evaluate' ? undefined : await findCheckpoint(run, request.from, options);
   const model = await refuseIn('model.name', () => recallModel(run, options));
-  const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
+  const checked = await checkSpec(changedSpec(run, request), {
+    ...options,
+    run: options.runs.get,
+    known: async () => model,
+  });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
   if (manifest !== undefined) await refuseOtherData(run, checked);
