@@ -157,7 +157,12 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
     writeFileSync(join(rewards, 'long.py'), 'def long(completions): return [len(text) for text in completions]');
     const submitWith = async (named: string) => {
       const reward = [{ name: 'function', function: named }];
-      return (await tandem.post<Run>('/runs', small.grpo({ max_steps: 1, eval_steps: 0, run_baseline_eval: false }, { reward }))).id;
+      return (
+        await tandem.post<Run>(
+          '/runs',
+          small.grpo({ max_steps: 1, eval_steps: 0, run_baseline_eval: false }, { reward }),
+        )
+      ).id;
     };
     const [id, other] = await Promise.all(['rewards/long.mjs:long', 'rewards/long.py:long'].map(submitWith));
     await tandem.untilSucceeded(id!, 120);
