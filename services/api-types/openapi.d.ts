@@ -1040,18 +1040,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaReward: {
@@ -1078,18 +1078,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthReward: {
@@ -1155,23 +1155,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpReward: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -1193,18 +1193,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -4954,18 +4954,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaRewardOutput: {
@@ -4992,18 +4992,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthRewardOutput: {
@@ -5069,23 +5069,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpRewardOutput: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -5107,18 +5107,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
