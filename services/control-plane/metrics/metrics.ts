@@ -92,7 +92,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   });
   const steps = new Gauge({
     name: 'tandem_run_step',
-    help: 'Optimizer steps done by runs that run.',
+    help: 'Optimizer steps done by runs that run; problems done by evaluations.',
     labelNames: ['run'],
     registers,
     // One reading fills all three.

@@ -1,3 +1,4 @@
+import type { Progress } from '../../contracts/run.ts';
 import type { RecordService } from '../records/record.service.ts';
 
 /** The metrics of a run that a dashboard shows. All of them are at `GET /runs/{id}/metrics`. */
@@ -38,9 +39,14 @@ export function readRunMetrics(
   return {
     runs: newest.map(({ id }) => ({
       run: id,
-      step: records.progress(id)?.step ?? 0,
+      step: standing(records.progress(id)),
       values: Object.entries(records.latestValues(id, keyMetrics)),
     })),
     leftOut: runs.length - newest.length,
   };
+}
+
+/** Steps done; of an evaluation, which makes none, problems done. */
+function standing(progress: Progress | null): number {
+  return progress?.evaluated?.done ?? progress?.step ?? 0;
 }
