@@ -16,7 +16,7 @@ export function wireMetrics({
   gpus,
   records,
   events,
-  meter,
+  meters,
   now,
 }: {
   runs: Pick<RunStore, 'get' | 'countByStatus' | 'longestQueued' | 'underWay'>;
@@ -24,7 +24,8 @@ export function wireMetrics({
   gpus: Pick<GpuService, 'newest'>;
   records: Pick<RecordService, 'latestValues' | 'progress'>;
   events: Pick<EventStore, 'subscribeAll'>;
-  meter: Pick<SinkMeter, 'read'>;
+  /** Each of other kinds of sinks. */
+  meters: readonly Pick<SinkMeter, 'read'>[];
   now: () => number;
 }): Metrics {
   const since = (at: number) => Math.max(0, now() - at) / 1000;
@@ -44,7 +45,7 @@ export function wireMetrics({
         runs.underWay().map(({ id, started_at }) => ({ id, startedAt: started_at })),
         records,
       ),
-    sinks: () => meter.read(),
+    sinks: () => meters.flatMap((meter) => meter.read()),
   });
   watchEvents({ events, queuedAt: (run) => runs.get(run)?.queued_at, metrics });
   return metrics;

@@ -27,6 +27,7 @@ const open = () =>
   createSinks({
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
+    trackers: { open: () => {}, finish: async () => true },
     meter: createSinkMeter({ records: fixture.records.records }),
     baseDirectory: fixture.checkpoints.home,
     roots: [],
