@@ -20,10 +20,14 @@ export interface RunStore {
   modelUses(): ModelUse[];
   /** What the queue has to know of one run, whatever its status. */
   queueRow(id: string): QueueRow | undefined;
+  /** How many runs have each status; those that none has are absent. */
+  countByStatus(): Map<RunStatus, number>;
+  /** When the run was queued that waits longest, ms since the epoch; null where none waits. */
+  longestQueued(): number | null;
   /** Runs that hold a slot or GPUs. */
   active(): RunRow[];
   /** The same, no more than which they are and what they run on. */
-  underWay(): Pick<RunRow, 'id' | 'profile'>[];
+  underWay(): Pick<RunRow, 'id' | 'profile' | 'started_at'>[];
   /** Runs under way, or about to be restarted, whose tree is being written. */
   filesOpen(): RunRow[];
   /** Runs at rest whose tree does not show yet how they ended. */
@@ -92,6 +96,14 @@ export function createRunStore({ db }: { db: Database }): RunStore {
       const row = db.get<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE id = :id`, { id });
       return row && toQueueRow(row);
     },
+    countByStatus: () =>
+      new Map(
+        db
+          .all<{ status: RunStatus; count: number }>('SELECT status, count(*) AS count FROM runs GROUP BY status')
+          .map(({ status, count }) => [status, count]),
+      ),
+    longestQueued: () =>
+      db.get<{ at: number | null }>("SELECT min(queued_at) AS at FROM runs WHERE status = 'queued'")?.at ?? null,
     active: () =>
       db
         .all<StoredRun>(
@@ -99,8 +111,8 @@ export function createRunStore({ db }: { db: Database }): RunStore {
         )
         .map(parse),
     underWay: () =>
-      db.all<Pick<RunRow, 'id' | 'profile'>>(
-        `SELECT id, profile FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`,
+      db.all<Pick<RunRow, 'id' | 'profile' | 'started_at'>>(
+        `SELECT id, profile, started_at FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`,
       ),
     extendStopDeadlines: (until) => {
       db.run("UPDATE runs SET stop_deadline = max(stop_deadline, :until) WHERE status = 'stopping'", { until });
