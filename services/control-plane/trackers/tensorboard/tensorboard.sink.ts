@@ -1,0 +1,20 @@
+import { stat } from 'node:fs/promises';
+import type { TrackerStatus } from '../../../contracts/tracker.ts';
+import { formatCursor } from '../../records/cursor.ts';
+import type { RecordService } from '../../records/record.service.ts';
+import type { Cursor, RecordEntry } from '../../records/record-types.ts';
+import type { SinkTarget } from '../../sinks/sink.ts';
+import { type CleanAxis, cleanAxis, isAfter, isOnAxis, isSameAxis } from '../clean-axis.ts';
+import { countBacklog } from '../count-backlog.ts';
+import { flattenConfig } from '../flatten-config.ts';
+import type { Tracker } from '../tracker.ts';
+import { boardValues, configText, type ShownSteps } from './board-values.ts';
+import { type EventFileHead, encodeEvents, endEvent, recordEvent } from './event-files.ts';
+import { type EventLog, openEventLog, readLastFile } from './event-log.ts';
+import type { BoardEvent, EventValue } from './event-proto.ts';
+import { sessionEnd, sessionStart } from './hparams-proto.ts';
+import { type FilePlan, planFirst, planForAxis, planNext } from './plan-file.ts';
+
+const MAX_BYTES = 8 * 1024 * 1024;
+const PAGE = 1000;
+const FILTER = { kinds: ['metrics', 'event'] } as const;
