@@ -215,6 +215,26 @@ export interface paths {
         patch: operations["setLogging"];
         trace?: never;
     };
+    "/runs/{id}/trackers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far W&B, TensorBoard and MLflow are with a run
+         * @description Those that the spec of the run turns on, while it goes and after its end. Trackers work beside training: one that hangs or refuses costs the trainer nothing, and gets everything once it takes it.
+         */
+        get: operations["listTrackers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/checkpoints": {
         parameters: {
             query?: never;
@@ -3078,6 +3098,91 @@ export interface components {
              */
             evaluations: components["schemas"]["Evaluation"][];
         };
+        TrackerList: {
+            /**
+             * @description One for each that is on.
+             * @example []
+             */
+            trackers: components["schemas"]["TrackerStatus"][];
+        };
+        /** @description How far a tracker is with a run. */
+        TrackerStatus: {
+            /**
+             * @description Which tracker.
+             * @example wandb
+             * @enum {string}
+             */
+            kind: "wandb" | "tensorboard" | "mlflow";
+            /**
+             * @description `waiting`: nothing to show yet; `live`: follows the run; `behind`: could not be reached, tried again; `refused`: needs a change of settings; `finished`: the run has ended and it holds everything.
+             * @example live
+             * @enum {string}
+             */
+            state: "waiting" | "live" | "behind" | "refused" | "finished";
+            /**
+             * @description How a resume is shown: in a new run of the tracker, or in the same one. null: the tracker has no runs.
+             * @example new
+             */
+            mode: ("new" | "same") | null;
+            /**
+             * @description Id of the run there; null before it is made.
+             * @example run-7k3m9q2d
+             */
+            run_id: string | null;
+            /**
+             * @description Its name there.
+             * @example grpo-qwen3vl-32b
+             */
+            run_name: string | null;
+            /**
+             * @description Project or experiment it lies in.
+             * @example your-entity/cua-grpo
+             */
+            project: string | null;
+            /**
+             * @description Where people look at it; for files, their directory.
+             * @example https://wandb.ai/your-entity/cua-grpo/runs/run-7k3m9q2d
+             */
+            url: string | null;
+            /**
+             * @description Step of the newest row that it has.
+             * @example 120
+             */
+            last_step: number | null;
+            /**
+             * @description Record it has come to, as `<attempt>:<number>`.
+             * @example 2:417
+             */
+            last_record: string | null;
+            /**
+             * @description Records of the run that it has not come to.
+             * @example 0
+             */
+            backlog: number;
+            /**
+             * @description When it last took something.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            last_sent_at: string | null;
+            /**
+             * @description What went wrong since it last took something.
+             * @example null
+             */
+            last_error: components["schemas"]["TrackerError"];
+        };
+        TrackerError: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description What went wrong, and what helps.
+             * @example W&B answered 503; it is tried again.
+             */
+            message: string;
+        } | null;
         CheckpointList: {
             /**
              * @description Newest first.
@@ -7182,6 +7287,83 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listTrackers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Trackers of the run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackerList"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -45,6 +45,7 @@ import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -132,7 +133,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
+  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
+  const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
@@ -146,6 +148,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     checkpoints,
     sinks,
+    trackers,
     trees,
     runFiles,
     prune,
@@ -227,6 +230,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       gpus,
       desk,
       streams,
+      trackers,
       archive,
       adopted: () => adopted,
     }),
@@ -272,6 +276,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       runs.extendStopDeadlines(now() + stopDeadlineMs);
       attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
+      for (const id of trackers.owed()) {
+        const run = runs.get(id);
+        if (run !== undefined) trackers.settle(sinkTarget(run, runs));
+      }
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();
       adopted = found.filter(({ state }) => state === 'running' || state === 'starting').length;
@@ -286,7 +294,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }
