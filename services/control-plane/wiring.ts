@@ -44,7 +44,9 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
+import type { SinkTarget } from './sinks/sink.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
@@ -133,12 +135,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
+  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const trackers = createTrackers({ db, records, checkpoints, factories, log });
   const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
-  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const shared = {
     db,
     runs,

@@ -2,9 +2,9 @@ import { open, readdir, readFile, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { z } from 'zod';
 import { makeDirectory } from '../../../platform/atomic-file.ts';
-import type { CleanAxis } from '../clean-axis.ts';
 import { formatCursor, parseCursor } from '../../records/cursor.ts';
 import type { Cursor } from '../../records/record-types.ts';
+import type { CleanAxis } from '../clean-axis.ts';
 import type { ShownSteps } from './board-values.ts';
 import { type BoardEvent, decodeEvent, type EventValue, encodeEvent } from './event-proto.ts';
 import { frame, unframe } from './tf-record.ts';
@@ -31,6 +31,8 @@ export interface EventFile {
   lastStep: number;
   /** The end of the session is the last thing in it. */
   ended: boolean;
+  /** Bytes of its head. */
+  headEnd: number;
   /** Bytes that are whole; what follows is half an event. */
   end: number;
 }
@@ -80,14 +82,16 @@ export async function readEventFile(path: string): Promise<EventFile | null> {
     if (file === null) {
       const head = headSchema.parse(JSON.parse(event.note ?? 'null'));
       const shown: ShownSteps = new Map(Object.entries(head.shown));
-      file = { path, head, cursor: head.from, shown, lastStep: head.lastStep, ended: false, end };
+      file = { path, head, cursor: head.from, shown, lastStep: head.lastStep, ended: false, headEnd: end, end };
     }
     file.ended = event.note?.startsWith(END) ?? false;
     const cursor = cursorOf(event.note);
     file.end = end;
     if (cursor === null) continue;
     file.cursor = cursor;
-    if (begun) {
+    if (!begun) {
+      file.headEnd = end;
+    } else {
       file.lastStep = Math.max(file.lastStep, event.step);
       for (const tag of event.tags) file.shown.set(tag, event.step);
     }
@@ -147,8 +151,8 @@ export async function cutHalfEvent({ path, end }: EventFile): Promise<void> {
   if ((await stat(path)).size > end) await truncate(path, end);
 }
 
-export function encodeEvents(events: readonly BoardEvent[]): Buffer {
-  return Buffer.concat(events.map((event) => frame(encodeEvent(event))));
+export function frameEvent(event: BoardEvent): Buffer {
+  return frame(encodeEvent(event));
 }
 
 function readEvents(bytes: Buffer) {

@@ -7,15 +7,15 @@ import {
   beginEventFile,
   cutHalfEvent,
   type EventFile,
-  encodeEvents,
   eventFileName,
+  frameEvent,
   headEvents,
   listEventFiles,
   lowestStepAfter,
   parseEventFileName,
   readEventFile,
 } from './event-files.ts';
-import type { BoardEvent, EventValue } from './event-proto.ts';
+import type { EventValue } from './event-proto.ts';
 import type { FilePlan } from './plan-file.ts';
 
 /** The event files of one run in one directory, of which the last is written to. */
@@ -24,8 +24,8 @@ export interface EventLog {
   last: EventFile | null;
   /** Begins another file, as planned, with `values` at its head. */
   begin(plan: FilePlan, wallTime: number, values: readonly EventValue[]): Promise<void>;
-  /** Appends events behind the last one, whose position in the records is `cursor` then. */
-  append(events: readonly BoardEvent[]): Promise<void>;
+  /** Appends events behind the last one, which leads to this state of the file. After an error: open again. */
+  append(events: readonly Buffer[], state: Pick<EventFile, 'cursor' | 'shown' | 'lastStep' | 'ended'>): Promise<void>;
   /** The lowest step of what is shown behind a position; null when nothing is. */
   lowestStepAfter(cursor: Cursor): Promise<number | null>;
 }
@@ -52,7 +52,9 @@ export async function openEventLog(directory: string, run: string): Promise<Even
     );
   }
   let last = await readLastFile(directory, run);
-  const [unbegun, ...others] = own.map((name) => join(directory, name)).filter((path) => last === null || path > last.path);
+  const [unbegun, ...others] = own
+    .map((name) => join(directory, name))
+    .filter((path) => last === null || path > last.path);
   for (const path of others) await rm(path);
   if (last !== null) await cutHalfEvent(last);
   let unbegunPath = unbegun ?? null;
@@ -65,18 +67,27 @@ export async function openEventLog(directory: string, run: string): Promise<Even
       const before = last === null ? null : parseEventFileName(last.path.slice(directory.length + 1));
       const seconds = Math.max(wallTime, before?.seconds ?? 0);
       const path = unbegunPath ?? join(directory, eventFileName(run, seconds, (before?.number ?? 0) + 1));
-      const bytes = encodeEvents(headEvents(head, { cursor, restart, wallTime, values }));
+      const bytes = Buffer.concat(headEvents(head, { cursor, restart, wallTime, values }).map(frameEvent));
       unbegunPath = path;
       await beginEventFile(path, bytes);
       unbegunPath = null;
       const shown = new Map(Object.entries(head.shown));
-      last = { path, head, cursor, shown, lastStep: head.lastStep, ended: false, end: bytes.length };
+      last = {
+        path,
+        head,
+        cursor,
+        shown,
+        lastStep: head.lastStep,
+        ended: false,
+        headEnd: bytes.length,
+        end: bytes.length,
+      };
     },
-    async append(events) {
+    async append(events, state) {
       if (last === null) throw new Error('There is no event file to append to.');
-      const bytes = encodeEvents(events);
+      const bytes = Buffer.concat(events);
       await appendToEventFile(last.path, bytes);
-      last.end += bytes.length;
+      last = { ...last, ...state, end: last.end + bytes.length };
     },
     async lowestStepAfter(cursor) {
       const steps: number[] = [];

@@ -68,7 +68,8 @@ function tag(field: number, wireType: number): number {
 function encodeValue(value: EventValue): Uint8Array {
   const writer = protobuf.Writer.create().uint32(tag(1, BYTES)).string(value.tag);
   if ('scalar' in value) return writer.uint32(tag(2, FIXED32)).float(value.scalar).finish();
-  const plugin = 'text' in value ? { name: 'text', content: new Uint8Array() } : { name: 'hparams', content: value.hparams };
+  const plugin =
+    'text' in value ? { name: 'text', content: new Uint8Array() } : { name: 'hparams', content: value.hparams };
   writer.uint32(tag(9, BYTES)).fork();
   writer.uint32(tag(1, BYTES)).fork();
   writer.uint32(tag(1, BYTES)).string(plugin.name).uint32(tag(2, BYTES)).bytes(plugin.content).ldelim();
@@ -80,7 +81,12 @@ function encodeValue(value: EventValue): Uint8Array {
 function encodeTensor(value: { text: string } | { hparams: Uint8Array }): Uint8Array {
   const writer = protobuf.Writer.create();
   const isText = 'text' in value;
-  writer.uint32(tag(1, VARINT)).int32(isText ? DT_STRING : DT_FLOAT).uint32(tag(2, BYTES)).fork().ldelim();
+  writer
+    .uint32(tag(1, VARINT))
+    .int32(isText ? DT_STRING : DT_FLOAT)
+    .uint32(tag(2, BYTES))
+    .fork()
+    .ldelim();
   if (isText) writer.uint32(tag(8, BYTES)).bytes(Buffer.from(value.text));
   else writer.uint32(tag(5, BYTES)).fork().float(0).ldelim();
   return writer.finish();

@@ -1,7 +1,7 @@
-import type { CleanAxis } from '../clean-axis.ts';
-import { isAfter, sharedUpTo } from '../clean-axis.ts';
 import { START } from '../../records/cursor.ts';
 import type { Cursor } from '../../records/record-types.ts';
+import type { CleanAxis } from '../clean-axis.ts';
+import { isAfter, sharedUpTo } from '../clean-axis.ts';
 import type { EventFile, EventFileHead } from './event-files.ts';
 
 /** What the next event file begins with when the clean axis is another one now, and from where on records are looked at for it. */
@@ -12,9 +12,9 @@ export interface FilePlan {
   restart: number | null;
 }
 
-/** The first file of a run. */
+/** The first file of a run. TensorBoard takes the first restart that it sees for a start, which voids nothing: there has to be one. */
 export function planFirst(axis: CleanAxis): FilePlan {
-  return { head: { axis, from: START, purge: null, shown: {}, lastStep: 0 }, cursor: START, restart: null };
+  return { head: { axis, from: START, purge: null, shown: {}, lastStep: 0 }, cursor: START, restart: 0 };
 }
 
 /** A file that goes on where `last`, which has become large, ends. */
