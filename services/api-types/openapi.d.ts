@@ -3047,7 +3047,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "model_removed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3212,7 +3212,7 @@ export interface components {
             project: string | null;
             /**
              * @description Where people look at it; for files, their directory.
-             * @example https://wandb.ai/your-entity/cua-grpo/runs/run-7k3m9q2d
+             * @example http://127.0.0.1:8082/your-entity/cua-grpo/runs/run-7k3m9q2d
              */
             url: string | null;
             /**
