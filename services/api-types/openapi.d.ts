@@ -3047,7 +3047,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "model_removed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
