@@ -9,7 +9,8 @@ import { surviveOutputErrors } from '../platform/survive-output-errors.ts';
 import { ensureApiKeyFile } from './home/api-key-file.ts';
 import { HomeLockedError } from './home/home-lock.ts';
 import { ListenError } from './listen.ts';
-import { apiKeyFile, readSettings } from './settings.ts';
+import { apiKeyFile } from './settings/api-key.ts';
+import { readSettings } from './settings.ts';
 import { startControlPlane } from './start-control-plane.ts';
 import { StartError } from './start-error.ts';
 

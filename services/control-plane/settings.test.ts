@@ -2,7 +2,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { apiKeyFile, readSettings } from './settings.ts';
+import { apiKeyFile } from './settings/api-key.ts';
+import { readSettings } from './settings.ts';
 
 const read = (environment: Record<string, string>) => readSettings(environment, '/srv/work');
 

@@ -5,37 +5,22 @@ import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
-import { createArchiveHandlers } from './api/archive.handlers.ts';
-import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
-import { createCheckpointExportHandlers } from './api/checkpoint-export.handlers.ts';
-import { createCheckpointHandlers } from './api/checkpoints.handlers.ts';
 import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
-import { createServiceHandlers } from './api/service.handlers.ts';
 import { createStreams } from './api/sse.ts';
-import { createWatchingHandlers } from './api/watching.handlers.ts';
 import type { ArchiveServices } from './archive/archive-run.ts';
 import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.agent.ts';
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
 import { createEventStore } from './events/event.store.ts';
-import { createGpuHandlers } from './gpus/gpu.handlers.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
-import { createImportHandlers } from './imports/import.handlers.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
-
 import { createLeaseStore } from './leases/lease.store.ts';
 import { createModels } from './models/models.ts';
-import { membersOf } from './placement/gpu-sets.ts';
-import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
-import { dockerSocket } from './preflight/read-docker.ts';
-import { leasableMap } from './queue/gpu-host.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
-import { createQueueHandlers } from './queue/queue.handlers.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
-
 import { watchClock } from './reconciler/clock-jump.ts';
 import { createExecutors } from './reconciler/execute.ts';
 import type { Limits } from './reconciler/observation.ts';
@@ -45,33 +30,28 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
-import { requireUnused } from './runs/checkpoint-users.ts';
-import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
 import { readHost } from './runs/read-host.ts';
-import { createRunHandlers } from './runs/run.handlers.ts';
 import { createRunService, type RunService } from './runs/run.service.ts';
 import { createRunStore } from './runs/run.store.ts';
 import { createRunFiles } from './runs/run-files.ts';
 import { sinkTarget } from './runs/sink-target.ts';
-import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
 /** How often it is looked whether files of unfinished checkpoints have to go. */
 const SWEEP_MS = 60_000;
 /** How often the GPUs of the host are read. */
 const GPUS_MS = 60_000;
-/** How long an answer waits for the name of a container. */
-const NAME_MS = 1000;
 /** How long what cannot be interrupted may hold up the end of the process. */
 const CLOSE_GRACE_MS = 2000;
 
@@ -235,52 +215,21 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
-  const leasable = () => {
-    const { host, reading } = desk.decide();
-    const may = reading === null ? [] : leasableMap(reading, visible).gpus;
-    const can = host === null ? [] : membersOf(host.usable).flatMap((at) => host.gpus[at] ?? []);
-    const uuids = (of: readonly { uuid: string }[]) => new Set(of.map(({ uuid }) => uuid));
-    return { may: uuids(may), can: uuids(can) };
-  };
-
-  const engine = createDockerEngine({ socketPath: dockerSocket(options.environment) });
-  // No daemon is as good an answer as none that knows it.
-  const containerName = async (id: string): Promise<string | null> => {
-    const found = await engine.inspectContainer(id, { signal: AbortSignal.timeout(NAME_MS) }).catch(() => null);
-    return found?.name ?? null;
-  };
-
   const publicApp = createPublicApp({
-    handlers: {
-      ...createRunHandlers(service),
-      ...createWatchingHandlers({ statusOf: (run) => runs.get(run)?.status, events, records, streams }),
-      ...createCheckpointHandlers({
-        runs,
-        checkpoints,
-        store,
-        requireUnused: (manifest) => requireUnused(manifest, { runs, attempts, checkpoints }),
-      }),
-      ...createCheckpointExportHandlers({ runs, checkpoints }),
-      ...createCheckpointArchiveHandlers({ runs, checkpoints, store, log }),
-      ...createImportHandlers(imports),
-      ...createGpuHandlers({ gpus, leases, leasable, containerName, changed }),
-      ...createQueueHandlers({ desk, gpus, slots }),
-      ...createPreflightHandlers({
-        runtime: kind,
-        environment: options.environment,
-        engine,
-        image: settings.docker?.image ?? `tandem:${version}`,
-        inventory: () => gpus.inventory({ refresh: false }),
-        paths: [home, outputs],
-        ports: async () => [{ setting: 'PORT', port: settings.port, state: 'ours' }],
-      }),
-      ...createGpuProfileHandlers({
-        profiles,
-        gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
-      }),
-      ...createArchiveHandlers({ ...archive, now }),
-      ...createServiceHandlers({ version, adopted: () => adopted }),
-    },
+    handlers: wireHandlers({
+      ...forRuns,
+      settings,
+      version,
+      store,
+      service,
+      imports,
+      leases,
+      gpus,
+      desk,
+      streams,
+      archive,
+      adopted: () => adopted,
+    }),
     settings,
     log,
     now,

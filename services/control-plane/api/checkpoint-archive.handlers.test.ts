@@ -8,7 +8,7 @@ import { Readable } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { type CheckpointFixture, commitOf, openCheckpoints, RUN } from '../checkpoints/checkpoint.fixtures.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { createCheckpointArchiveHandlers } from './checkpoint-archive.handlers.ts';
 import { problemOf, servePublic, type TestServer } from './testing.ts';
 

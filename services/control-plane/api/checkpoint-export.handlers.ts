@@ -8,7 +8,8 @@ import { type Exportable, exportCheckpoint } from '../checkpoints/export-checkpo
 import { noCheckpoint } from '../checkpoints/user-changes.ts';
 import { readTrainedJson } from '../runs/model-config.ts';
 import { PathRefusedError } from '../runs/path-policy.ts';
-import type { RunRow, RunStore } from '../runs/run.store.ts';
+import type { RunStore } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import type { Handlers } from './handlers.ts';
 import { ProblemError } from './problem-error.ts';
 

@@ -10,7 +10,7 @@ import {
   openCheckpoints,
   RUN,
 } from '../checkpoints/checkpoint.fixtures.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { createCheckpointHandlers } from './checkpoints.handlers.ts';
 import { ProblemError } from './problem-error.ts';
 import { problemOf, servePublic, type TestServer } from './testing.ts';

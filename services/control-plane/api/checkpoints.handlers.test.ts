@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Checkpoint, Manifest } from '../../contracts/checkpoint.ts';
 import type { ObjectTransfers } from '../../platform/object-store.ts';
 import { type CheckpointFixture, commitOf, openCheckpoints, RUN } from '../checkpoints/checkpoint.fixtures.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { createCheckpointHandlers } from './checkpoints.handlers.ts';
 import { problemOf, servePublic, type TestServer } from './testing.ts';
 

@@ -2,7 +2,7 @@ import type { ResumeCandidate } from '../../contracts/agent-operations.ts';
 import { foreignCandidate } from '../checkpoints/candidates.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { ResumePoint } from '../records/record-types.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import type { AttemptRow, ResumedFrom } from './attempt.store.ts';
 
 type Checkpoints = Pick<CheckpointService, 'candidates'>;

@@ -2,7 +2,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { checkS3Store } from '../../platform/s3/check-s3-store.ts';
 import { openS3Store } from '../../platform/s3/s3-store.ts';
-import type { S3Settings } from '../settings.ts';
+import type { S3Settings } from '../settings/s3.ts';
 
 /** The start waits for a store by asking anew (`openObjects`): each time one try of each request, and no long wait for an answer. */
 const AT_START = { retry: { tries: 1, withinMs: 0, baseMs: 0, maxMs: 0 }, idleMs: 10_000 };

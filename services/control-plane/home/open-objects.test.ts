@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { StorageFaultError } from '../../platform/storage-error.ts';
 import { type MemoryStore, openMemoryStore } from '../../platform/testing/memory-store.ts';
-import type { S3Settings } from '../settings.ts';
+import type { S3Settings } from '../settings/s3.ts';
 import { StartError } from '../start-error.ts';
 import { openHomeFile } from './home-file.ts';
 import { openObjects } from './open-objects.ts';

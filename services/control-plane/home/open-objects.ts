@@ -6,7 +6,7 @@ import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { backoffMs } from '../../platform/retry.ts';
 import { storageFault } from '../../platform/storage-error.ts';
-import type { S3Settings } from '../settings.ts';
+import type { S3Settings } from '../settings/s3.ts';
 import { StartError } from '../start-error.ts';
 import { type HomeFile, type StoreName, saveHomeFile } from './home-file.ts';
 

@@ -15,9 +15,10 @@ import { lockHome } from '../home/home-lock.ts';
 import { openObjects } from '../home/open-objects.ts';
 import { createRecordService } from '../records/record.service.ts';
 import { createOutputTrees, type OutputTrees } from '../runs/output-tree.ts';
-import { createRunStore, type RunRow, type RunStore } from '../runs/run.store.ts';
+import { createRunStore, type RunStore } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { migrations } from '../schema.ts';
-import type { S3Settings } from '../settings.ts';
+import type { S3Settings } from '../settings/s3.ts';
 import { attemptNumbers, namesIn, readStoredRuns } from './read-runs.ts';
 import { restoreRun } from './restore-run.ts';
 

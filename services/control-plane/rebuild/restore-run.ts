@@ -12,9 +12,10 @@ import type { EventStore } from '../events/event.store.ts';
 import { readEventFile } from '../events/event-file.ts';
 import type { RecordService } from '../records/record.service.ts';
 import { changeStatus } from '../runs/change-status.ts';
-import type { RunRow, RunStore } from '../runs/run.store.ts';
+import type { RunStore } from '../runs/run.store.ts';
 import type { RunFile } from '../runs/run-file.ts';
 import { eventFilePath } from '../runs/run-files.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { SPOOL_FILE } from '../runtimes/role-specs.ts';
 
 export interface RestoreOptions {

@@ -2,7 +2,7 @@ import { groupOf, remedyOf } from '../../contracts/reason.ts';
 import { restStatuses } from '../../contracts/run.ts';
 import { createToken, hashToken } from '../attempts/attempt-token.ts';
 import { changeStatus } from '../runs/change-status.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import { inferenceRole, type RoleShare, TOKEN_FILE, trainerRole } from '../runtimes/role-specs.ts';
 import { type ObservedRole, type RoleIdentity, RoleRefusedError, roleName } from '../runtimes/runtime.ts';

@@ -5,7 +5,7 @@ import { LeaseConflictError } from '../leases/lease.store.ts';
 import { needsGpus } from '../queue/gpu-line.ts';
 import { changeStatus } from '../runs/change-status.ts';
 import { describeInference, inferenceOf, rolesOf } from '../runs/inference-of.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import { sinkTarget } from '../runs/sink-target.ts';
 import type { ExecuteOptions } from './execute-options.ts';
 import { roleTitles } from './role-titles.ts';

@@ -1,6 +1,6 @@
 import type { AttemptRow, RoleRow } from '../attempts/attempt.store.ts';
 import type { Pulse } from '../records/pulse.ts';
-import type { DueModel, RunRow } from '../runs/run.store.ts';
+import type { DueModel, RunRow } from '../runs/run-row.ts';
 import type { ObservedRole } from '../runtimes/runtime.ts';
 import type { QueueObservation } from './observe-queue.ts';
 

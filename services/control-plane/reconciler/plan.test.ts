@@ -3,7 +3,7 @@ import { resolveRunSpec } from '../../contracts/resolve-run-spec.ts';
 import type { Role } from '../../contracts/run.ts';
 import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import type { AttemptRow, RoleRow } from '../attempts/attempt.store.ts';
-import type { RunRow } from '../runs/run.store.ts';
+import type { RunRow } from '../runs/run-row.ts';
 import type { ObservedRole } from '../runtimes/runtime.ts';
 import type { ActiveRun, Limits, Observation, RoleView } from './observation.ts';
 import { nothingQueued } from './observe-queue.ts';

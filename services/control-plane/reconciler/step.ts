@@ -1,7 +1,7 @@
 import type { Reason } from '../../contracts/reason.ts';
 import type { LeaseOwner, LeaseRow } from '../leases/lease.store.ts';
 import type { GpuStart } from '../queue/queue-desk.ts';
-import type { DueModel } from '../runs/run.store.ts';
+import type { DueModel } from '../runs/run-row.ts';
 import type { ObservedRole, RoleIdentity, RoleSignal } from '../runtimes/runtime.ts';
 
 /** What the reconciler can do, and with which arguments. */

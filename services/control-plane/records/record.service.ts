@@ -8,7 +8,7 @@ import type { Logger } from '../../platform/logger.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { START } from './cursor.ts';
 import { followRecords } from './follow-records.ts';
-import { positionAt, queryMetrics, queryRows } from './metric-query.ts';
+import { lastStep, positionAt, queryMetrics, queryRows } from './metric-query.ts';
 import { feel, noPulse, type Pulse, type PulseState } from './pulse.ts';
 import { createRecordIndex } from './record-index.ts';
 import { noteResume, readResumePoints } from './record-lineage.ts';
@@ -28,6 +28,7 @@ import type {
   RecordFilter,
   RecordPage,
   ResumePoint,
+  RowQuery,
   Series,
 } from './record-types.ts';
 import { createRecordWriter } from './record-writer.ts';
@@ -63,10 +64,14 @@ export interface RecordService {
   evaluations(run: string): Evaluation[];
   /** The same with the record each comes from. */
   evaluationEntries(run: string): EvaluationEntry[];
+  /** The record of the newest evaluation, whether it counts or not; null before the first. It changes with each. */
+  lastEvaluated(run: string): { attempt: number; n: number } | null;
   logs(query: LogQuery): Promise<LogLine[]>;
   metrics(query: MetricQuery): Promise<Series[]>;
-  /** A row for each step that is a multiple of `every` and has one of the metrics `names`; with `includeLast` the last one too. */
-  rows(run: string, query: { names: readonly string[]; every: number; includeLast: boolean }): MetricRow[];
+  /** Rows on the clean axis. */
+  rows(run: string, query: RowQuery): MetricRow[];
+  /** The last step on the clean axis that has one of these metrics; -1 before the first. */
+  lastStep(run: string, names: readonly string[]): number;
   /** Epoch and samples at a step. */
   positionAt(run: string, step: number): { epoch: number; samples: number };
 
@@ -159,14 +164,15 @@ export function createRecordService({ db, directory, now, log, onIndexed }: Reco
 
     outcome: index.outcome,
     progress: index.progress,
-    latestEvaluation: (run) =>
-      index.evaluations(run).findLast(({ evaluation }) => !evaluation.is_baseline)?.evaluation ?? service.baseline(run),
-    baseline: (run) => index.evaluations(run).find(({ evaluation }) => evaluation.is_baseline)?.evaluation ?? null,
+    latestEvaluation: index.latestEvaluation,
+    baseline: index.baseline,
     evaluations: (run) => index.evaluations(run).map(({ evaluation }) => evaluation),
     evaluationEntries: index.evaluations,
+    lastEvaluated: index.lastEvaluated,
     logs: (query) => readLogs(reader, query),
     metrics: (query) => queryMetrics(db, query),
     rows: (run, query) => queryRows(db, { run, ...query }),
+    lastStep: (run, names) => lastStep(db, run, names),
     positionAt: (run, step) => positionAt(db, run, step),
 
     since: (run, cursor, { filter = {}, limit = PAGE } = {}) => readPage(reader, run, cursor, { filter, limit }),

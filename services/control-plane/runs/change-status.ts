@@ -2,7 +2,8 @@ import type { RunEvent } from '../../contracts/event.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
 import type { EventStore } from '../events/event.store.ts';
-import type { RunRow, RunStore } from './run.store.ts';
+import type { RunStore } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 /** Status changes a run can make. `stopping` never goes back to `running`. */
 const allowed: Readonly<Record<RunStatus, readonly RunStatus[]>> = {

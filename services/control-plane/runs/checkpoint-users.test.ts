@@ -3,7 +3,7 @@ import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { AttemptRow } from '../attempts/attempt.store.ts';
 import { manifestOf } from '../checkpoints/checkpoint.fixtures.ts';
 import { requireUnused } from './checkpoint-users.ts';
-import type { Dependant, RunRow } from './run.store.ts';
+import type { Dependant, RunRow } from './run-row.ts';
 
 const SOURCE = 'run-aaaaaaaa';
 const checkpoint = manifestOf(SOURCE, 1, 10);

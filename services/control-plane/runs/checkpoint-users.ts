@@ -6,7 +6,8 @@ import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { type CheckpointId, isSameCheckpoint } from '../checkpoints/checkpoint-keys.ts';
 import { trainedModel } from './model-source.ts';
 import { forksOf } from './needed-checkpoints.ts';
-import type { RunRow, RunStore } from './run.store.ts';
+import type { RunStore } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 export interface CheckpointUserOptions {
   runs: Pick<RunStore, 'get' | 'dependants'>;

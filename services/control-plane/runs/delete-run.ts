@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endedStatuses } from '../../contracts/run.ts';
 import { ProblemError } from '../api/problem-error.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 import type { RunServiceOptions } from './run-service-options.ts';
 
 /**

@@ -7,7 +7,7 @@ import { ProblemError } from '../api/problem-error.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
 import { RUN_MODEL, recallModel, resolveTrained } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 import type { RunServiceOptions } from './run-service-options.ts';
 import { checkSubmission } from './submit-run.ts';
 

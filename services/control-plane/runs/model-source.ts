@@ -11,7 +11,7 @@ import type { ModelOrigin } from '../models/model-files.ts';
 import type { FoundModel, Models } from '../models/models.ts';
 import { readConfig } from './model-config.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 /** Where the model of a run comes from. */
 export type ModelSource =

@@ -12,7 +12,8 @@ import { createCheckpointIndex } from '../checkpoints/checkpoint-index.ts';
 import { createEventStore } from '../events/event.store.ts';
 import { migrations } from '../schema.ts';
 import { neededCheckpoints } from './needed-checkpoints.ts';
-import { createRunStore, notBegun, type RunRow, type RunStore, type StartFrom } from './run.store.ts';
+import { createRunStore, type RunStore } from './run.store.ts';
+import { notBegun, type RunRow, type StartFrom } from './run-row.ts';
 
 const PARENT = 'run-aaaaaaaa';
 const FORK = 'run-bbbbbbbb';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { quietLog } from '../checkpoints/checkpoint.fixtures.ts';
 import { createPruner } from './pruner.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 const RUN = 'run-aaaaaaaa';
 const spec = { training: { save_total_limit: 2 }, checkpoint: { keep_best: 1, keep_every: null } };

@@ -10,8 +10,8 @@ import { changeStatus } from './change-status.ts';
 import { type CheckedSpec, checkSpec, refusal, refuseIn } from './check-spec.ts';
 import { recallModel } from './model-source.ts';
 import { PathRefusedError } from './path-policy.ts';
-import { notBegun, type RunRow, type StartFrom } from './run.store.ts';
 import { createRunId } from './run-id.ts';
+import { notBegun, type RunRow, type StartFrom } from './run-row.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
 import type { SubmissionPlan } from './submission-plan.ts';
 

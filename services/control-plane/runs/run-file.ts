@@ -4,7 +4,7 @@ import { runIdSchema, runStatusSchema } from '../../contracts/run.ts';
 import { methodSchema, runSpecSchema } from '../../contracts/run-spec.ts';
 import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
 import type { RecordService } from '../records/record.service.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 const SCHEMA = 'tandem.run/1';
 

@@ -3,7 +3,7 @@ import type { Reason } from '../../contracts/reason.ts';
 import type { Run, RunSummary } from '../../contracts/run.ts';
 import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
 import type { RecordService } from '../records/record.service.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 export interface RunViewOptions {
   attempts: Pick<AttemptStore, 'list' | 'view'>;

@@ -1,6 +1,7 @@
 import type { SinkTarget } from '../sinks/sink.ts';
 import { logLevelsOf } from './log-levels.ts';
-import type { RunRow, RunStore } from './run.store.ts';
+import type { RunStore } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 
 /** A run as the files of its tree need it; levels are those of the moment. */
 export function sinkTarget(run: RunRow, runs: Pick<RunStore, 'get'>): SinkTarget {

@@ -1,6 +1,6 @@
 import { ProblemError } from '../api/problem-error.ts';
 import { changeStatus } from './change-status.ts';
-import type { RunRow } from './run.store.ts';
+import type { RunRow } from './run-row.ts';
 import type { RunServiceOptions } from './run-service-options.ts';
 
 const words = {

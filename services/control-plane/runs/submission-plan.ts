@@ -1,5 +1,5 @@
 import type { CheckedSpec } from './check-spec.ts';
-import type { RunRow, StartFrom } from './run.store.ts';
+import type { RunRow, StartFrom } from './run-row.ts';
 
 /** What a submission will do. */
 export interface SubmissionPlan extends CheckedSpec {

@@ -11,8 +11,8 @@ import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
 import { hasServer } from './inference-of.ts';
 import { prepareModel } from './model-source.ts';
 import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
-import { notBegun, type RunRow } from './run.store.ts';
 import { createRunId } from './run-id.ts';
+import { notBegun, type RunRow } from './run-row.ts';
 import type { Remember, RunServiceOptions } from './run-service-options.ts';
 import type { StartPoint, SubmissionPlan } from './submission-plan.ts';
 

@@ -7,8 +7,9 @@ import { createAttemptStore } from '../../../services/control-plane/attempts/att
 import { createEventStore } from '../../../services/control-plane/events/event.store.ts';
 import { createRecordIndex } from '../../../services/control-plane/records/record-index.ts';
 import { noteResume } from '../../../services/control-plane/records/record-lineage.ts';
-import { createRunStore, type RunRow } from '../../../services/control-plane/runs/run.store.ts';
+import { createRunStore } from '../../../services/control-plane/runs/run.store.ts';
 import { encodeCursor } from '../../../services/control-plane/runs/run-page.ts';
+import type { RunRow } from '../../../services/control-plane/runs/run-row.ts';
 import { migrations } from '../../../services/control-plane/schema.ts';
 import { openDatabase } from '../../../services/platform/database.ts';
 
