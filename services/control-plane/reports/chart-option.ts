@@ -2,6 +2,12 @@ import type { EChartsOption, SeriesOption } from 'echarts';
 import { significant } from './numbers.ts';
 import { type Mark, type Panel, type Plot, type PlotCurve, palette } from './plot.ts';
 
+/** Steps from and to. */
+interface Domain {
+  min: number;
+  max: number;
+}
+
 export interface ChartSize {
   width: number;
   height: number;
@@ -10,11 +16,15 @@ export interface ChartSize {
 const FONT = 'DejaVu Sans, Verdana, sans-serif';
 const INK = '#222222';
 const FAINT = '#8a8a8a';
-/** Above and below the panels, and between them, in pixels. */
-const TOP = 84;
-const BOTTOM = 88;
+/** Above the panels, below them without the legend, and between them, in pixels. */
+const TOP = 100;
+const BOTTOM = 64;
 const BETWEEN = 34;
 const LEFT = 84;
+const WIDTH = 800;
+const FIRST_PANEL = 330;
+const OTHER_PANEL = 210;
+const LEGEND_ROW = 24;
 const RIGHT = 24;
 /** More resumes than these are lines without words, which would lie over one another. */
 const LABELLED_RESUMES = 6;
@@ -22,17 +32,36 @@ const LABELLED_RESUMES = 6;
 const SHOWN_POINTS = 40;
 
 /** Size of a picture: each panel adds to its height. */
-export function sizeOf({ panels }: Plot): ChartSize {
-  return { width: 960, height: TOP + BOTTOM + 330 + Math.max(0, panels.length - 1) * (210 + BETWEEN) };
+export function sizeOf(plot: Plot): ChartSize {
+  const others = Math.max(0, plot.panels.length - 1);
+  return { width: WIDTH, height: TOP + FIRST_PANEL + others * (OTHER_PANEL + BETWEEN) + BOTTOM + legendHeight(plot) };
+}
+
+/** Legends break into rows, and nothing else makes room for them. */
+function legendHeight(plot: Plot): number {
+  let [rows, filled] = [1, 0];
+  for (const name of namesOf(plot)) {
+    const width = 30 + textWidth(name, 12) + 18;
+    if (filled > 0 && filled + width > WIDTH - LEFT - RIGHT) [rows, filled] = [rows + 1, 0];
+    filled += width;
+  }
+  return rows * LEGEND_ROW;
+}
+
+/** Width of a text in DejaVu Sans, in pixels, a little on the generous side. Nothing here can measure fonts. */
+export function textWidth(text: string, fontSize: number): number {
+  return text.length * fontSize * 0.62;
+}
+
+function namesOf({ panels }: Plot): string[] {
+  return [...new Set(panels.flatMap(({ curves }) => curves.map(({ name }) => name)))];
 }
 
 /** What echarts draws a plot from. No animation and nothing that reacts: it becomes a picture. */
 export function chartOption(plot: Plot): EChartsOption {
-  const { height } = sizeOf(plot);
   const count = plot.panels.length;
-  const inner = height - TOP - BOTTOM - BETWEEN * (count - 1);
   // The first panel is what the picture is called after.
-  const heights = plot.panels.map((_, at) => (count === 1 ? inner : at === 0 ? inner - 210 * (count - 1) : 210));
+  const heights = plot.panels.map((_, at) => (at === 0 ? FIRST_PANEL : OTHER_PANEL));
   const tops = heights.map((_, at) => TOP + heights.slice(0, at).reduce((sum, each) => sum + each + BETWEEN, 0));
   const domain = domainOf(plot);
   return {
@@ -53,7 +82,7 @@ export function chartOption(plot: Plot): EChartsOption {
       right: RIGHT,
       itemGap: 18,
       textStyle: { fontFamily: FONT, fontSize: 12, color: INK },
-      data: [...new Set(plot.panels.flatMap(({ curves }) => curves.map(({ name }) => name)))],
+      data: namesOf(plot),
     },
     grid: heights.map((panelHeight, at) => ({ left: LEFT, right: RIGHT, top: tops[at] ?? TOP, height: panelHeight })),
     xAxis: plot.panels.map((_, at) => ({
@@ -66,7 +95,14 @@ export function chartOption(plot: Plot): EChartsOption {
       nameTextStyle: { fontFamily: FONT, fontSize: 13, color: INK },
       minInterval: 1,
       axisLine: { onZero: false, lineStyle: { color: FAINT } },
-      axisLabel: { fontFamily: FONT, color: INK, fontSize: 12, hideOverlap: true, formatter: wholeNumber, show: at === count - 1 },
+      axisLabel: {
+        fontFamily: FONT,
+        color: INK,
+        fontSize: 12,
+        hideOverlap: true,
+        formatter: wholeNumber,
+        show: at === count - 1,
+      },
       splitLine: { show: false },
     })),
     yAxis: plot.panels.map(({ label, scale }, at) => ({
@@ -82,7 +118,7 @@ export function chartOption(plot: Plot): EChartsOption {
     })),
     series: plot.panels.flatMap((panel, at) => [
       ...panel.curves.map((curve) => seriesOf(curve, panel, at)),
-      marksOf(plot.marks, at),
+      marksOf(plot.marks, at, domain),
     ]),
   };
 }
@@ -121,7 +157,7 @@ function seriesOf({ name, color, kind, points }: PlotCurve, { scale }: Panel, pa
 }
 
 /** Vertical lines at steps, named above the first panel. */
-function marksOf(marks: readonly Mark[], panel: number): SeriesOption {
+function marksOf(marks: readonly Mark[], panel: number, { min, max }: Domain): SeriesOption {
   const resumes = marks.filter(({ kind }) => kind === 'resume').length;
   return {
     type: 'line',
@@ -134,12 +170,18 @@ function marksOf(marks: readonly Mark[], panel: number): SeriesOption {
       animation: false,
       data: marks.map(({ step, kind, label }) => ({
         xAxis: step,
-        lineStyle: { color: kind === 'best' ? '#000000' : FAINT, type: kind === 'best' ? 'solid' : 'dashed', width: 1.2 },
+        lineStyle: {
+          color: kind === 'best' ? '#000000' : FAINT,
+          type: kind === 'best' ? 'solid' : 'dashed',
+          width: 1.2,
+        },
         label: {
           show: panel === 0 && (kind === 'best' || resumes <= LABELLED_RESUMES),
           formatter: kind === 'best' ? `★ ${label}` : label,
           position: 'end',
-          distance: kind === 'best' ? 4 : 18,
+          // Words at an edge of the picture go inward.
+          align: step > max - (max - min) / 10 ? 'right' : step < min + (max - min) / 10 ? 'left' : 'center',
+          distance: kind === 'best' ? 4 : 17,
           fontFamily: FONT,
           fontSize: 11,
           color: kind === 'best' ? '#000000' : '#555555',
@@ -150,15 +192,16 @@ function marksOf(marks: readonly Mark[], panel: number): SeriesOption {
 }
 
 /** The same steps in every panel; one step alone gets room on both sides. */
-function domainOf({ panels, marks }: Plot): { min: number; max: number } | Record<never, never> {
+function domainOf({ panels, marks }: Plot): Domain {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   const look = (step: number) => {
     if (step < min) min = step;
     if (step > max) max = step;
   };
-  for (const { curves } of panels) for (const { points } of curves) for (const point of points) if (point) look(point[0]);
+  for (const { curves } of panels)
+    for (const { points } of curves) for (const point of points) if (point) look(point[0]);
   for (const { step } of marks) look(step);
-  if (min > max) return {};
+  if (min > max) return { min: 0, max: 1 };
   return min === max ? { min: min - 1, max: max + 1 } : { min, max };
 }
 

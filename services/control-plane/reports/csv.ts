@@ -7,7 +7,9 @@ import type { Row } from './training-log.ts';
 export function* renderCsv(rows: readonly Row[], columns: readonly string[] = columnsOf(rows)): Generator<string> {
   yield `${columns.map(cell).join(',')}\n`;
   for (let at = 0; at < rows.length; at += LINES_AT_ONCE) {
-    const lines = rows.slice(at, at + LINES_AT_ONCE).map((row) => columns.map((key) => (Object.hasOwn(row, key) ? cell(row[key]) : '')).join(','));
+    const lines = rows
+      .slice(at, at + LINES_AT_ONCE)
+      .map((row) => columns.map((key) => (Object.hasOwn(row, key) ? cell(row[key]) : '')).join(','));
     yield `${lines.join('\n')}\n`;
   }
 }

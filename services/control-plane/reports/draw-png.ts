@@ -4,10 +4,10 @@ import { Resvg } from '@resvg/resvg-js';
 
 const fonts = join(dirname(createRequire(import.meta.url).resolve('dejavu-fonts-ttf/package.json')), 'ttf');
 
-/** An SVG as a PNG, with the fonts of a package, since a machine without a screen has none. Half as large again as drawn, for screens that have the pixels. */
+/** An SVG as a PNG, with the fonts of a package, since a machine without a screen has none. Larger than drawn, for screens that have the pixels. */
 export function drawPng(svg: string): Uint8Array {
   return new Resvg(svg, {
-    fitTo: { mode: 'zoom', value: 1.5 },
+    fitTo: { mode: 'zoom', value: 1.8 },
     font: {
       loadSystemFonts: false,
       fontFiles: [join(fonts, 'DejaVuSans.ttf'), join(fonts, 'DejaVuSans-Bold.ttf')],

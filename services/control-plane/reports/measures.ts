@@ -1,6 +1,6 @@
 import type { Method } from '../../contracts/run-spec.ts';
-import { column, type Row, recordedKey, type TrainingLog } from './training-log.ts';
 import { type Better, type Statistics, statisticsOf } from './statistics.ts';
+import { column, type Row, recordedKey, type TrainingLog } from './training-log.ts';
 
 /** Something that a method's log follows through training, validation or both. */
 export interface Measure {
@@ -22,7 +22,7 @@ const loss = (unit: string, validation: readonly string[], better: Better = 'low
 });
 const rate: Measure = {
   name: 'lr',
-  label: 'Learning rate (per step)',
+  label: 'Learning rate',
   train: ['lr', 'learning_rate'],
   validation: [],
   better: null,
@@ -41,7 +41,13 @@ export const measures: Readonly<Record<Method, readonly Measure[]>> = {
   grpo: [
     loss('policy objective', ['val_loss', 'eval_loss'], null),
     { name: 'reward', label: 'Reward (mean)', train: ['reward'], validation: ['val_reward'], better: 'higher' },
-    { name: 'kl', label: 'KL to reference (nats per token)', train: ['kl', 'kl_loss'], validation: ['val_kl'], better: null },
+    {
+      name: 'kl',
+      label: 'KL to reference (nats per token)',
+      train: ['kl', 'kl_loss'],
+      validation: ['val_kl'],
+      better: null,
+    },
     rate,
     rubric('format'),
     rubric('bbox'),
@@ -50,7 +56,13 @@ export const measures: Readonly<Record<Method, readonly Measure[]>> = {
   ],
   dpo: [
     loss('nats per pair', ['val_loss', 'eval_loss']),
-    { name: 'accuracy', label: 'Accuracy (share of pairs)', train: ['accuracy'], validation: ['val_accuracy'], better: 'higher' },
+    {
+      name: 'accuracy',
+      label: 'Accuracy (share of pairs)',
+      train: ['accuracy'],
+      validation: ['val_accuracy'],
+      better: 'higher',
+    },
     {
       name: 'reward_margin',
       label: 'Reward margin (chosen − rejected)',

@@ -34,7 +34,10 @@ export async function readLogFile(path: string): Promise<LogFile> {
 /** The same from the text of a file. @throws LogFileError */
 export function parseLog(text: string, path: string): LogFile {
   if (text.trim() === '')
-    throw refusal(path, 'is empty: the disk was full, or nothing has been written yet; look again in a moment, or ask the run by its id');
+    throw refusal(
+      path,
+      'is empty: the disk was full, or nothing has been written yet; look again in a moment, or ask the run by its id',
+    );
   if (text.includes('\u0000', 0) && text.replaceAll('\u0000', '').trim() === '')
     throw refusal(path, 'holds zeros alone, as after a power cut; ask the run by its id, whose records are kept apart');
   try {
@@ -56,8 +59,15 @@ function recovered(text: string, path: string, cause: JsonRefusedError): LogFile
     return { log, damage: `was cut off: ${read}. The run's records have all of them: ask it by its id` };
   } catch (error) {
     if (error instanceof NoTrainingLogError)
-      throw refusal(path, 'was cut off before its first entry; ask the run by its id, whose records have them all', error);
-    const why = error instanceof JsonRefusedError && cause.message.startsWith('is nested') ? cause.message : 'is damaged in its middle';
+      throw refusal(
+        path,
+        'was cut off before its first entry; ask the run by its id, whose records have them all',
+        error,
+      );
+    const why =
+      error instanceof JsonRefusedError && cause.message.startsWith('is nested')
+        ? cause.message
+        : 'is damaged in its middle';
     throw refusal(path, `${why}; ask the run by its id, or restore the file`, error);
   }
 }
@@ -69,8 +79,10 @@ async function readText(path: string): Promise<string> {
   });
   try {
     const stat = await file.stat();
-    if (stat.isDirectory()) throw refusal(path, `is a directory; give the file in it: ${join(path, 'training_log.json')}`);
-    if (!stat.isFile()) throw refusal(path, 'is no regular file but a pipe, a socket or a device; write the log into a file first');
+    if (stat.isDirectory())
+      throw refusal(path, `is a directory; give the file in it: ${join(path, 'training_log.json')}`);
+    if (!stat.isFile())
+      throw refusal(path, 'is no regular file but a pipe, a socket or a device; write the log into a file first');
     if (stat.size > MAX_BYTES)
       throw refusal(path, `has ${stat.size} bytes, more than the ${MAX_BYTES} that are read; ask the run by its id`);
     return await file.readFile('utf8');
@@ -92,6 +104,6 @@ function whyNotOpened({ code, message }: NodeJS.ErrnoException): string {
   }
 }
 
-function refusal(path: string, message: string, cause?: Error): LogFileError {
-  return new LogFileError(`${path} ${message}`, false, cause && { cause });
+function refusal(path: string, message: string, cause?: unknown): LogFileError {
+  return new LogFileError(`${path} ${message}`, false, { cause });
 }

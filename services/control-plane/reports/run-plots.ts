@@ -1,3 +1,4 @@
+import { cleanText } from '../sinks/render-line.ts';
 import { downsample } from './downsample.ts';
 import { type Trace, tracesOf } from './measures.ts';
 import { type Mark, type Panel, type Plot, type PlotCurve, type PlotName, plotNames } from './plot.ts';
@@ -47,28 +48,43 @@ function plotOf(name: PlotName, { traces, marks, title }: { traces: Trace[]; mar
   const groups = shown[name].panels.map((names) => traces.filter(({ measure }) => names.includes(measure.name)));
   const present = groups.filter((group) => group.length > 0);
   return {
-    title: title === '' ? shown[name].title : `${shown[name].title} · ${title.slice(0, MAX_TITLE)}`,
+    title: title === '' ? shown[name].title : `${shown[name].title} · ${shortTitle(title)}`,
     notes: notesOf(present.flat()),
     panels: present.map(panelOf),
     marks,
   };
 }
 
+/** One line that fits above a picture, without what no picture can show. */
+export function shortTitle(title: string): string {
+  const clean = cleanText(title.replaceAll(/[\r\n]+/g, ' '));
+  return clean.length > MAX_TITLE ? `${clean.slice(0, MAX_TITLE - 1)}…` : clean;
+}
+
+/** Training and validation have a colour each; where a panel has several measures each has its own, none of them of those two. */
 function panelOf(traces: readonly Trace[]): Panel {
   const names = [...new Set(traces.map(({ measure }) => measure.name))];
-  const curves = traces.flatMap((trace) => curvesOf(trace, names.length === 1 ? 0 : 2 * names.indexOf(trace.measure.name)));
+  const curves = traces.flatMap((trace) => {
+    const alone = trace.history === 'train' ? 0 : 1;
+    return curvesOf(trace, names.length === 1 ? alone : 2 + names.indexOf(trace.measure.name));
+  });
   return { label: traces[0]?.measure.label ?? '', scale: scaleOf(traces), curves };
 }
 
 function curvesOf({ history, key, steps, values }: Trace, color: number): PlotCurve[] {
   if (history === 'validation')
-    return [{ name: `${key} (validation)`, color: color + 1, kind: 'evaluations', points: downsample(steps, values, MAX_POINTS) }];
+    return [{ name: `${key} (validation)`, color, kind: 'evaluations', points: downsample(steps, values, MAX_POINTS) }];
   const raw = downsample(steps, values, MAX_POINTS);
   const span = isSmoothed(key) ? smoothingSpan(values.length) : null;
   if (span === null) return [{ name: `${key} (train)`, color, kind: 'line', points: raw }];
   return [
     { name: `${key} (train, raw)`, color, kind: 'raw', points: raw },
-    { name: `${key} (train, smoothed)`, color, kind: 'line', points: downsample(steps, smooth(values, span), MAX_POINTS) },
+    {
+      name: `${key} (train, smoothed)`,
+      color,
+      kind: 'line',
+      points: downsample(steps, smooth(values, span), MAX_POINTS),
+    },
   ];
 }
 

@@ -1,9 +1,9 @@
 /** Below this many values the curve is its own smoothing. */
 const SMOOTHED_FROM = 10;
 
-/** Values that a smoothed point looks back on: a 25th of the run, at least 5; null when there are too few to smooth. */
+/** Values that a smoothed point looks back on: a 15th of the run, from 5 to 1000; null when there are too few to smooth. */
 export function smoothingSpan(count: number): number | null {
-  return count < SMOOTHED_FROM ? null : Math.max(5, Math.round(count / 25));
+  return count < SMOOTHED_FROM ? null : Math.min(1000, Math.max(5, Math.round(count / 15)));
 }
 
 /**

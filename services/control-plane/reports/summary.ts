@@ -54,7 +54,8 @@ function finalRow(log: TrainingLog, history: 'train' | 'validation', row: Row | 
 function bestLines(best: Row): string[] {
   return Object.entries(best).map(([key, value]) => {
     const title = titles.get(key) ?? text(key);
-    if (typeof value === 'number' && !Number.isInteger(value) && key !== 'epoch') return `  ${title}: ${quantity(value, false)}`;
+    if (typeof value === 'number' && !Number.isInteger(value) && key !== 'epoch')
+      return `  ${title}: ${quantity(value, false)}`;
     return `  ${title}: ${text(value)}`;
   });
 }

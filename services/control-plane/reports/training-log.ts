@@ -67,7 +67,8 @@ function bestOf({ best_checkpoint: best, final_metrics: metrics }: Row): Row | n
 function explainForeign(document: Row): string {
   if ('log_history' in document)
     return "is a trainer_state.json of Hugging Face's Trainer; import its folder (POST /checkpoints/import), then ask for the run";
-  if ('is_baseline' in document) return 'holds one evaluation; the training log is training_log.json in the directory above';
+  if ('is_baseline' in document)
+    return 'holds one evaluation; the training log is training_log.json in the directory above';
   return 'is no training log: it has no train_history; give the training_log.json of a run';
 }
 
