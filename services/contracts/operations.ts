@@ -5,6 +5,7 @@ import { field } from './field.ts';
 import { machineOperations } from './machine-operations.ts';
 import { operation } from './operation.ts';
 import { runOperations } from './run-operations.ts';
+import { trackerOperations } from './tracker.ts';
 import { watchOperations } from './watch-operations.ts';
 
 /**
@@ -14,6 +15,7 @@ export const operations = {
   ...runOperations,
   ...evaluationOperations,
   ...watchOperations,
+  ...trackerOperations,
   ...checkpointOperations,
   ...machineOperations,
   getHealth: operation({

@@ -27,6 +27,8 @@ import type { RunService } from './runs/run.service.ts';
 import type { RunServiceOptions } from './runs/run-service-options.ts';
 import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Settings } from './settings.ts';
+import { createTrackerHandlers } from './trackers/tracker.handlers.ts';
+import type { Trackers } from './trackers/trackers.ts';
 
 /** How long an answer waits for the name of a container. */
 const NAME_MS = 1000;
@@ -46,6 +48,7 @@ export interface HandlerParts
   gpus: GpuService;
   desk: QueueDesk;
   streams: Streams;
+  trackers: Trackers;
   archive: ArchiveServices;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
@@ -78,6 +81,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       records,
       streams: parts.streams,
     }),
+    ...createTrackerHandlers({ runs, trackers: parts.trackers }),
     ...createCheckpointHandlers({
       runs,
       checkpoints,

@@ -3,6 +3,7 @@ import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import type { Redactor } from '../platform/redaction.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createIdempotency } from './api/idempotency.ts';
@@ -45,6 +46,7 @@ import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -75,6 +77,8 @@ export interface WiringOptions {
   now: () => number;
   /** Counts on when the clock of the machine is set; `now` by default, which is then taken for one that is never set. */
   steady?: () => number;
+  /** Hides secrets in what is kept and shown of runs. */
+  redactor: Redactor;
   log: Logger;
 }
 
@@ -101,8 +105,9 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now } =
     options;
+  const { redactor, log } = options;
   const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
@@ -115,7 +120,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   let adopted: number | null = null;
   let isBlind = false;
 
-  const events = createEventStore({ db, now });
+  const events = createEventStore({ db, now, redactor });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
   const leases = createLeaseStore({ db });
@@ -128,11 +133,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     checkpoints: () => later.checkpoints as CheckpointService,
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
-  const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
+  const records = createRecordService({ db, directory: join(home, 'records'), now, log, redactor, onIndexed });
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
+  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
+  const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
@@ -146,6 +152,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     checkpoints,
     sinks,
+    trackers,
     trees,
     runFiles,
     prune,
@@ -155,6 +162,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
+    redactor,
     log,
     agentUrl,
     stopDeadlineMs,
@@ -227,6 +235,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       gpus,
       desk,
       streams,
+      trackers,
       archive,
       adopted: () => adopted,
     }),
@@ -234,6 +243,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     log,
     now,
     idempotency: createIdempotency({ db, now }),
+    redactor,
   });
   const { runBaselineEval, verbose } = settings;
   const agentApp = createAgentApp({
@@ -272,6 +282,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       runs.extendStopDeadlines(now() + stopDeadlineMs);
       attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
+      for (const id of trackers.owed()) {
+        const run = runs.get(id);
+        if (run !== undefined) trackers.settle(sinkTarget(run, runs));
+      }
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();
       adopted = found.filter(({ state }) => state === 'running' || state === 'starting').length;
@@ -286,7 +300,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }

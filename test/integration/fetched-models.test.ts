@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestOf } from '../../services/control-plane/checkpoints/checkpoint.fixtures.ts';
@@ -151,6 +151,26 @@ describe('a run whose model is named', () => {
         () => undefined,
       ),
     ).rejects.toThrow('model.revision: was "main" and cannot change within a run');
+  });
+
+  it('shows that commit to people, to its trainer and in run.json, and a submission into its tree goes on with it too', async () => {
+    const commit = hub.put(REPO, { files });
+    const wiring = await open();
+    const training = { output_dir: 'outputs/mine' };
+    const id = await submit(wiring, { training });
+    await until(wiring, id, 'succeeded');
+    const origin = { kind: 'hub', repo: REPO, revision: 'main', commit };
+    expect(wiring.service.get(id).model_origin).toEqual(origin);
+    const runFile = readFileSync(join(bench.root, '.tandem/objects/runs', id, 'run.json'), 'utf8');
+    expect(JSON.parse(runFile)).toMatchObject({ model_origin: origin });
+    // By now that name means what no trainer here could train.
+    hub.put(REPO, { files: { ...files, 'config.json': '{"model_type":"mistral"}' } });
+    const asked = hub.requests.length;
+    expect(await submit(wiring, { training: { ...training, max_steps: 9 } })).toBe(id);
+    await until(wiring, id, 'succeeded');
+    expect(wiring.service.get(id)).toMatchObject({ model_origin: origin, attempts: [{}, {}] });
+    expect(hub.requests).toHaveLength(asked);
+    await expect(submit(wiring, { training: { ...training, start_fresh: true } })).rejects.toThrow('"mistral"');
   });
 
   it.each([

@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { type Operations, operations } from '../../contracts/operations.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { bearerToken, sameSecret } from './bearer.ts';
 import { bindOperations } from './bind.ts';
 import { docsPage } from './docs-page.ts';
@@ -26,6 +27,7 @@ export interface PublicAppOptions {
   log: Pick<Logger, 'info' | 'debug' | 'error'>;
   now: () => number;
   idempotency: Idempotency;
+  redactor?: Redactor;
   checkResponses?: boolean;
 }
 
@@ -36,6 +38,7 @@ export function createPublicApp({
   log,
   now,
   idempotency,
+  redactor = createRedactor({}),
   checkResponses = false,
 }: PublicAppOptions): Express {
   const app = express();
@@ -46,7 +49,7 @@ export function createPublicApp({
   app.use(docsPage());
   bindOperations(app, { operations, handlers, bodyLimit: BODY_LIMIT_BYTES, idempotency, checkResponses });
   app.use(nothingHere);
-  app.use(problemHandler({ log }));
+  app.use(problemHandler({ log, redactor }));
   return app;
 }
 

@@ -1,14 +1,12 @@
 import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { z } from 'zod';
+import { type ModelOrigin, modelOriginSchema } from '../../contracts/model-origin.ts';
 import { makeDirectory, writeFileAtomic } from '../../platform/atomic-file.ts';
-import type { ModelFile, ModelListing, ModelOrigin } from './model-files.ts';
+import type { ModelFile, ModelListing } from './model-files.ts';
 
 const listingSchema = z.object({
-  origin: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('hub'), repo: z.string(), revision: z.string(), commit: z.string() }),
-    z.object({ kind: z.literal('store'), prefix: z.string(), digest: z.string() }),
-  ]),
+  origin: modelOriginSchema,
   files: z.array(
     z.object({
       path: z.string().regex(/^[\w-][\w.-]*$/),

@@ -1,3 +1,4 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { backoffMs, pause } from '../../platform/retry.ts';
@@ -9,14 +10,7 @@ import { createHubClient } from './hub-client.ts';
 import type { HubAccess } from './hub-request.ts';
 import { createModelCache } from './model-cache.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
-import {
-  describeOrigin,
-  inBytes,
-  type ModelBytes,
-  type ModelListing,
-  type ModelOrigin,
-  totalBytes,
-} from './model-files.ts';
+import { describeOrigin, inBytes, type ModelBytes, type ModelListing, totalBytes } from './model-files.ts';
 import { checkModelPrefix, listStoreModel, storeBytes } from './store-models.ts';
 
 /** A hub or a store that does not answer a submission for so long is not waited for, in milliseconds. */

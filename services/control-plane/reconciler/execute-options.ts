@@ -11,6 +11,7 @@ import type { OutputTrees } from '../runs/output-tree.ts';
 import type { Pruner } from '../runs/pruner.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import type { RunFiles } from '../runs/run-files.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Sinks } from '../sinks/sinks.ts';
@@ -30,6 +31,7 @@ export interface ExecuteOptions {
   prune: Pruner['prune'];
   models: Pick<Models, 'fetch' | 'isComplete'>;
   runtime: Runtime;
+  redactor: Redactor;
   programs: Programs;
   /** Container image of vLLM. */
   vllmImage: string;

@@ -5,6 +5,7 @@ import type { TrainerRecord } from '../../contracts/record.ts';
 import type { Progress } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { START } from './cursor.ts';
 import { followRecords } from './follow-records.ts';
@@ -109,6 +110,8 @@ export interface RecordServiceOptions {
   directory: string;
   now: () => number;
   log: Logger;
+  /** Hides secrets before a record is stored; by default those that can be told by their looks. */
+  redactor?: Redactor;
   /**
    * Called in the transaction that indexes a batch, once for each batch ever stored, after a crash too: what the control plane
    * concludes from records (run events, say) is written here, together with the index or not at all.
@@ -120,7 +123,14 @@ const PAGE = 1000;
 /** Records that are read again to find the pulse of an attempt that an earlier control plane has listened to. */
 const PULSE_RECORDS = 2000;
 
-export function createRecordService({ db, directory, now, log, onIndexed }: RecordServiceOptions): RecordService {
+export function createRecordService({
+  db,
+  directory,
+  now,
+  log,
+  redactor = createRedactor({}),
+  onIndexed,
+}: RecordServiceOptions): RecordService {
   const index = createRecordIndex({ db });
   const subscriptions = createSubscriptions({ log });
   const serial = serialByKey();
@@ -128,7 +138,7 @@ export function createRecordService({ db, directory, now, log, onIndexed }: Reco
   const pulses = new Map<string, PulseState>();
   const pathOf = (run: string, attempt: number) => join(directory, run, `a${attempt}.jsonl`);
   const reader = { index, pathOf };
-  const writer = createRecordWriter({ db, index, pathOf, log, onIndexed, onStored: subscriptions.notify });
+  const writer = createRecordWriter({ db, index, pathOf, log, redactor, onIndexed, onStored: subscriptions.notify });
   const keyOf = (run: string, attempt: number) => `${run}/a${attempt}`;
 
   const service: RecordService = {

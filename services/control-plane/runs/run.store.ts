@@ -1,6 +1,6 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { BindValue, Database, Params } from '../../platform/database.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
 import { listRuns, type RunFilter } from './list-runs.ts';
 import { SELECT_QUEUE_ROW, type StoredQueueRow, toQueueRow } from './queue-rows.ts';
 import type { Dependant, DueModel, QueueRow, RunRow } from './run-row.ts';

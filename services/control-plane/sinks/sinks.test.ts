@@ -26,6 +26,7 @@ const open = () =>
   createSinks({
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
+    trackers: { open: () => {}, finish: async () => true },
     baseDirectory: fixture.checkpoints.home,
     roots: [],
     now: () => 0,

@@ -1,14 +1,16 @@
 import { join } from 'node:path';
 import { removeTemporaries } from '../../platform/atomic-file.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { backoffMs, pause } from '../../platform/retry.ts';
+import { pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { Trackers } from '../trackers/trackers.ts';
 import { createEvaluationFilesSink } from './evaluation-files.sink.ts';
 import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
 import type { Sink, SinkTarget } from './sink.ts';
+import { createSinkRunner, type SinkRunner } from './sink-runner.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
 /** The sinks of every run that is open: they follow records and checkpoints beside training, and a sink that fails is tried again. */
@@ -24,11 +26,10 @@ export interface Sinks {
   close(): Promise<void>;
 }
 
-const RETRY = { baseMs: 1000, maxMs: 60_000 };
-
 export function createSinks({
   records,
   checkpoints,
+  trackers,
   baseDirectory,
   roots,
   now,
@@ -37,6 +38,7 @@ export function createSinks({
 }: {
   records: RecordService;
   checkpoints: CheckpointService;
+  trackers: Pick<Trackers, 'open' | 'finish'>;
   /** What relative log paths of a spec are relative to. */
   baseDirectory: string;
   /** Where log files may lie besides the run's tree. */
@@ -101,6 +103,7 @@ export function createSinks({
         },
       });
       for (const runner of runners) runner.wake();
+      trackers.open(target);
     },
 
     finish(run, signal) {
@@ -108,7 +111,10 @@ export function createSinks({
       const stopped = Promise.all([stop(run), finishing.get(run)]);
       const until = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
       const done = stopped.then(async () => {
-        const written = await Promise.all(runners.map((runner) => runner.finish(until)));
+        const written = await Promise.all([
+          ...runners.map((runner) => runner.finish(until)),
+          trackers.finish(run, until),
+        ]);
         if (finishing.get(run) === done) finishing.delete(run);
         return written.every((each) => each);
       });
@@ -120,77 +126,5 @@ export function createSinks({
       closing.abort();
       await Promise.all([...[...open.keys()].map(stop), ...finishing.values()]);
     },
-  };
-}
-
-interface SinkRunner {
-  sink: Sink;
-  wake(): void;
-  stop(): Promise<void>;
-  /** After `stop`: one more time, for the end of the run. Says whether all is written. */
-  finish(signal: AbortSignal): Promise<boolean>;
-}
-
-/** Runs one sink, one call at a time; a wake-up during a call leads to another one, a failure to another try after a pause. */
-function createSinkRunner({
-  sink,
-  run,
-  after,
-  log,
-  wait,
-}: {
-  sink: Sink;
-  run: string;
-  after: Promise<unknown>;
-  log: Logger;
-  wait: (ms: number, signal: AbortSignal) => Promise<void>;
-}): SinkRunner {
-  const stopped = new AbortController();
-  let wanted = false;
-  let running: Promise<void> | null = null;
-  let failures = 0;
-
-  const attempt = async (final: boolean, signal: AbortSignal): Promise<boolean> => {
-    try {
-      await sink.catchUp(final, signal);
-      failures = 0;
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      failures += 1;
-      log.error('A file of a run could not be written; it is tried again.', { run, sink: sink.name, failures, error });
-      return false;
-    }
-  };
-
-  const loop = async () => {
-    await after;
-    while (wanted && !stopped.signal.aborted) {
-      wanted = false;
-      if (await attempt(false, stopped.signal)) continue;
-      wanted = true;
-      await wait(backoffMs({ failures, ...RETRY }), stopped.signal);
-    }
-  };
-
-  const start = () => {
-    if (stopped.signal.aborted) return;
-    running ??= loop().finally(() => {
-      running = null;
-      if (wanted) start();
-    });
-  };
-
-  return {
-    sink,
-    wake() {
-      wanted = true;
-      start();
-    },
-    async stop() {
-      stopped.abort();
-      await running;
-    },
-    finish: (signal) => attempt(true, signal),
   };
 }
