@@ -20,7 +20,9 @@ export function comparisonPlots(runs: readonly ComparedRun[]): Plot[] {
       .filter((each) => each.length > 0);
     return {
       title: name,
-      notes: here.some(({ trace }) => trace.history === 'train' && trace.measure.name !== 'lr') ? ['training smoothed'] : [],
+      notes: here.some(({ trace }) => trace.history === 'train' && trace.measure.name !== 'lr')
+        ? ['training smoothed']
+        : [],
       panels: histories.map((each) => ({
         label: each[0]?.trace.history ?? '',
         scale: scaleOf(each.map(({ trace }) => trace)),

@@ -1,6 +1,6 @@
+import type { Statistics } from '../../contracts/comparison.ts';
 import type { Method } from '../../contracts/run-spec.ts';
 import { statisticsByKey, tracesOf } from './measures.ts';
-import type { Statistics } from './statistics.ts';
 import type { Row, TrainingLog } from './training-log.ts';
 
 /** A run as it is compared. */

@@ -1,5 +1,6 @@
+import type { Statistics } from '../../contracts/comparison.ts';
 import type { Method } from '../../contracts/run-spec.ts';
-import { type Better, type Statistics, statisticsOf } from './statistics.ts';
+import { type Better, statisticsOf } from './statistics.ts';
 import { column, type Row, recordedKey, type TrainingLog } from './training-log.ts';
 
 /** Something that a method's log follows through training, validation or both. */

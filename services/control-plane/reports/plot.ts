@@ -1,8 +1,5 @@
 import type { CurvePoint } from './downsample.ts';
 
-export const plotNames = ['loss_curve', 'reward_curve', 'kl_curve', 'lr_curve'] as const;
-export type PlotName = (typeof plotNames)[number];
-
 /** A picture as data: what it shows, not yet how. Small, whatever the log's size, so it can be handed to a thread. */
 export interface Plot {
   title: string;

@@ -1,7 +1,8 @@
+import { type PlotName, plotNames } from '../../contracts/plot-names.ts';
 import { cleanText } from '../sinks/render-line.ts';
 import { downsample } from './downsample.ts';
 import { type Trace, tracesOf } from './measures.ts';
-import { type Mark, type Panel, type Plot, type PlotCurve, type PlotName, plotNames } from './plot.ts';
+import type { Mark, Panel, Plot, PlotCurve } from './plot.ts';
 import { smooth, smoothingSpan } from './smooth.ts';
 import { numberOf, type TrainingLog } from './training-log.ts';
 

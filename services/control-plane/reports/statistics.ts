@@ -1,34 +1,11 @@
-/** What a measure did over a run. Values that are not finite are counted and otherwise left out. */
-export interface Statistics {
-  count: number;
-  not_finite: number;
-  first: number | null;
-  last: number | null;
-  mean: number | null;
-  /** Of the sample (divided by count - 1); null below two values. */
-  variance: number | null;
-  min: number | null;
-  max: number | null;
-  /** The lowest or the highest, as the measure has it, with its step; null where neither is better. */
-  best: { step: number; value: number } | null;
-  trend: Trend | null;
-}
-
-/** A line through the later half of the steps, by least squares. */
-export interface Trend {
-  /** What it gains in 1000 steps. */
-  per_1000_steps: number;
-  /** `flat` when the slope is within twice its standard error: it may as well be noise. */
-  direction: 'rising' | 'falling' | 'flat';
-  /** From which step on it was looked at. */
-  from_step: number;
-}
+import type { Statistics } from '../../contracts/comparison.ts';
 
 export type Better = 'lower' | 'higher' | null;
 
 /** A trend needs this many values; below it a line through them says nothing. */
 const TREND_VALUES = 5;
 
+/** What a measure did over a run. Values that are not finite are counted and otherwise left out. */
 export function statisticsOf(steps: Float64Array, values: Float64Array, better: Better): Statistics {
   const kept = finitePoints(steps, values);
   const extremes = kept.reduce<{ low: Point | null; high: Point | null }>(
@@ -82,7 +59,8 @@ function moments(points: readonly Point[]): { mean: number | null; variance: num
   };
 }
 
-function trendOf(points: readonly Point[]): Trend | null {
+/** A line through the later half of the steps, by least squares. */
+function trendOf(points: readonly Point[]): Statistics['trend'] {
   const low = points[0]?.step ?? 0;
   const middle = low + ((points.at(-1)?.step ?? 0) - low) / 2;
   const half = points.filter(({ step }) => step >= middle);

@@ -1,6 +1,7 @@
+import type { Statistics } from '../../contracts/comparison.ts';
 import { type Html, html } from './html.ts';
 import { setting, significant } from './numbers.ts';
-import type { Better, Statistics } from './statistics.ts';
+import type { Better } from './statistics.ts';
 
 /** Longest text of a cell. */
 const MAX_CELL = 400;
