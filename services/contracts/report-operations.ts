@@ -81,7 +81,7 @@ export const reportOperations = {
         z
           .string()
           .max(200)
-          .transform((text) => text.split(',').map((id) => id.trim()))
+          .transform((text) => [...new Set(text.split(',').map((id) => id.trim()))])
           .pipe(
             z.array(runIdSchema).min(2, 'comparing takes two runs or more').max(10, 'ten runs are compared at most'),
           )

@@ -21,7 +21,7 @@ export function drawSvg(plot: Plot): string {
     return chart
       .renderToSVGString()
       .replace(/<style\b[^>]*>.*?<\/style>\s*/s, '')
-      .replaceAll(/ class="[\w-]+"| pointer-events="visible"/g, '')
+      .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[\w-]*"/g, '')
       .replace(/^<svg /, `<svg role="img" aria-label="${title}" `);
   } finally {
     // Its timers would keep the process.

@@ -113,7 +113,7 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
     },
 
     compareRuns: async ({ query: { runs: ids } }, { response, accepts }) => {
-      const rows = [...new Set(ids)].map(requireRun);
+      const rows = ids.map(requireRun);
       return await limited(async () => {
         const titles = distinctTitles(rows.map(titleOf));
         const runs = [];
