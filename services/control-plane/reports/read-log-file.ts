@@ -40,6 +40,9 @@ export function parseLog(text: string, path: string): LogFile {
     );
   if (text.includes('\u0000', 0) && text.replaceAll('\u0000', '').trim() === '')
     throw refusal(path, 'holds zeros alone, as after a power cut; ask the run by its id, whose records are kept apart');
+  // Before it is read through: it may be a program of a hundred megabytes.
+  if (!/^\s*\{/.test(text))
+    throw refusal(path, 'is no JSON object, so no training log; give the training_log.json of a run');
   try {
     return { log: judgeLog(parseBoundedJson(text, MAX_DEPTH, 'word')), damage: null };
   } catch (error) {
@@ -51,10 +54,8 @@ export function parseLog(text: string, path: string): LogFile {
 
 function recovered(text: string, path: string, cause: JsonRefusedError): LogFile {
   const whole = recoverJson(text);
-  if (!/^\s*\{/.test(text) || whole === null)
-    throw refusal(path, 'is no JSON, so no training log; give the training_log.json of a run', cause);
   try {
-    const log = judgeLog(parseBoundedJson(whole, MAX_DEPTH, 'word'));
+    const log = judgeLog(parseBoundedJson(whole ?? '', MAX_DEPTH, 'word'));
     const read = `${log.train.length} training and ${log.validation.length} validation entries could be read`;
     return { log, damage: `was cut off: ${read}. The run's records have all of them: ask it by its id` };
   } catch (error) {
@@ -85,7 +86,7 @@ async function readText(path: string): Promise<string> {
       throw refusal(path, 'is no regular file but a pipe, a socket or a device; write the log into a file first');
     if (stat.size > MAX_BYTES)
       throw refusal(path, `has ${stat.size} bytes, more than the ${MAX_BYTES} that are read; ask the run by its id`);
-    return await file.readFile('utf8');
+    return (await file.readFile('utf8')).replace(/^\ufeff/, '');
   } finally {
     await file.close();
   }

@@ -20,10 +20,10 @@ export class NoTrainingLogError extends Error {
 
 /** A training log from a parsed document. @throws NoTrainingLogError */
 export function judgeLog(document: unknown): TrainingLog {
-  if (!isObject(document)) throw new NoTrainingLogError(`holds ${kindOf(document)} where a training log is an object`);
+  if (!isObject(document)) throw new NoTrainingLogError('holds no JSON object, so no training log');
   const { config, train_history: train, val_history: validation = [] } = document;
   if (!Array.isArray(train)) throw new NoTrainingLogError(explainForeign(document));
-  if (!Array.isArray(validation)) throw new NoTrainingLogError(`has ${kindOf(validation)} as val_history, no list`);
+  if (!Array.isArray(validation)) throw new NoTrainingLogError('has a val_history that is no list');
   const log = { config: isObject(config) ? config : {}, train: rowsOf(train), validation: rowsOf(validation) };
   if (log.train.length < train.length || log.validation.length < validation.length)
     throw new NoTrainingLogError('has entries in its histories that are no objects; it was not written by a trainer');
@@ -78,9 +78,4 @@ function rowsOf(list: readonly unknown[]): Row[] {
 
 function isObject(value: unknown): value is Row {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function kindOf(value: unknown): string {
-  if (value === null) return 'null';
-  return Array.isArray(value) ? 'a list' : `a ${typeof value}`;
 }
