@@ -1,6 +1,6 @@
 import type { ComparedRun } from './comparison.ts';
 import { downsample } from './downsample.ts';
-import { type Trace, tracesOf } from './measures.ts';
+import { measures, type Trace, tracesOf } from './measures.ts';
 import type { Plot, PlotCurve } from './plot.ts';
 import { scaleOf, shortTitle } from './run-plots.ts';
 import { smooth, smoothingSpan } from './smooth.ts';
@@ -33,9 +33,10 @@ export function comparisonPlots(runs: readonly ComparedRun[]): Plot[] {
   });
 }
 
-/** Measures of one name and one unit lie in one picture. */
-function nameOf({ measure }: Trace): string {
-  return measure.label.toLowerCase().startsWith(measure.name) ? measure.label : `${measure.name}: ${measure.label}`;
+/** By name and unit; where several measures share those words, its own name is added. */
+function nameOf({ measure: { name, label } }: Trace): string {
+  const isShared = Object.values(measures).some((all) => all.filter((each) => each.label === label).length > 1);
+  return isShared ? `${label}: ${name}` : label;
 }
 
 function curveOf({ history, measure, steps, values }: Trace, look: Pick<PlotCurve, 'name' | 'color'>): PlotCurve {

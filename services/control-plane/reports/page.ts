@@ -24,8 +24,8 @@ table { border-collapse: collapse; font-size: 14px; }
 th, td { text-align: left; padding: 5px 14px 5px 8px; border-bottom: 1px solid #e8e8e8; vertical-align: top; }
 thead th { border-bottom: 2px solid #bbb; white-space: nowrap; }
 tbody th { font-weight: 600; }
-td { overflow-wrap: anywhere; min-width: 72px; }
-td.number { text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
+td { overflow-wrap: anywhere; min-width: 150px; }
+td.number { min-width: 0; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.differs { background: #fff3d6; }
 tr.differs th::before { content: "≠ "; color: #a34700; }
 td.top { font-weight: 700; }
