@@ -91,7 +91,7 @@ async function measureQueries(
 ) {
   const open = (count: number) => {
     const opened = openBenchRecords(join(directory, `runs-${count}`));
-    for (let i = 0; i < count; i++) seedRun(opened.db, nameOf(i), { steps, names: ['train/loss'] });
+    for (let i = 0; i < count; i++) seedRun(opened.db, nameOf(i), { steps, names: ['train/loss'], positions: false });
     return opened;
   };
   const [few, many] = [open(FEW_RUNS), open(runs)];

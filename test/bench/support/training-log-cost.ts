@@ -26,7 +26,7 @@ export async function measureTrainingLog(directory: string, steps: number): Prom
   const { db, records } = openBenchRecords(join(directory, `log-${steps}`));
   const tree = join(directory, `tree-${steps}`);
   try {
-    seedRun(db, RUN, { steps, names: trainingLogMetrics('grpo') });
+    seedRun(db, RUN, { steps, names: trainingLogMetrics('grpo'), positions: true });
     let second = 0;
     const spec = runSpecSchema.parse({ model: { name: 'models/tiny' }, training: { logging_steps: 1 } });
     const levels = () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }) as const;
