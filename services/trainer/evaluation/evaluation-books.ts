@@ -2,6 +2,7 @@ import type { TrainingState } from '../../contracts/checkpoint.ts';
 import type { Evaluation } from '../../contracts/evaluation.ts';
 import { bestRule, improves, metricValue } from '../best.ts';
 import { evaluationDue, passRateDue } from '../cadence.ts';
+import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { evaluationBlock, evaluationFile } from '../log/evaluation-block.ts';
 import { evalStep } from '../log/messages.ts';
 import type { MetricValues } from '../metrics.ts';
@@ -176,6 +177,7 @@ export async function takeEvaluation(
   const { attempt, control, records, logs, now, wall } = session;
   const startedAt = now();
   const found = await evaluate(control.stopping);
+  requireNumbers(found, step);
   const evaluation: Evaluation = {
     step,
     is_baseline: step < 0,
@@ -187,6 +189,14 @@ export async function takeEvaluation(
   logs.eval.info(evalStep(evaluation.accuracy, evaluation.avg_reward, evaluation.std_reward), { step });
   logs.eval.info(evaluationBlock(evaluation, evaluationFile(attempt.output_dir, evaluation), of), { step });
   return evaluation;
+}
+
+/** A record of an evaluation holds numbers alone. One that is none comes of weights that are none. */
+function requireNumbers(found: EvaluationResult, step: number): void {
+  const [broken] = Object.entries(found).filter(([, value]) => typeof value === 'number' && !Number.isFinite(value));
+  if (broken === undefined) return;
+  const what = `${broken[0]} is ${String(broken[1])} in the evaluation`;
+  throw step <= 0 ? brokenAsLoaded(what) : diverged(`${what} at step ${step}`);
 }
 
 function describeBaseline(baseline: Readonly<Record<string, unknown>>): string {
