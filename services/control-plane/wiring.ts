@@ -47,8 +47,10 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
+import type { SinkTarget } from './sinks/sink.ts';
 import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
@@ -140,8 +142,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
+  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
-  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories: [], log });
+  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
   const sinks = createSinks({
     records,
     checkpoints,
@@ -154,8 +158,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
-  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
-  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const models = createModels({
+    root: join(home, 'models'),
+    hub: settings.hub,
+    maxBytes: settings.modelsMaxBytes,
+    uses: runs.modelUses,
+    store,
+    steady,
+    log,
+  });
   const shared = {
     db,
     runs,

@@ -1,6 +1,7 @@
 import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { BindValue, Database, Params } from '../../platform/database.ts';
+import type { ModelUse } from '../models/model-room.ts';
 import { listRuns, type RunFilter } from './list-runs.ts';
 import { SELECT_QUEUE_ROW, type StoredQueueRow, toQueueRow } from './queue-rows.ts';
 import type { Dependant, DueModel, QueueRow, RunRow } from './run-row.ts';
@@ -15,7 +16,9 @@ export interface RunStore {
   queued(): QueueRow[];
   /** Models that runs in the queue wait for. */
   modelsDue(): DueModel[];
-  /** The same of one run, whatever its status. */
+  /** Directories that are the models of runs. */
+  modelUses(): ModelUse[];
+  /** What the queue has to know of one run, whatever its status. */
   queueRow(id: string): QueueRow | undefined;
   /** How many runs have each status; those that none has are absent. */
   countByStatus(): Map<RunStatus, number>;
@@ -82,6 +85,13 @@ export function createRunStore({ db }: { db: Database }): RunStore {
            WHERE model_due = 1 AND status = 'queued' AND model_origin IS NOT NULL ORDER BY id`,
         )
         .map((row) => ({ ...row, origin: JSON.parse(row.origin) as ModelOrigin })),
+    modelUses: () =>
+      db
+        .all<{ directory: string; needed: 0 | 1; usedAt: number }>(
+          `SELECT model_directory AS directory, max(status NOT IN ('succeeded', 'failed', 'cancelled')) AS needed,
+             max(max(queued_at, coalesce(ended_at, 0))) AS usedAt FROM runs GROUP BY model_directory`,
+        )
+        .map(({ directory, needed, usedAt }) => ({ directory, isNeeded: needed === 1, usedAt })),
     queueRow: (id) => {
       const row = db.get<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE id = :id`, { id });
       return row && toQueueRow(row);
