@@ -9,6 +9,7 @@ import { parseAgentAddress } from './settings/agent-address.ts';
 import { apiKey, readApiKey } from './settings/api-key.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
+import { type MlflowSettings, mlflowEnvironment, readMlflow } from './trackers/mlflow/mlflow-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -42,6 +43,8 @@ export interface Settings {
   hub: HubAccess;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
+  /** The MLflow server of runs that name none. */
+  mlflow: MlflowSettings;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
   /** null: roles are processes of this machine. */
@@ -105,6 +108,7 @@ const environmentSchema = z.object({
     .regex(/^[\x21-\x7e]+$/, 'must be a token without spaces, such as hf_...')
     .optional(),
   ...s3Environment,
+  ...mlflowEnvironment,
 });
 
 /** What is read from the environment here; where runs are containers, `dockerVariables` as well. */
@@ -152,6 +156,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     vllmApiBase: env.VLLM_API_BASE ?? null,
     hub: { endpoint: env.HF_ENDPOINT.replace(/\/+$/, ''), token: env.HF_TOKEN ?? null },
     s3: readS3(env, cwd),
+    mlflow: readMlflow(env),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,
   };
