@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_torch; find_tensorboard; find_mlflow; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; find_mlflow; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -113,6 +113,21 @@ find_compose() {
   TANDEM_COMPOSE="$(command -v docker-compose || true):$([[ -x "$binary" ]] && echo "$binary" || true)"
   TANDEM_COMPOSE="${TANDEM_COMPOSE#:}"; TANDEM_COMPOSE="${TANDEM_COMPOSE%:}"; export TANDEM_COMPOSE
   if [[ -n "$TANDEM_COMPOSE" ]]; then echo "compose: $TANDEM_COMPOSE"; else missing+=('compose: apt-get could not install docker-compose, and `go install` gave none; its tests are skipped'); fi
+}
+
+# Debian's package of Prometheus brings promtool. It is unpacked into the cache, since installing it would start a server.
+find_promtool() {
+  local home="$cache/promtool"
+  if [[ ! -x "$home/usr/bin/promtool" ]] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+    mkdir -p "$home"
+    (cd "$home" && (apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }) && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) \
+      >"$results/promtool.log" 2>&1 || true
+  fi
+  if [[ -x "$home/usr/bin/promtool" ]]; then
+    TANDEM_PROMETHEUS="$home/usr/bin"; export TANDEM_PROMETHEUS; echo "promtool: $TANDEM_PROMETHEUS/promtool"
+  else
+    missing+=('promtool: apt-get could not download the package prometheus; alert rules are not played and no Prometheus scrapes')
+  fi
 }
 
 # Several gigabytes on Linux x64, where PyPI's torch brings CUDA: only --full fetches them, afterwards they are used from the cache.

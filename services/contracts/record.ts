@@ -31,6 +31,9 @@ export const evaluatedSchema = z
 
 export const phases = ['loading', 'rollout', 'training', 'evaluation', 'saving', 'finishing'] as const;
 
+/** Characters of a record's texts at most. */
+export const limits = { message: 65_536, reason: 64, remedy: 4096 } as const;
+
 export const metricsRecordSchema = z
   .strictObject({
     ...base,
@@ -48,7 +51,7 @@ export const logRecordSchema = z
     kind: field(z.literal('log'), 'A log line.', 'log'),
     component: field(componentSchema, 'Who speaks.', 'training'),
     level: field(logLevelSchema, 'Severity.', 'INFO'),
-    message: field(z.string().max(65_536), 'The line.', 'Checkpoint saved: checkpoint-100'),
+    message: field(z.string().max(limits.message), 'The line.', 'Checkpoint saved: checkpoint-100'),
     fields: field(z.record(z.string(), z.unknown()).optional(), 'Structured values beside it.', { step: 100 }),
   })
   .meta({ id: 'LogRecord' });
@@ -94,9 +97,9 @@ export const eventRecordSchema = z
     ...base,
     kind: field(z.literal('event'), 'Something that happened once.', 'event'),
     name: field(z.enum(trainerEventNames), 'What happened.', 'resumed'),
-    message: field(z.string().max(65_536), 'The same in words.', 'Resumed from step 40, epoch 0'),
-    reason: field(z.string().max(64).optional(), 'For `finished` and `failed`: an end reason.', 'nan_loss'),
-    remedy: field(z.string().max(4096).optional(), 'What the user can do.', 'Lower training.learning_rate.'),
+    message: field(z.string().max(limits.message), 'The same in words.', 'Resumed from step 40, epoch 0'),
+    reason: field(z.string().max(limits.reason).optional(), 'For `finished` and `failed`: an end reason.', 'nan_loss'),
+    remedy: field(z.string().max(limits.remedy).optional(), 'What the user can do.', 'Lower training.learning_rate.'),
     data: field(z.record(z.string(), z.unknown()).optional(), 'Structured values beside it.', { step: 40 }),
   })
   .meta({ id: 'EventRecord' });

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { openDatabase } from '../platform/database.ts';
 import { createLogger } from '../platform/logger.ts';
+import { createRedactor } from '../platform/redaction.ts';
 import { createListener } from './api/listener.ts';
 import { chooseGpuSource } from './gpus/choose-source.ts';
 import { withForeignContainers } from './gpus/foreign-containers.ts';
@@ -68,11 +69,16 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   await requireCreatable('TANDEM_OUTPUTS', settings.outputs);
   const lock = lockHome(home);
   closers.push(() => lock.release());
+  const redactor = createRedactor({
+    ...environment,
+    // Keys that came from files are none of the environment's.
+    TANDEM_API_KEY: settings.apiKey ?? undefined,
+    TANDEM_S3_SECRET_KEY: settings.s3?.secretKey,
+  });
   const log = createLogger({
     level: 'info',
     file: { directory: join(home, 'logs'), name: 'control-plane' },
-    // Keys that came from files are none of the environment's.
-    env: { ...environment, TANDEM_API_KEY: settings.apiKey ?? undefined, TANDEM_S3_SECRET_KEY: settings.s3?.secretKey },
+    redactor,
   });
   closers.push(() => log.close());
   const unpinned = settings.docker && warnUnpinned('TANDEM_VLLM_IMAGE', settings.docker.vllmImage);
@@ -120,6 +126,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
     agentUrl: () => agentUrl,
     now,
     steady: () => performance.now(),
+    redactor,
     log,
   });
   closers.push(() => wiring.close());

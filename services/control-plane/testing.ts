@@ -7,6 +7,7 @@ import { type Database, openDatabase } from '../platform/database.ts';
 import { openFileStore } from '../platform/file-store.ts';
 import { createLogger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import { createRedactor } from '../platform/redaction.ts';
 import { removeTree } from '../platform/testing/remove-tree.ts';
 import { type GpuSource, noGpus } from './gpus/gpu-source.ts';
 import { readGpuProfiles } from './runs/gpu-profiles.ts';
@@ -144,6 +145,7 @@ export async function createTestBench(): Promise<TestBench> {
         agentUrl: () => 'http://127.0.0.1:1',
         now,
         ...(steady && { steady }),
+        redactor: createRedactor(environment),
         log: createLogger({ level: 'error', terminal: null }),
       });
       const close = async () => {

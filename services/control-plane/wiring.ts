@@ -3,6 +3,7 @@ import type { Express } from 'express';
 import type { Database } from '../platform/database.ts';
 import type { Logger } from '../platform/logger.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import type { Redactor } from '../platform/redaction.ts';
 import { pause } from '../platform/retry.ts';
 import { createAgentApp } from './api/agent-app.ts';
 import { createIdempotency } from './api/idempotency.ts';
@@ -19,6 +20,8 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 import { createLeaseStore } from './leases/lease.store.ts';
+import { measureRequests } from './metrics/measure-requests.ts';
+import { wireMetrics } from './metrics/wire-metrics.ts';
 import { createModels } from './models/models.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
@@ -46,6 +49,7 @@ import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import type { SinkTarget } from './sinks/sink.ts';
+import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
 import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
 import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
@@ -80,6 +84,8 @@ export interface WiringOptions {
   now: () => number;
   /** Counts on when the clock of the machine is set; `now` by default, which is then taken for one that is never set. */
   steady?: () => number;
+  /** Hides secrets in what is kept and shown of runs. */
+  redactor: Redactor;
   log: Logger;
 }
 
@@ -106,8 +112,9 @@ export interface Wiring {
 
 /** The one place where the parts of the control plane are made and meet. Nothing runs yet when it returns. */
 export function wireControlPlane(options: WiringOptions): Wiring {
-  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now, log } =
+  const { settings, cwd, version, installation, profiles, programs, limits, db, store, runtime, agentUrl, now } =
     options;
+  const { redactor, log } = options;
   const { home, outputs, dataRoots, slots, stopDeadlineMs, sweepGraceMs } = settings;
   const work = join(home, 'work');
   const closing = new AbortController();
@@ -120,7 +127,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   let adopted: number | null = null;
   let isBlind = false;
 
-  const events = createEventStore({ db, now });
+  const events = createEventStore({ db, now, redactor });
   const attempts = createAttemptStore({ db });
   const runs = createRunStore({ db });
   const leases = createLeaseStore({ db });
@@ -133,7 +140,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     checkpoints: () => later.checkpoints as CheckpointService,
     markSuperseded: () => (later.records as RecordService).markSuperseded,
   });
-  const records = createRecordService({ db, directory: join(home, 'records'), now, log, onIndexed });
+  const records = createRecordService({ db, directory: join(home, 'records'), now, log, redactor, onIndexed });
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
@@ -144,11 +151,29 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     (target: SinkTarget) =>
       createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
   ];
-  const trackers = createTrackers({ db, records, checkpoints, factories, log });
-  const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
+  const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
+  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
+  const sinks = createSinks({
+    records,
+    checkpoints,
+    trackers,
+    meter: fileMeter,
+    baseDirectory: cwd,
+    roots: dataRoots,
+    now,
+    log,
+  });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
-  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
+  const models = createModels({
+    root: join(home, 'models'),
+    hub: settings.hub,
+    maxBytes: settings.modelsMaxBytes,
+    uses: runs.modelUses,
+    store,
+    steady,
+    log,
+  });
   const shared = {
     db,
     runs,
@@ -168,6 +193,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     vllmImage: settings.docker?.vllmImage ?? VLLM_IMAGE,
     profiles,
     now,
+    redactor,
     log,
     agentUrl,
     stopDeadlineMs,
@@ -189,6 +215,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { quotas } = settings;
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
+  const metrics = wireMetrics({ runs, leases, gpus, records, events, meters: [fileMeter, trackerMeter], now });
+  const measure = measureRequests(metrics);
   const reconciler = createReconciler({
     observe: async () => {
       since += clock.follow();
@@ -204,6 +232,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     resyncMs: RESYNC_MS,
     now: steady,
     log,
+    onRound: (ms) => metrics.reconciled(ms / 1000),
     onStuck: (run, message) => {
       if (runs.get(run) === undefined) return;
       events.append({ run, name: 'warning', actor: 'control_plane', reason: 'control_plane_error', message });
@@ -242,17 +271,21 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       streams,
       trackers,
       archive,
+      metrics,
       adopted: () => adopted,
     }),
     settings,
     log,
     now,
+    measure,
     idempotency: createIdempotency({ db, now }),
+    redactor,
   });
   const { runBaselineEval, verbose } = settings;
   const agentApp = createAgentApp({
     handlers: createAgentHandlers({ ...shared, runBaselineEval, verbose, changed }),
     authenticate: authenticateAttempt(attempts),
+    measure,
     log,
     now,
   });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from './logger.ts';
+import { createRedactor } from './redaction.ts';
 
 let directory: string;
 beforeEach(() => {
@@ -67,7 +68,7 @@ describe('createLogger', () => {
   ])('never writes %s', async (_what, fields, secret) => {
     const env = { WANDB_API_KEY: 's3cr"et-value!', HOME: '/root' };
     for (const json of [false, true]) {
-      const { terminal, file } = await written({ env, json }, (log) =>
+      const { terminal, file } = await written({ redactor: createRedactor(env), json }, (log) =>
         log.info(`line with /root ${JSON.stringify(fields)}`, fields),
       );
       expect(terminal + file).not.toContain(secret);

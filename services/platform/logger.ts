@@ -1,7 +1,7 @@
 import winston from 'winston';
 import DailyRotateFile from 'winston-daily-rotate-file';
 import { keepLogFile } from './log-file.ts';
-import { createRedactor } from './logger-redaction.ts';
+import { createRedactor, type Redactor } from './redaction.ts';
 
 export type LogFields = Readonly<Record<string, unknown>>;
 
@@ -23,8 +23,8 @@ export interface LoggerOptions {
   json?: boolean;
   /** JSON lines in `<directory>/<name>-<day>.log`, a new file each day and each 20 MiB, the newest 14 kept. */
   file?: { directory: string; name: string };
-  /** Where secrets are known from: values of variables named like `*_KEY`, `*_TOKEN`, `*_SECRET` or `*_PASSWORD` never reach a line. */
-  env?: Readonly<Record<string, string | undefined>>;
+  /** What hides secrets in its lines; by default those that can be told by their looks. */
+  redactor?: Redactor;
   /** Where terminal lines go; standard error by default, so that standard output stays for a program's results. */
   terminal?: NodeJS.WritableStream | null;
 }
@@ -34,10 +34,10 @@ export function createLogger({
   level,
   json = false,
   file,
-  env = {},
+  redactor = createRedactor({}),
   terminal = process.stderr,
 }: LoggerOptions): Logger {
-  const redact = createRedactor(env);
+  const redact = redactor.text;
   const root = winston.createLogger({ level, levels: winston.config.npm.levels });
   const asJson = winston.format.printf((info) => jsonLine(info, redact));
   const asText = winston.format.printf((info) => textLine(info, redact));

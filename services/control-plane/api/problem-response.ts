@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { ErrorRequestHandler, Response } from 'express';
 import { PROBLEM_MEDIA_TYPE, type Problem, problems } from '../../contracts/problem.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { storageFault } from '../../platform/storage-error.ts';
 import { ProblemError } from './problem-error.ts';
 
@@ -12,7 +13,14 @@ const RETRY_AFTER: Partial<Record<ProblemError['type'], number>> = { 'too-many-r
  * The one place where an error becomes an answer (RFC 9457). What is not a ProblemError is the disk's doing, which may pass, or a bug: of
  * that the client is shown an id only, the log has the rest under that id.
  */
-export function problemHandler({ log }: { log: Pick<Logger, 'error'> }): ErrorRequestHandler {
+export function problemHandler({
+  log,
+  redactor = createRedactor({}),
+}: {
+  log: Pick<Logger, 'error'>;
+  /** What people have sent is quoted in answers, and comes into the logs of their tools. */
+  redactor?: Redactor;
+}): ErrorRequestHandler {
   return function answerProblem(error: unknown, request, response, _next) {
     const known = asProblemError(error);
     const instance = `urn:uuid:${randomUUID()}`;
@@ -23,7 +31,7 @@ export function problemHandler({ log }: { log: Pick<Logger, 'error'> }): ErrorRe
       response.destroy();
       return;
     }
-    sendProblem(response, toProblem(known, instance));
+    sendProblem(response, redactor.value(toProblem(known, instance)));
   };
 }
 

@@ -2,6 +2,7 @@ import express, { type Express, type RequestHandler } from 'express';
 import helmet from 'helmet';
 import { type Operations, operations } from '../../contracts/operations.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { bearerToken, sameSecret } from './bearer.ts';
 import { bindOperations } from './bind.ts';
 import { docsPage } from './docs-page.ts';
@@ -26,6 +27,9 @@ export interface PublicAppOptions {
   log: Pick<Logger, 'info' | 'debug' | 'error'>;
   now: () => number;
   idempotency: Idempotency;
+  redactor?: Redactor;
+  /** Sees every request, also those that are refused. */
+  measure?: RequestHandler;
   checkResponses?: boolean;
 }
 
@@ -36,17 +40,20 @@ export function createPublicApp({
   log,
   now,
   idempotency,
+  redactor = createRedactor({}),
+  measure,
   checkResponses = false,
 }: PublicAppOptions): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
+  if (measure !== undefined) app.use(measure);
   app.use(securityHeaders(), requestLog({ log, now }), hostGuard(settings), tokenGuard(settings.apiKey));
   app.get('/', (_request, response) => response.redirect(302, '/docs/'));
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));
   app.use(docsPage());
   bindOperations(app, { operations, handlers, bodyLimit: BODY_LIMIT_BYTES, idempotency, checkResponses });
   app.use(nothingHere);
-  app.use(problemHandler({ log }));
+  app.use(problemHandler({ log, redactor }));
   return app;
 }
 

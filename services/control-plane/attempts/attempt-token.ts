@@ -1,8 +1,8 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 
-/** A new secret for one attempt. Only its hash is kept; the secret itself lies in the attempt's workspace. */
+/** A new secret for one attempt, known by its looks where it must not be shown. Only its hash is kept; the secret itself lies in the attempt's workspace. */
 export function createToken(): string {
-  return randomBytes(32).toString('base64url');
+  return `tandem_at_${randomBytes(32).toString('base64url')}`;
 }
 
 export function hashToken(token: string): string {

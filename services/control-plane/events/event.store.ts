@@ -3,6 +3,7 @@ import type { EventName, RunEvent } from '../../contracts/event.ts';
 import type { Reason } from '../../contracts/reason.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 
 export interface NewEvent {
   run: string;
@@ -24,8 +25,8 @@ export interface EventStore {
   last(run: string): number;
   /** Calls `listener` with each event once it is committed, until the returned function is called. */
   subscribe(run: string, listener: (event: RunEvent) => void): () => void;
-  /** Calls `listener` with the run of each event once it is committed. */
-  subscribeAll(listener: (run: string) => void): () => void;
+  /** Calls `listener` with each event of any run once it is committed. */
+  subscribeAll(listener: (run: string, event: RunEvent) => void): () => void;
   /** Writes events as they were, ids and times included, for a database that is rebuilt. */
   restore(run: string, events: readonly RunEvent[]): void;
 }
@@ -45,8 +46,16 @@ interface EventRow {
 /** No run has this name. */
 const ANY = Symbol('any run');
 
-/** What happened to each run and why; written once, never changed. */
-export function createEventStore({ db, now }: { db: Database; now: () => number }): EventStore {
+/** What happened to each run and why; written once, without secrets, never changed. */
+export function createEventStore({
+  db,
+  now,
+  redactor = createRedactor({}),
+}: {
+  db: Database;
+  now: () => number;
+  redactor?: Redactor;
+}): EventStore {
   const committed = new EventEmitter().setMaxListeners(0);
   const last = (run: string) =>
     db.get<{ last: number }>('SELECT coalesce(max(id), 0) AS last FROM events WHERE run = :run', { run })?.last ?? 0;
@@ -68,14 +77,14 @@ export function createEventStore({ db, now }: { db: Database; now: () => number 
         attempt: event.attempt ?? null,
         status: event.status ?? null,
         reason: event.reason ?? null,
-        message: event.message,
-        data: JSON.stringify(event.data ?? {}),
+        message: redactor.text(event.message),
+        data: JSON.stringify(redactor.value(event.data ?? {})),
       };
       insert(event.run, row);
       const written = toEvent(row);
       db.afterCommit(() => {
         committed.emit(event.run, written);
-        committed.emit(ANY, event.run);
+        committed.emit(ANY, event.run, written);
       });
       return written;
     },

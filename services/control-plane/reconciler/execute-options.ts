@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
@@ -30,6 +31,7 @@ export interface ExecuteOptions {
   prune: Pruner['prune'];
   models: Pick<Models, 'fetch' | 'isComplete'>;
   runtime: Runtime;
+  redactor: Redactor;
   programs: Programs;
   /** Container image of vLLM. */
   vllmImage: string;

@@ -1,12 +1,14 @@
 import type { TrainerRecord } from '../../contracts/record.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import { parseRecord } from './parse-record.ts';
 import { appendLines, cutFile, readLines, sizeOf } from './record-file.ts';
 import { RecordGapError } from './record-gap-error.ts';
 import type { IndexedRecord, RecordIndex } from './record-index.ts';
 import { noteAttempt } from './record-lineage.ts';
 import type { RecordBatch } from './record-types.ts';
+import { redactRecord } from './redact-record.ts';
 
 const CATCH_UP_BATCH = 1000;
 
@@ -19,6 +21,7 @@ export function createRecordWriter({
   index,
   pathOf,
   log,
+  redactor,
   onIndexed,
   onStored,
 }: {
@@ -26,6 +29,7 @@ export function createRecordWriter({
   index: RecordIndex;
   pathOf: (run: string, attempt: number) => string;
   log: Logger;
+  redactor: Redactor;
   onIndexed: ((batch: RecordBatch) => void) | undefined;
   onStored: (batch: RecordBatch) => void;
 }) {
@@ -75,12 +79,12 @@ export function createRecordWriter({
   return {
     catchUp,
 
-    /** Appends the records that are new. Returns the number of the last stored one. */
+    /** Appends the records that are new, without the secrets in them. Returns the number of the last stored one. */
     async append(run: string, attempt: number, records: readonly TrainerRecord[]): Promise<number> {
       const path = pathOf(run, attempt);
       await catchUp(run, attempt);
       const { high, size } = index.position(run, attempt);
-      const fresh = newRecords(records, high);
+      const fresh = newRecords(records, high).map((record) => redactRecord(record, redactor));
       if (fresh.length === 0) return high;
       const lines = fresh.map((record) => JSON.stringify(record));
       await appendLines(path, size, lines);

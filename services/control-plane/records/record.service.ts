@@ -5,10 +5,11 @@ import type { TrainerRecord } from '../../contracts/record.ts';
 import type { Progress } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
+import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { START } from './cursor.ts';
 import { followRecords } from './follow-records.ts';
-import { positionAt, queryMetrics, queryRows } from './metric-query.ts';
+import { lastStep, latestValues, positionAt, queryMetrics, queryRows } from './metric-query.ts';
 import { feel, noPulse, type Pulse, type PulseState } from './pulse.ts';
 import { createRecordIndex } from './record-index.ts';
 import { noteResume, readResumePoints } from './record-lineage.ts';
@@ -28,6 +29,7 @@ import type {
   RecordFilter,
   RecordPage,
   ResumePoint,
+  RowQuery,
   Series,
 } from './record-types.ts';
 import { createRecordWriter } from './record-writer.ts';
@@ -63,10 +65,16 @@ export interface RecordService {
   evaluations(run: string): Evaluation[];
   /** The same with the record each comes from. */
   evaluationEntries(run: string): EvaluationEntry[];
+  /** The record of the newest evaluation, whether it counts or not; null before the first. It changes with each. */
+  lastEvaluated(run: string): { attempt: number; n: number } | null;
   logs(query: LogQuery): Promise<LogLine[]>;
   metrics(query: MetricQuery): Promise<Series[]>;
-  /** A row for each step that is a multiple of `every` and has one of the metrics `names`; with `includeLast` the last one too. */
-  rows(run: string, query: { names: readonly string[]; every: number; includeLast: boolean }): MetricRow[];
+  /** Rows on the clean axis. */
+  rows(run: string, query: RowQuery): MetricRow[];
+  /** The last step on the clean axis that has one of these metrics; -1 before the first. */
+  lastStep(run: string, names: readonly string[]): number;
+  /** The newest value on the clean axis of each of these metrics that has one; NaN and infinities are numbers here. */
+  latestValues(run: string, names: readonly string[]): Record<string, number>;
   /** Epoch and samples at a step. */
   positionAt(run: string, step: number): { epoch: number; samples: number };
 
@@ -80,6 +88,8 @@ export interface RecordService {
   ): AsyncGenerator<RecordEntry & { cursor: Cursor }>;
   /** After the last stored record of the run. */
   end(run: string): Cursor;
+  /** How many records the run has, of all attempts. */
+  count(run: string): number;
   /** The record files of the run, oldest attempt first, as far as they hold records now. */
   files(run: string): RecordFileView[];
   /** Calls `listener` after each stored batch. */
@@ -104,6 +114,8 @@ export interface RecordServiceOptions {
   directory: string;
   now: () => number;
   log: Logger;
+  /** Hides secrets before a record is stored; by default those that can be told by their looks. */
+  redactor?: Redactor;
   /**
    * Called in the transaction that indexes a batch, once for each batch ever stored, after a crash too: what the control plane
    * concludes from records (run events, say) is written here, together with the index or not at all.
@@ -115,7 +127,14 @@ const PAGE = 1000;
 /** Records that are read again to find the pulse of an attempt that an earlier control plane has listened to. */
 const PULSE_RECORDS = 2000;
 
-export function createRecordService({ db, directory, now, log, onIndexed }: RecordServiceOptions): RecordService {
+export function createRecordService({
+  db,
+  directory,
+  now,
+  log,
+  redactor = createRedactor({}),
+  onIndexed,
+}: RecordServiceOptions): RecordService {
   const index = createRecordIndex({ db });
   const subscriptions = createSubscriptions({ log });
   const serial = serialByKey();
@@ -123,7 +142,7 @@ export function createRecordService({ db, directory, now, log, onIndexed }: Reco
   const pulses = new Map<string, PulseState>();
   const pathOf = (run: string, attempt: number) => join(directory, run, `a${attempt}.jsonl`);
   const reader = { index, pathOf };
-  const writer = createRecordWriter({ db, index, pathOf, log, onIndexed, onStored: subscriptions.notify });
+  const writer = createRecordWriter({ db, index, pathOf, log, redactor, onIndexed, onStored: subscriptions.notify });
   const keyOf = (run: string, attempt: number) => `${run}/a${attempt}`;
 
   const service: RecordService = {
@@ -159,14 +178,16 @@ export function createRecordService({ db, directory, now, log, onIndexed }: Reco
 
     outcome: index.outcome,
     progress: index.progress,
-    latestEvaluation: (run) =>
-      index.evaluations(run).findLast(({ evaluation }) => !evaluation.is_baseline)?.evaluation ?? service.baseline(run),
-    baseline: (run) => index.evaluations(run).find(({ evaluation }) => evaluation.is_baseline)?.evaluation ?? null,
+    latestEvaluation: index.latestEvaluation,
+    baseline: index.baseline,
     evaluations: (run) => index.evaluations(run).map(({ evaluation }) => evaluation),
     evaluationEntries: index.evaluations,
+    lastEvaluated: index.lastEvaluated,
     logs: (query) => readLogs(reader, query),
     metrics: (query) => queryMetrics(db, query),
     rows: (run, query) => queryRows(db, { run, ...query }),
+    lastStep: (run, names) => lastStep(db, run, names),
+    latestValues: (run, names) => latestValues(db, run, names),
     positionAt: (run, step) => positionAt(db, run, step),
 
     since: (run, cursor, { filter = {}, limit = PAGE } = {}) => readPage(reader, run, cursor, { filter, limit }),
@@ -180,6 +201,7 @@ export function createRecordService({ db, directory, now, log, onIndexed }: Reco
       const last = index.positions(run).at(-1);
       return last === undefined ? START : { attempt: last.attempt, n: last.high, offset: last.size };
     },
+    count: (run) => index.positions(run).reduce((sum, { high }) => sum + high, 0),
     files: (run) => index.positions(run).map((file) => ({ ...file, path: pathOf(run, file.attempt) })),
     subscribe: subscriptions.subscribe,
 
