@@ -34,6 +34,7 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
+import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
@@ -257,6 +258,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
+  const drawing = createDrawing();
   const publicApp = createPublicApp({
     handlers: wireHandlers({
       ...forRuns,
@@ -272,6 +274,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       trackers,
       archive,
       metrics,
+      drawing,
       adopted: () => adopted,
     }),
     settings,
@@ -337,7 +340,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin(
+        [drawing.close(), sweeping, watching, sinks.close(), trackers.close(), runFiles.close()],
+        CLOSE_GRACE_MS,
+      );
     },
   };
 }
