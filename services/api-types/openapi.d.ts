@@ -1879,6 +1879,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpec: {
@@ -5939,6 +5963,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpecOutput: {
