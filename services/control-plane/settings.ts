@@ -9,6 +9,7 @@ import { parseAgentAddress } from './settings/agent-address.ts';
 import { apiKey, readApiKey } from './settings/api-key.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
+import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -40,6 +41,7 @@ export interface Settings {
   vllmApiBase: string | null;
   /** Where models come from that are named, not given. The token goes nowhere else. */
   hub: HubAccess;
+  wandb: WandbSettings;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
@@ -105,6 +107,7 @@ const environmentSchema = z.object({
     .regex(/^[\x21-\x7e]+$/, 'must be a token without spaces, such as hf_...')
     .optional(),
   ...s3Environment,
+  ...wandbEnvironment,
 });
 
 /** What is read from the environment here; where runs are containers, `dockerVariables` as well. */
@@ -151,6 +154,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
     hub: { endpoint: env.HF_ENDPOINT.replace(/\/+$/, ''), token: env.HF_TOKEN ?? null },
+    wandb: readWandb(env, cwd),
     s3: readS3(env, cwd),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,

@@ -32,6 +32,7 @@ import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
+import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
@@ -47,6 +48,8 @@ import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
 import { createSinks } from './sinks/sinks.ts';
 import { createTrackers } from './trackers/trackers.ts';
+import { obeyStop } from './trackers/wandb/obey-stop.ts';
+import { wandbTrackers } from './trackers/wandb/wandb-factory.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -137,7 +140,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
+  const wandb = wandbTrackers({
+    ...{ settings: settings.wandb, records, redactor, now },
+    modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
+    onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
+  });
+  const trackers = createTrackers({ db, records, checkpoints, factories: [wandb], log });
   const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
