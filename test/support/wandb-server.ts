@@ -144,7 +144,8 @@ function takeLines(runs: Map<string, HeldRun>, { path, body }: HeldRequest): Rep
     exitcode?: number;
   };
   for (const [name, { offset, content }] of Object.entries(files)) {
-    const lines = (run.files[name] ??= []);
+    const lines = run.files[name] ?? [];
+    run.files[name] = lines;
     // The service pads with nothing: a gap is a fault of the sender.
     if (offset > lines.length) return [400, { error: `${name}: offset ${offset} leaves a gap after ${lines.length}` }];
     if (name === 'wandb-summary.json') run.files[name] = [...content];

@@ -25,7 +25,19 @@ export function wandbConfig({
     tandem: origin,
     _wandb: { t: { '13': `${process.platform}-${process.arch}` }, m: metricDefinitions },
   };
-  return Object.fromEntries(Object.entries(entries).map(([key, value]) => [key, { value }]));
+  return Object.fromEntries(Object.entries(withoutEmpty(entries) as Json).map(([key, value]) => [key, { value }]));
+}
+
+/** Objects without members are left out, as the SDK does. */
+function withoutEmpty(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutEmpty);
+  if (typeof value !== 'object' || value === null) return value;
+  const members = Object.entries(value).map(([key, each]) => [key, withoutEmpty(each)] as const);
+  return Object.fromEntries(members.filter(([, each]) => !isEmpty(each)));
+}
+
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) && Object.keys(value).length === 0;
 }
 
 /**

@@ -3,8 +3,6 @@ import { answerOf, openRequest } from '../../../platform/transfer/exchange.ts';
 import { judgeAnswer, unreachable, WandbError } from './wandb-error.ts';
 import type { WandbSettings } from './wandb-settings.ts';
 
-/** Nothing moved for so long. */
-const IDLE_MS = 30_000;
 /** A request and its answer take no longer. */
 const TOTAL_MS = 120_000;
 const MAX_ANSWER_BYTES = 32 * 2 ** 20;
@@ -17,7 +15,13 @@ const MAX_SAID = 300;
 export async function postJson(
   path: string,
   body: unknown,
-  { settings, what, signal, now }: { settings: WandbSettings; what: string; signal: AbortSignal; now: () => number },
+  {
+    settings,
+    what,
+    signal,
+    now,
+    idleMs,
+  }: { settings: WandbSettings; what: string; signal: AbortSignal; now: () => number; idleMs: number },
 ): Promise<unknown> {
   const { baseUrl, apiKey } = settings;
   if (apiKey === null) {
@@ -35,7 +39,7 @@ export async function postJson(
         'user-agent': 'tandem',
       },
       signal: until,
-      idleMs: IDLE_MS,
+      idleMs,
       lookup: lookupAllowed,
     });
     request.end(bytes);

@@ -54,10 +54,23 @@ export interface WandbClient {
   stream(at: WandbPlace, request: StreamRequest, signal: AbortSignal): Promise<{ stopped: boolean }>;
 }
 
-export function createWandbClient({ settings, now }: { settings: WandbSettings; now: () => number }): WandbClient {
+/** @param idleMs a request fails when nothing moves for so long */
+export function createWandbClient({
+  settings,
+  now,
+  idleMs = 30_000,
+}: {
+  settings: WandbSettings;
+  now: () => number;
+  idleMs?: number;
+}): WandbClient {
   const graphql = async (what: string, query: string, variables: object, signal: AbortSignal): Promise<unknown> => {
     const operationName = /^(?:query|mutation) (\w+)/.exec(query)?.[1];
-    const answer = await postJson('/graphql', { query, variables, operationName }, { settings, what, signal, now });
+    const answer = await postJson(
+      '/graphql',
+      { query, variables, operationName },
+      { settings, what, signal, now, idleMs },
+    );
     return (answer as { data?: unknown }).data ?? {};
   };
 
@@ -104,7 +117,7 @@ export function createWandbClient({ settings, now }: { settings: WandbSettings; 
         ...(exitcode !== undefined && { complete: true, exitcode }),
       };
       const path = ['', 'files', entity, project, id, 'file_stream'].map(encodeURIComponent).join('/');
-      const answer = await postJson(path, body, { settings, what: 'take rows of a run', signal, now });
+      const answer = await postJson(path, body, { settings, what: 'take rows of a run', signal, now, idleMs });
       return { stopped: (answer as { stopped?: unknown }).stopped === true };
     },
   };
