@@ -525,6 +525,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The control plane in numbers, for Prometheus
+         * @description Runs, queue, GPUs, requests, checkpoints, files and trackers, and the key metrics of runs that run, in the text format of Prometheus. It asks for the token of the API where there is one: `authorization: {credentials_file: ...}` in `scrape_configs`.
+         */
+        get: operations["getServiceMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/attempts/{id}/spec": {
         parameters: {
             query?: never;
@@ -1040,18 +1060,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaReward: {
@@ -1078,18 +1098,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthReward: {
@@ -1155,23 +1175,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpReward: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -1193,18 +1213,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -3034,7 +3054,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "model_removed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3199,7 +3219,7 @@ export interface components {
             project: string | null;
             /**
              * @description Where people look at it; for files, their directory.
-             * @example https://wandb.ai/your-entity/cua-grpo/runs/run-7k3m9q2d
+             * @example http://127.0.0.1:8082/your-entity/cua-grpo/runs/run-7k3m9q2d
              */
             url: string | null;
             /**
@@ -4961,18 +4981,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaRewardOutput: {
@@ -4999,18 +5019,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthRewardOutput: {
@@ -5076,23 +5096,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpRewardOutput: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -5114,18 +5134,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
@@ -8938,6 +8958,71 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServiceMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text format 0.0.4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -14,6 +14,8 @@ import type { GpuService } from './gpus/gpu.service.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import type { ImportService } from './imports/import.service.ts';
 import type { LeaseStore } from './leases/lease.store.ts';
+import { createMetricsHandlers } from './metrics/metrics.handlers.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { membersOf } from './placement/gpu-sets.ts';
 import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
 import { dockerSocket } from './preflight/read-docker.ts';
@@ -50,6 +52,7 @@ export interface HandlerParts
   streams: Streams;
   trackers: Trackers;
   archive: ArchiveServices;
+  metrics: Metrics;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -107,6 +110,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
     }),
     ...createArchiveHandlers({ ...parts.archive, now }),
+    ...createMetricsHandlers(parts.metrics),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),
   };
 }

@@ -22,7 +22,8 @@ afterAll(async () => {
   await wandb?.close();
 });
 
-const trackers = async (id: string) => (await tandem.get<{ trackers: TrackerStatus[] }>(`/runs/${id}/trackers`)).trackers;
+const trackers = async (id: string) =>
+  (await tandem.get<{ trackers: TrackerStatus[] }>(`/runs/${id}/trackers`)).trackers;
 const until = async (condition: () => boolean | Promise<boolean>) => {
   const end = Date.now() + 60_000;
   while (!(await condition())) {
@@ -40,7 +41,9 @@ it('a run whose W&B is away, whose control plane is killed and which is resumed 
   });
   const tree = tandem.tree(await tandem.until(id, (run) => (run.progress?.step ?? 0) >= 9));
   await until(() => existsSync(join(tree, 'wandb_backup/step_000001.json')));
-  expect(await trackers(id)).toMatchObject([{ kind: 'wandb', state: 'behind', last_error: { message: expect.stringContaining('503') } }]);
+  expect(await trackers(id)).toMatchObject([
+    { kind: 'wandb', state: 'behind', last_error: { message: expect.stringContaining('503') } },
+  ]);
   await tandem.post(`/runs/${id}/pause`);
   await tandem.until(id, (run) => run.status === 'paused');
   await tandem.kill();

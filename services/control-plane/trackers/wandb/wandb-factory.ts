@@ -13,6 +13,7 @@ export function wandbTrackers({
   modelConfig,
   onStop,
   now,
+  steady,
 }: {
   settings: WandbSettings;
   records: Pick<RecordService, 'since' | 'resumePoints' | 'files'>;
@@ -20,12 +21,14 @@ export function wandbTrackers({
   modelConfig: (run: string) => Promise<Record<string, unknown> | null>;
   onStop: (run: string, message: string) => void;
   now: () => number;
+  steady: () => number;
 }): TrackerFactory {
   const client = createWandbClient({ settings, now });
+  const claims = new Map<string, string>();
   return (target) =>
     target.spec.monitoring.enable_wandb
       ? createWandbTracker({
-          ...{ target, settings, client, records, redactor, now },
+          ...{ target, settings, client, records, redactor, now, steady, claims },
           modelConfig: () => modelConfig(target.run),
           onStop: (message) => onStop(target.run, message),
         })

@@ -131,6 +131,7 @@ export interface TrackerChange {
   status?: () => RunStatus;
   onStop?: (message: string) => void;
   now?: () => number;
+  claims?: Map<string, string>;
 }
 
 /** A tracker made anew, as after the start of a control plane. */
@@ -141,6 +142,7 @@ export function openTracker({ tree, records }: TrackedRun, client: WandbClient, 
     status = () => 'running' as const,
     onStop = () => {},
     now = () => 0,
+    claims = new Map<string, string>(),
   } = change;
   const spec = specOf({ name: 'addition', monitoring: { enable_wandb: true, ...monitoring } });
   const levels = () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }) as const;
@@ -150,7 +152,7 @@ export function openTracker({ tree, records }: TrackedRun, client: WandbClient, 
       settings: { ...wandbSettings, ...settings },
       client,
     },
-    ...{ records, redactor: createRedactor({}), onStop, now, wait: async () => {} },
+    ...{ records, redactor: createRedactor({}), onStop, now, steady: now, claims, wait: async () => {} },
     modelConfig: async () => ({ model_type: 'llama', hidden_size: 32 }),
   });
 }

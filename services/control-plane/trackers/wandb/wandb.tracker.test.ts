@@ -160,6 +160,17 @@ describe('a run in W&B', () => {
   });
 });
 
+it('a W&B run that another run is writing into is waited for', async () => {
+  const claims = new Map([['cua-grpo/mine', 'run-bbbbbbbb']]);
+  fixture.add(1, firstAttempt);
+  const open = () => openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'succeeded' });
+  await expect(open().catchUp(true, never)).rejects.toThrow('run-bbbbbbbb is writing into the W&B run mine');
+  claims.clear();
+  await open().catchUp(true, never);
+  expect(losses('mine')).toHaveLength(3);
+  expect(claims.size).toBe(0);
+});
+
 describe('what W&B gets', () => {
   it('has no gap and no double, wherever the control plane is killed between or within its calls', async () => {
     const monitoring = { wandb_resume: 'same' as const };
