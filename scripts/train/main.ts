@@ -2,7 +2,7 @@ import { missingKeys } from '../../services/contracts/needed-keys.ts';
 import type { Client, Run } from '../quickstart/client.ts';
 import { duration, percent, screen } from '../quickstart/screen.ts';
 import { findControlPlane } from './control-plane.ts';
-import { readExample, startFromExample } from './example.ts';
+import { makeNamedExample, readExample, startFromExample } from './example.ts';
 import { follow } from './follow.ts';
 import { readOptions, type TrainOptions, usage } from './options.ts';
 import { type Config, merge, readConfigs } from './read-config.ts';
@@ -42,6 +42,7 @@ async function train(options: TrainOptions, { root, environment, onInterrupt }: 
 
 async function readConfig({ configs, method, resumeFrom }: TrainOptions, root: string): Promise<Config> {
   const written = configs.length === 0 && method !== null ? await readExample(method, root) : readConfigs(configs);
+  await makeNamedExample(written, root);
   return merge(written, {
     ...(method === null ? {} : { method }),
     ...(resumeFrom === null ? {} : { checkpoint: { resume_from_checkpoint: resumeFrom } }),

@@ -645,6 +645,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The control plane in numbers, for Prometheus
+         * @description Runs, queue, GPUs, requests, checkpoints, files and trackers, and the key metrics of runs that run, in the text format of Prometheus. It asks for the token of the API where there is one: `authorization: {credentials_file: ...}` in `scrape_configs`.
+         */
+        get: operations["getServiceMetrics"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/agent/attempts/{id}/spec": {
         parameters: {
             query?: never;
@@ -1160,18 +1180,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaReward: {
@@ -1198,18 +1218,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthReward: {
@@ -1275,23 +1295,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpReward: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -1313,18 +1333,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -3147,7 +3167,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "model_removed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3465,7 +3485,7 @@ export interface components {
             project: string | null;
             /**
              * @description Where people look at it; for files, their directory.
-             * @example https://wandb.ai/your-entity/cua-grpo/runs/run-7k3m9q2d
+             * @example http://127.0.0.1:8082/your-entity/cua-grpo/runs/run-7k3m9q2d
              */
             url: string | null;
             /**
@@ -5227,18 +5247,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaRewardOutput: {
@@ -5265,18 +5285,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthRewardOutput: {
@@ -5342,23 +5362,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpRewardOutput: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -5380,18 +5400,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
@@ -9720,6 +9740,71 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServiceMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text format 0.0.4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -58,6 +58,16 @@ export const operations = {
     ],
     problems: ['invalid-request', 'unavailable'],
   }),
+  getServiceMetrics: operation({
+    method: 'get',
+    path: '/metrics',
+    tag: 'service',
+    summary: 'The control plane in numbers, for Prometheus',
+    description:
+      'Runs, queue, GPUs, requests, checkpoints, files and trackers, and the key metrics of runs that run, in the text format of Prometheus. It asks for the token of the API where there is one: `authorization: {credentials_file: ...}` in `scrape_configs`.',
+    responses: [{ status: 200, description: 'Text format 0.0.4.', media: ['text/plain'] }],
+    problems: ['invalid-request'],
+  }),
 } as const;
 
 export type Operations = typeof operations;

@@ -32,7 +32,7 @@ export const trackerStatusSchema = z
     url: field(
       z.string().nullable(),
       'Where people look at it; for files, their directory.',
-      'https://wandb.ai/your-entity/cua-grpo/runs/run-7k3m9q2d',
+      'http://127.0.0.1:8082/your-entity/cua-grpo/runs/run-7k3m9q2d',
     ),
     last_step: field(z.int().nullable(), 'Step of the newest row that it has.', 120),
     last_record: field(z.string().nullable(), 'Record it has come to, as `<attempt>:<number>`.', '2:417'),

@@ -14,6 +14,8 @@ import type { GpuService } from './gpus/gpu.service.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import type { ImportService } from './imports/import.service.ts';
 import type { LeaseStore } from './leases/lease.store.ts';
+import { createMetricsHandlers } from './metrics/metrics.handlers.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { membersOf } from './placement/gpu-sets.ts';
 import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
 import { dockerSocket } from './preflight/read-docker.ts';
@@ -53,6 +55,7 @@ export interface HandlerParts
   trackers: Trackers;
   archive: ArchiveServices;
   drawing: Drawing;
+  metrics: Metrics;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -118,6 +121,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       drawing: parts.drawing,
       now,
     }),
+    ...createMetricsHandlers(parts.metrics),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),
   };
 }

@@ -19,6 +19,8 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 import { createLeaseStore } from './leases/lease.store.ts';
+import { measureRequests } from './metrics/measure-requests.ts';
+import { wireMetrics } from './metrics/wire-metrics.ts';
 import { createModels } from './models/models.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
@@ -46,7 +48,10 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
+import type { SinkTarget } from './sinks/sink.ts';
+import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
@@ -138,12 +143,31 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const trackers = createTrackers({ db, records, checkpoints, factories: [], log });
-  const sinks = createSinks({ records, checkpoints, trackers, baseDirectory: cwd, roots: dataRoots, now, log });
+  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
+  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
+  const sinks = createSinks({
+    records,
+    checkpoints,
+    trackers,
+    meter: fileMeter,
+    baseDirectory: cwd,
+    roots: dataRoots,
+    now,
+    log,
+  });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
-  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
-  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const models = createModels({
+    root: join(home, 'models'),
+    hub: settings.hub,
+    maxBytes: settings.modelsMaxBytes,
+    uses: runs.modelUses,
+    store,
+    steady,
+    log,
+  });
   const shared = {
     db,
     runs,
@@ -185,6 +209,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { quotas } = settings;
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
+  const metrics = wireMetrics({ runs, leases, gpus, records, events, meters: [fileMeter, trackerMeter], now });
+  const measure = measureRequests(metrics);
   const reconciler = createReconciler({
     observe: async () => {
       since += clock.follow();
@@ -200,6 +226,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     resyncMs: RESYNC_MS,
     now: steady,
     log,
+    onRound: (ms) => metrics.reconciled(ms / 1000),
     onStuck: (run, message) => {
       if (runs.get(run) === undefined) return;
       events.append({ run, name: 'warning', actor: 'control_plane', reason: 'control_plane_error', message });
@@ -240,11 +267,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       trackers,
       archive,
       drawing,
+      metrics,
       adopted: () => adopted,
     }),
     settings,
     log,
     now,
+    measure,
     idempotency: createIdempotency({ db, now }),
     redactor,
   });
@@ -252,6 +281,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const agentApp = createAgentApp({
     handlers: createAgentHandlers({ ...shared, runBaselineEval, verbose, changed }),
     authenticate: authenticateAttempt(attempts),
+    measure,
     log,
     now,
   });

@@ -103,10 +103,11 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
   };
 }
 
-/** Of each reward, before its weight, over the rollouts of a step. */
+/** Of each reward, before its weight, over the rollouts of a step that it scored. */
 export function rewardMetrics(rewards: readonly Readonly<Record<string, number>>[]): MetricValues {
-  const entries = Object.keys(rewards[0] ?? {}).flatMap((name) => {
-    const { mean, std } = statisticsOf(rewards.map((each) => each[name] ?? Number.NaN));
+  const names = new Set(rewards.flatMap((each) => Object.keys(each)));
+  const entries = [...names].flatMap((name) => {
+    const { mean, std } = statisticsOf(rewards.flatMap((each) => each[name] ?? []));
     return [[`reward/${name}/mean`, mean] as const, [`reward/${name}/std`, std] as const];
   });
   return Object.fromEntries(entries);

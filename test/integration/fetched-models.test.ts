@@ -218,6 +218,24 @@ describe('a run whose model is named', () => {
   });
 });
 
+it('a model that no run needs makes room for the next one under the bound, and the run that waits for that says so', async () => {
+  const commit = hub.put(REPO, { files });
+  const other = hub.put('acme/other', { files: { ...files, 'model.safetensors': 'others' } });
+  const wiring = await open({ TANDEM_MODELS_MAX_GB: '1' });
+  const first = await submit(wiring);
+  await until(wiring, first, 'succeeded');
+  // As if it had a gigabyte.
+  const listing = JSON.parse(readFileSync(`${cached(commit)}.json`, 'utf8'));
+  for (const file of listing.files) if (file.path === 'model.safetensors') file.size = 1e9;
+  writeFileSync(`${cached(commit)}.json`, JSON.stringify(listing));
+  const second = await submit(wiring, { model: { name: 'acme/other' } });
+  await until(wiring, second, 'succeeded');
+  expect(existsSync(cached(commit))).toBe(false);
+  expect(eventsOf(wiring, second).find(({ name }) => name === 'model_removed')?.message).toMatch(
+    `Removed to make room for acme/other at ${other.slice(0, 7)}, since no run needs them: acme/small at ${commit.slice(0, 7)}`,
+  );
+});
+
 it('a run on an adapter whose base was fetched fetches that base where it is gone', async () => {
   const commit = hub.put(REPO, { files });
   const wiring = await open();

@@ -41,6 +41,11 @@ export function totalBytes(files: readonly ModelFile[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
 }
 
+/** Of things that have a number of bytes. */
+export function sumOf(all: readonly { bytes: number }[]): number {
+  return all.reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
 /** Bytes for people: `988.1 MB`. */
 export function inBytes(bytes: number): string {
   if (bytes < 1e6) return `${(bytes / 1e3).toFixed(1)} kB`;

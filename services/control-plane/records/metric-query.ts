@@ -57,6 +57,20 @@ export function lastStep(db: Database, run: string, names: readonly string[]): n
   return Math.max(-1, ...lasts);
 }
 
+/** The value at the last step on the clean axis of each of `names` that has one. Looks at the end of each series alone. */
+export function latestValues(db: Database, run: string, names: readonly string[]): Record<string, number> {
+  const values = seriesOf(db, run, names).flatMap(({ id, name }) => {
+    const row = db.get<{ value: number | null }>(
+      `SELECT p.value AS value FROM metric_points p
+       CROSS JOIN record_lineage l ON l.run = :run AND l.attempt = p.attempt AND p.n <= l.up_to
+       WHERE p.series = :series ORDER BY p.step DESC, p.attempt DESC, p.n DESC LIMIT 1`,
+      { run, series: id },
+    );
+    return row === undefined ? [] : [[name, row.value ?? Number.NaN] as const];
+  });
+  return Object.fromEntries(values);
+}
+
 /** Epoch and samples at a step, or at the last one before it that was recorded; zeros before the first. */
 export function positionAt(db: Database, run: string, step: number): { epoch: number; samples: number } {
   return (

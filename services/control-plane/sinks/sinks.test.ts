@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { evaluationRecord, logRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from './sink.fixtures.ts';
+import { createSinkMeter } from './sink-meter.ts';
 import { createSinks } from './sinks.ts';
 
 let fixture: SinkFixture;
@@ -27,6 +28,7 @@ const open = () =>
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
     trackers: { open: () => {}, finish: async () => true },
+    meter: createSinkMeter({ records: fixture.records.records }),
     baseDirectory: fixture.checkpoints.home,
     roots: [],
     now: () => 0,

@@ -10,6 +10,7 @@ import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
 import type { Sink, SinkTarget } from './sink.ts';
+import type { SinkMeter } from './sink-meter.ts';
 import { createSinkRunner, type SinkRunner } from './sink-runner.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
@@ -30,6 +31,7 @@ export function createSinks({
   records,
   checkpoints,
   trackers,
+  meter,
   baseDirectory,
   roots,
   now,
@@ -39,6 +41,7 @@ export function createSinks({
   records: RecordService;
   checkpoints: CheckpointService;
   trackers: Pick<Trackers, 'open' | 'finish'>;
+  meter: Pick<SinkMeter, 'watch' | 'forget'>;
   /** What relative log paths of a spec are relative to. */
   baseDirectory: string;
   /** Where log files may lie besides the run's tree. */
@@ -54,15 +57,17 @@ export function createSinks({
   const sinksOf = (target: SinkTarget): Sink[] => {
     const { files, warnings } = logFilePaths({ logging: target.spec.logging, tree: target.tree, baseDirectory, roots });
     for (const warning of warnings) log.warn(warning, { run: target.run });
+    meter.forget(target.run);
+    const watched = (kind: string, sink: Sink) => meter.watch(target.run, kind, sink);
     return [
-      ...files.map((file) => createLogFileSink({ target, records, file })),
-      createEvaluationFilesSink({ target, records }),
+      ...files.map((file) => watched('log', createLogFileSink({ target, records, file }))),
+      watched('evaluations', createEvaluationFilesSink({ target, records })),
       // What an evaluation measures was trained, and is shown, elsewhere.
       ...(target.spec.task === 'evaluate'
         ? []
         : [
-            createTrainingLogSink({ target, records, checkpoints, now }),
-            createOutputTreeSink({ target, checkpoints }),
+            watched('training_log', createTrainingLogSink({ target, records, checkpoints, now })),
+            watched('tree', createOutputTreeSink({ target, checkpoints })),
           ]),
     ];
   };
@@ -116,6 +121,7 @@ export function createSinks({
           trackers.finish(run, until),
         ]);
         if (finishing.get(run) === done) finishing.delete(run);
+        if (!open.has(run)) meter.forget(run);
         return written.every((each) => each);
       });
       finishing.set(run, done);

@@ -3,6 +3,7 @@ import type { TrackerStatus } from '../../contracts/tracker.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { logRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../sinks/sink.fixtures.ts';
+import { createSinkMeter } from '../sinks/sink-meter.ts';
 import { trackerTables } from './tracker.tables.ts';
 import type { Tracker } from './tracker.ts';
 import { createTrackers } from './trackers.ts';
@@ -30,6 +31,7 @@ const open = (...made: Tracker[]) =>
     db,
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
+    meter: createSinkMeter({ records: fixture.records.records }),
     factories: made.map((tracker) => () => tracker),
     log: quietLog,
     wait: () => new Promise((resolve) => setImmediate(resolve)),

@@ -5,6 +5,7 @@ import { backoffMs, pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { SinkTarget } from '../sinks/sink.ts';
+import type { SinkMeter } from '../sinks/sink-meter.ts';
 import { createSinkRunner, SINK_RETRY, type SinkRunner } from '../sinks/sink-runner.ts';
 import type { Tracker, TrackerFactory } from './tracker.ts';
 
@@ -32,6 +33,7 @@ export function createTrackers({
   db,
   records,
   checkpoints,
+  meter,
   factories,
   log,
   wait = pause,
@@ -39,6 +41,7 @@ export function createTrackers({
   db: Database;
   records: Pick<RecordService, 'subscribe'>;
   checkpoints: Pick<CheckpointService, 'subscribe'>;
+  meter: Pick<SinkMeter, 'watch' | 'forget'>;
   factories: readonly TrackerFactory[];
   log: Logger;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -59,6 +62,7 @@ export function createTrackers({
   const stop = (run: string): Promise<unknown> => {
     const entry = open.get(run);
     open.delete(run);
+    meter.forget(run);
     if (entry === undefined) return stopping.get(run) ?? Promise.resolve();
     for (const each of entry.unsubscribe) each();
     entry.ended.abort();
@@ -85,7 +89,9 @@ export function createTrackers({
     );
     if (signal.aborted) return;
     db.run('DELETE FROM trackers_owed WHERE run = :run', { run });
-    if (open.get(run) === entry) open.delete(run);
+    if (open.get(run) !== entry) return;
+    open.delete(run);
+    meter.forget(run);
   };
 
   const trackers: Trackers = {
@@ -97,7 +103,7 @@ export function createTrackers({
       if (made.some(({ remote }) => remote)) db.run('INSERT OR IGNORE INTO trackers_owed VALUES (:run)', { run });
       const followers = made.map((tracker) => ({
         tracker,
-        runner: createSinkRunner({ sink: tracker, run, after: before, log, wait }),
+        runner: createSinkRunner({ sink: meter.watch(run, 'tracker', tracker), run, after: before, log, wait }),
       }));
       const wake = (source: 'records' | 'checkpoints') => () => {
         for (const { runner, tracker } of followers) if (tracker.wakesOn.includes(source)) runner.wake();
