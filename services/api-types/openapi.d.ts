@@ -1856,6 +1856,13 @@ export interface components {
              */
             wandb_tags: string[];
             /**
+             * @description What a resume does in W&B. `new`: a new W&B run in the same group, on the same axis; `same`: it goes on in the one there is, and what it supersedes is overwritten.
+             * @default new
+             * @example new
+             * @enum {string}
+             */
+            wandb_resume: "new" | "same";
+            /**
              * @description Pins the W&B run; null: `WANDB_RUN_ID`.
              * @default null
              * @example null
@@ -5939,6 +5946,13 @@ export interface components {
              *     ]
              */
             wandb_tags: string[];
+            /**
+             * @description What a resume does in W&B. `new`: a new W&B run in the same group, on the same axis; `same`: it goes on in the one there is, and what it supersedes is overwritten.
+             * @default new
+             * @example new
+             * @enum {string}
+             */
+            wandb_resume: "new" | "same";
             /**
              * @description Pins the W&B run; null: `WANDB_RUN_ID`.
              * @default null

@@ -36,6 +36,7 @@ import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
+import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
@@ -55,6 +56,8 @@ import { createSinks } from './sinks/sinks.ts';
 import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
 import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
+import { obeyStop } from './trackers/wandb/obey-stop.ts';
+import { wandbTrackers } from './trackers/wandb/wandb-factory.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -147,7 +150,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
   const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
+  const wandb = wandbTrackers({
+    ...{ settings: settings.wandb, records, redactor, now, steady },
+    modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
+    onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
+  });
   const factories = [
+    wandb,
     (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
     (target: SinkTarget) =>
       createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),

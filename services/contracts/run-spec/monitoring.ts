@@ -8,6 +8,12 @@ export const monitoringSpecSchema = z
     wandb_entity: field(z.string().min(1).nullable().default(null), 'W&B team or user.', 'your-entity'),
     wandb_run_name: field(z.string().min(1).nullable().default(null), 'Name shown in W&B.', 'grpo-qwen3vl-32b'),
     wandb_tags: field(z.array(z.string()).default([]), 'W&B tags.', ['grpo']),
+    wandb_resume: field(
+      z.enum(['new', 'same']).default('new'),
+      'What a resume does in W&B. `new`: a new W&B run in the same group, on the same axis; `same`: it goes on in the one there is, and what it ' +
+        'supersedes is overwritten.',
+      'new',
+    ),
     wandb_run_id: field(z.string().min(1).nullable().default(null), 'Pins the W&B run; null: `WANDB_RUN_ID`.', null),
     force_new_wandb_run: field(z.boolean().default(false), 'Always start a new W&B run on resume.', false),
     enable_tensorboard: field(z.boolean().default(false), 'Write TensorBoard event files.', true),
