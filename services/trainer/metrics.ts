@@ -130,6 +130,11 @@ export function rewardEvaluationMetrics(evaluation: Evaluation, bestAccuracy: nu
   };
 }
 
+/** Of a pass rate that is taken beside evaluations. `generated`: on problems of training, for want of an evaluation set. */
+export function passRateMetrics(rate: number, step: number, generated: boolean): MetricValues {
+  return { eval_avg_test_pass_rate: rate, eval_problems_generated: generated ? 1 : 0, 'inference/step': step };
+}
+
 export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {
   return {
     'eval/accuracy': evaluation.accuracy,
