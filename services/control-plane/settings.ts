@@ -9,6 +9,7 @@ import { parseAgentAddress } from './settings/agent-address.ts';
 import { apiKey, readApiKey } from './settings/api-key.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
+import type { LogLimits } from './sinks/rotated-files.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -44,12 +45,16 @@ export interface Settings {
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
+  /** What the log files of one run may take. */
+  logLimits: LogLimits;
   /** null: roles are processes of this machine. */
   docker: DockerSettings | null;
 }
 
 /** Where the GPUs of the host are known from; `auto` is nvidia-smi where there is one. */
 export type GpusSetting = { source: 'auto' | 'nvidia' | 'none' } | { source: 'file'; path: string };
+
+const MIB = 1024 * 1024;
 
 const hubUrl = z.string().superRefine((text, { addIssue }) => {
   const refusal = refuseUrl(text);
@@ -104,6 +109,9 @@ const environmentSchema = z.object({
     .string()
     .regex(/^[\x21-\x7e]+$/, 'must be a token without spaces, such as hf_...')
     .optional(),
+  TANDEM_LOG_FILE_MB: wholeNumber(1, 1024).default(20),
+  TANDEM_LOG_RUN_MB: wholeNumber(1, 1_000_000).default(500),
+  TANDEM_LOG_RUN_FILES: wholeNumber(0, 10_000).default(100),
   ...s3Environment,
 });
 
@@ -152,6 +160,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     vllmApiBase: env.VLLM_API_BASE ?? null,
     hub: { endpoint: env.HF_ENDPOINT.replace(/\/+$/, ''), token: env.HF_TOKEN ?? null },
     s3: readS3(env, cwd),
+    logLimits: {
+      fileBytes: env.TANDEM_LOG_FILE_MB * MIB,
+      runBytes: env.TANDEM_LOG_RUN_MB * MIB,
+      runFiles: env.TANDEM_LOG_RUN_FILES,
+    },
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,
   };

@@ -10,6 +10,7 @@ import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
 import { createStreams } from './api/sse.ts';
 import type { ArchiveServices } from './archive/archive-run.ts';
+import { printedFiles } from './archive/printed-files.ts';
 import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.agent.ts';
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
@@ -136,7 +137,18 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
-  const sinks = createSinks({ records, checkpoints, baseDirectory: cwd, roots: dataRoots, now, log });
+  const sinks = createSinks({
+    records,
+    checkpoints,
+    runtime,
+    store,
+    redactor,
+    baseDirectory: cwd,
+    roots: dataRoots,
+    limits: settings.logLimits,
+    now,
+    log,
+  });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
   const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
@@ -219,7 +231,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
-  const archive = { view: service.get, events, records, checkpoints };
+  const printed = (id: string) => printedFiles({ id, tree: runs.get(id)?.tree ?? '' }, store);
+  const archive = { view: service.get, events, records, checkpoints, printed };
   const publicApp = createPublicApp({
     handlers: wireHandlers({
       ...forRuns,

@@ -16,8 +16,10 @@ export interface SinkTarget {
 /** A rendering of records or checkpoints. It remembers nothing that it can read again from what it has written. */
 export interface Sink {
   name: string;
-  /** What may give it work. */
-  wakesOn: readonly ('records' | 'checkpoints')[];
+  /** What may give it work; `output` is what programs print, which is looked at every second. */
+  wakesOn: readonly ('records' | 'checkpoints' | 'output')[];
+  /** At the end of the run its turn comes when the others are done. */
+  last?: true;
   /**
    * Writes what is missing and returns; does nothing when nothing is. A rejection is logged and the call repeated later. `final` when the run has
    * ended and nothing more will come for now. One that takes long ends when `signal` is aborted, and goes on with the next call.

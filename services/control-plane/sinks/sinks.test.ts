@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { evaluationRecord, logRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from './sink.fixtures.ts';
+import { openFileStore } from '../../platform/file-store.ts';
+import { createRedactor } from '../../platform/redaction.ts';
 import { createSinks } from './sinks.ts';
 
 let fixture: SinkFixture;
@@ -26,8 +28,12 @@ const open = () =>
   createSinks({
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
+    runtime: { outputs: async () => [] },
+    store: openFileStore(join(fixture.checkpoints.home, 'kept')),
+    redactor: createRedactor({}),
     baseDirectory: fixture.checkpoints.home,
     roots: [],
+    limits: { fileBytes: 1e6, runBytes: 1e8, runFiles: 100 },
     now: () => 0,
     log: { ...quietLog, error: (_message, fields) => void errors.push(String((fields?.['error'] as Error).message)) },
     wait: (ms, signal) => {

@@ -1,13 +1,19 @@
 import { join } from 'node:path';
 import { removeTemporaries } from '../../platform/atomic-file.ts';
 import type { Logger } from '../../platform/logger.ts';
+import type { ObjectStore } from '../../platform/object-store.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import { backoffMs, pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
 import { createEvaluationFilesSink } from './evaluation-files.sink.ts';
 import { logFilePaths } from './log-file-paths.ts';
+import { createLogArchiveSink } from './log-archive.sink.ts';
 import { createLogFileSink } from './log-files.sink.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
+import { createRoleOutputSink, roleOutputPaths } from './role-output.sink.ts';
+import type { LogLimits } from './rotated-files.ts';
 import type { Sink, SinkTarget } from './sink.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
@@ -24,23 +30,36 @@ export interface Sinks {
   close(): Promise<void>;
 }
 
+/** How often it is looked what programs have printed. */
+const OUTPUT_MS = 1000;
 const RETRY = { baseMs: 1000, maxMs: 60_000 };
 
 export function createSinks({
   records,
   checkpoints,
+  runtime,
+  store,
+  redactor,
   baseDirectory,
   roots,
+  limits,
   now,
   log,
   wait = pause,
 }: {
   records: RecordService;
   checkpoints: CheckpointService;
+  runtime: Pick<Runtime, 'outputs'>;
+  /** Where log files are kept beyond the run's tree. */
+  store: Pick<ObjectStore, 'put' | 'list'>;
+  /** Hides secrets in what programs print; records come without. */
+  redactor: Redactor;
   /** What relative log paths of a spec are relative to. */
   baseDirectory: string;
   /** Where log files may lie besides the run's tree. */
   roots: readonly string[];
+  /** What the log files of one run may take. */
+  limits: LogLimits;
   now: () => number;
   log: Logger;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -52,8 +71,12 @@ export function createSinks({
   const sinksOf = (target: SinkTarget): Sink[] => {
     const { files, warnings } = logFilePaths({ logging: target.spec.logging, tree: target.tree, baseDirectory, roots });
     for (const warning of warnings) log.warn(warning, { run: target.run });
+    const outputs = target.spec.logging.log_to_file ? roleOutputPaths(target) : [];
+    const logs = [...files, ...outputs].map(({ path }) => path);
     return [
-      ...files.map((file) => createLogFileSink({ target, records, file })),
+      ...files.map((file) => createLogFileSink({ target, records, file, logs, limits })),
+      ...outputs.map((output) => createRoleOutputSink({ ...output, target, runtime, logs, limits, redactor, now })),
+      createLogArchiveSink({ target, store, logs }),
       createEvaluationFilesSink({ target, records }),
       // What an evaluation measures was trained, and is shown, elsewhere.
       ...(target.spec.task === 'evaluate'
@@ -87,16 +110,18 @@ export function createSinks({
       const runners = sinksOf(target).map((sink) =>
         createSinkRunner({ sink, run: target.run, after: before, log, wait }),
       );
-      const wake = (source: 'records' | 'checkpoints') => () => {
+      const wake = (source: Sink['wakesOn'][number]) => () => {
         for (const runner of runners) if (runner.sink.wakesOn.includes(source)) runner.wake();
       };
       const unsubscribe = [
         records.subscribe(target.run, wake('records')),
         checkpoints.subscribe(target.run, wake('checkpoints')),
       ];
+      const looking = setInterval(wake('output'), OUTPUT_MS).unref();
       open.set(target.run, {
         runners,
         end: () => {
+          clearInterval(looking);
           for (const each of unsubscribe) each();
         },
       });
@@ -108,7 +133,9 @@ export function createSinks({
       const stopped = Promise.all([stop(run), finishing.get(run)]);
       const until = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
       const done = stopped.then(async () => {
-        const written = await Promise.all(runners.map((runner) => runner.finish(until)));
+        const finish = (which: SinkRunner[]) => Promise.all(which.map((runner) => runner.finish(until)));
+        const written = await finish(runners.filter(({ sink }) => !sink.last));
+        written.push(...(await finish(runners.filter(({ sink }) => sink.last))));
         if (finishing.get(run) === done) finishing.delete(run);
         return written.every((each) => each);
       });
