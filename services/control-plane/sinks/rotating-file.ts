@@ -34,6 +34,8 @@ export async function openRotatingFile({
   await finishRotation(path);
   await tidy();
   await endLastLine(path);
+  // There is something to follow before the first line comes.
+  await appendText(path, '');
   const current = await lastPositionIn(path);
   let day = current?.day ?? null;
   let last = current ?? (await lastRotatedPosition(path));
