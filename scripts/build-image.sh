@@ -40,7 +40,7 @@ build_tandem() {
   mkdir -p dist/image
   compose/images/tandem/assemble.sh dist/image --built
   tar -C dist -c image | with_dockerfile compose/images/tandem/Dockerfile \
-    | build "$image" "$fingerprint" --label "org.opencontainers.image.version=$version"
+    | build "$image" "$fingerprint" --build-arg PYTHON=none --label "org.opencontainers.image.version=$version"
   exec 9>&-
 }
 

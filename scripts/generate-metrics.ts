@@ -8,7 +8,7 @@ export function generateMetrics(): GeneratedFile {
     '',
     'What a run records, under which name and in which unit. Generated from `services/contracts/metrics.ts` by `npm run generate`; do not edit.',
     '',
-    "A share is a part of 1. What is named `perf/` or `system/` depends on the machine; all else a resumed run repeats exactly, within the scope that",
+    'A share is a part of 1. What is named `perf/` or `system/` depends on the machine; all else a resumed run repeats exactly, within the scope that',
     '`services/README.md` states. NaN and infinities are recorded as the words `NaN`, `Infinity` and `-Infinity`.',
     '',
     metricsTable(),

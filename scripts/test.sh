@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_torch; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -115,6 +115,21 @@ find_compose() {
   if [[ -n "$TANDEM_COMPOSE" ]]; then echo "compose: $TANDEM_COMPOSE"; else missing+=('compose: apt-get could not install docker-compose, and `go install` gave none; its tests are skipped'); fi
 }
 
+# Debian's package of Prometheus brings promtool. It is unpacked into the cache, since installing it would start a server.
+find_promtool() {
+  local home="$cache/promtool"
+  if [[ ! -x "$home/usr/bin/promtool" ]] && command -v apt-get >/dev/null && command -v dpkg-deb >/dev/null; then
+    mkdir -p "$home"
+    (cd "$home" && (apt-get download -qq prometheus || { apt-get update -qq && apt-get download -qq prometheus; }) && dpkg-deb -x prometheus_*.deb . && rm prometheus_*.deb) \
+      >"$results/promtool.log" 2>&1 || true
+  fi
+  if [[ -x "$home/usr/bin/promtool" ]]; then
+    TANDEM_PROMETHEUS="$home/usr/bin"; export TANDEM_PROMETHEUS; echo "promtool: $TANDEM_PROMETHEUS/promtool"
+  else
+    missing+=('promtool: apt-get could not download the package prometheus; alert rules are not played and no Prometheus scrapes')
+  fi
+}
+
 # Several gigabytes on Linux x64, where PyPI's torch brings CUDA: only --full fetches them, afterwards they are used from the cache.
 find_torch() {
   local home="$cache/torch"
@@ -127,6 +142,21 @@ find_torch() {
   else
     unset TANDEM_TORCH_PYTHON
     missing+=('torch: no Python with torch, transformers, peft, accelerate, bitsandbytes and trl in the cache (--full makes one); the interop and TRL tests are skipped')
+  fi
+}
+
+# 140 MB and 12 s, without the bytecode that few of its modules are ever needed as.
+find_tensorboard() {
+  local home="$cache/tensorboard"
+  if [[ -z "${TANDEM_TENSORBOARD_PYTHON:-}" && ! -x "$home/bin/tensorboard" ]] && command -v python3 >/dev/null; then
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet --no-compile tensorboard) >"$results/tensorboard.log" 2>&1 || rm -rf "$home"
+  fi
+  local python="${TANDEM_TENSORBOARD_PYTHON:-$home/bin/python}"
+  if "$python" -c 'import tensorboard' >/dev/null 2>&1; then
+    TANDEM_TENSORBOARD_PYTHON="$python"; export TANDEM_TENSORBOARD_PYTHON; echo "tensorboard: $TANDEM_TENSORBOARD_PYTHON"
+  else
+    unset TANDEM_TENSORBOARD_PYTHON
+    missing+=('tensorboard: python3 with venv could not install it from PyPI; the test that reads event files with it is skipped')
   fi
 }
 

@@ -1,37 +1,18 @@
-import { join } from 'node:path';
-import { withEnvFile } from '../../services/platform/settings.ts';
 import type { Client, Run } from '../quickstart/client.ts';
 import { screen } from '../quickstart/screen.ts';
 import { findControlPlane } from '../train/control-plane.ts';
-import { findRoot } from '../train/find-root.ts';
 import { follow } from '../train/follow.ts';
-import { UsageError } from '../train/options.ts';
 import { readConfigs } from '../train/read-config.ts';
+import { runScript, type ScriptHost } from '../train/run-script.ts';
 import { type EvaluateOptions, readOptions, usage } from './options.ts';
 import { renderTable } from './table.ts';
 
-/** sysexits.h: wrong usage. */
-const EXIT_USAGE = 64;
-const EXIT_INTERRUPTED = 130;
+process.exitCode = await runScript({ name: 'evaluate.sh', usage, readOptions, run: evaluate });
 
-const root = findRoot(import.meta.dirname);
-const environment = withEnvFile(process.env, join(root, '.env'));
-/** What Ctrl-C does; until something is submitted it ends the script. */
-let interrupt: () => void = () => process.exit(EXIT_INTERRUPTED);
-process.on('SIGINT', () => interrupt());
-process.on('SIGTERM', () => interrupt());
-
-try {
-  const options = readOptions(process.argv.slice(2), environment);
-  if (options === null) console.log(usage);
-  else process.exitCode = await evaluate(options);
-} catch (error) {
-  screen.line(`evaluate.sh: ${(error as Error).message}`);
-  if (error instanceof UsageError) console.error(usage);
-  process.exitCode = error instanceof UsageError ? EXIT_USAGE : 1;
-}
-
-async function evaluate({ request, overrides, before, url, keep }: EvaluateOptions): Promise<number> {
+async function evaluate(
+  { request, overrides, before, url, keep }: EvaluateOptions,
+  { root, environment, onInterrupt }: ScriptHost,
+): Promise<number> {
   const posted = { ...request, overrides: readConfigs(overrides) };
   screen.step('1  Control plane');
   const { client, cleanUp } = await findControlPlane({ root, environment, url, keep });
@@ -40,8 +21,8 @@ async function evaluate({ request, overrides, before, url, keep }: EvaluateOptio
     // By the very settings of the checkpoint's evaluation: only the weights differ.
     const untrained = before ? { ...(await client.planEvaluation(posted)).spec, checkpoint: {}, name: 'before' } : null;
     const runs = [
-      ...(untrained === null ? [] : [await untilEnded(await client.submit(untrained), client)]),
-      await untilEnded(await client.evaluate(posted), client),
+      ...(untrained === null ? [] : [await untilEnded(await client.submit(untrained), client, onInterrupt)]),
+      await untilEnded(await client.evaluate(posted), client, onInterrupt),
     ];
     return conclude(runs, client);
   } finally {
@@ -49,15 +30,15 @@ async function evaluate({ request, overrides, before, url, keep }: EvaluateOptio
   }
 }
 
-async function untilEnded(run: Run, client: Client): Promise<Run> {
+async function untilEnded(run: Run, client: Client, onInterrupt: ScriptHost['onInterrupt']): Promise<Run> {
   screen.line(`  ${run.id}  ${run.output_dir}  (${client.baseUrl}/runs/${run.id})`);
   for (const warning of run.warnings) screen.line(`  warning: ${warning}`);
-  interrupt = () => {
-    interrupt = () => process.exit(EXIT_INTERRUPTED);
+  onInterrupt(() => {
+    onInterrupt(null);
     client
       .cancel(run.id)
       .catch((error: unknown) => screen.line(`  it cannot be cancelled: ${(error as Error).message}`));
-  };
+  });
   return await follow(client, run.id);
 }
 

@@ -1,32 +1,19 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { withEnvFile } from '../../services/platform/settings.ts';
 import { type Client, RefusedError } from '../quickstart/client.ts';
 import { screen } from '../quickstart/screen.ts';
 import { findControlPlane } from '../train/control-plane.ts';
-import { findRoot } from '../train/find-root.ts';
-import { UsageError } from '../train/options.ts';
+import { runScript, type ScriptHost } from '../train/run-script.ts';
 import { fetchVerified } from './fetch-verified.ts';
 import { type ExportOptions, readOptions, usage } from './options.ts';
 import { renderReadme } from './readme.ts';
 
-/** sysexits.h: wrong usage. */
-const EXIT_USAGE = 64;
+process.exitCode = await runScript({ name: 'export.sh', usage, readOptions, run: exportCheckpoint });
 
-const root = findRoot(import.meta.dirname);
-const environment = withEnvFile(process.env, join(root, '.env'));
-
-try {
-  const options = readOptions(process.argv.slice(2), environment);
-  if (options === null) console.log(usage);
-  else await exportCheckpoint(options);
-} catch (error) {
-  screen.line(`export.sh: ${(error as Error).message}`);
-  if (error instanceof UsageError) console.error(usage);
-  process.exitCode = error instanceof UsageError ? EXIT_USAGE : 1;
-}
-
-async function exportCheckpoint({ run, checkpoint, directory: wanted, url }: ExportOptions): Promise<void> {
+async function exportCheckpoint(
+  { run, checkpoint, directory: wanted, url }: ExportOptions,
+  { root, environment }: ScriptHost,
+): Promise<number> {
   const { client, cleanUp } = await findControlPlane({ root, environment, url, keep: false });
   try {
     const name = checkpoint ?? (await bestOf(run, client));
@@ -42,6 +29,7 @@ async function exportCheckpoint({ run, checkpoint, directory: wanted, url }: Exp
     for (const note of exported.notes) screen.line(`  ${note}`);
     screen.step('Serve it with');
     screen.line(exported.command_line);
+    return 0;
   } finally {
     await cleanUp();
   }

@@ -7,9 +7,26 @@ import { writeTask } from '../quickstart/task.ts';
 import type { Method } from './options.ts';
 import { type Config, merge, readConfigs } from './read-config.ts';
 
-/** The shipped example of a method: two-digit addition by a tiny model, whose files are made below `data/example` when they are missing. */
+const DIRECTORY = 'data/example';
+/** The name by which shipped configs have the tiny model. */
+const MODEL = `${DIRECTORY}/model`;
+
+/** The shipped example of a method: two-digit addition by a tiny model. */
 export async function readExample(method: Method, root: string): Promise<Config> {
-  const directory = join(root, 'data/example');
+  const directory = await makeExample(root);
+  const { data, ...config } = readConfigs([join(root, `scripts/configs/example_${method}.yaml`)]);
+  const files = Object.entries(data as Record<string, string>).map(([key, path]) => [key, join(root, path)] as const);
+  return merge(config, { model: { name: join(directory, 'model') }, data: Object.fromEntries(files) });
+}
+
+/** Makes the tiny model where a config names it, as those of GSM8K do: it is not shipped. */
+export async function makeNamedExample({ model }: Config, root: string): Promise<void> {
+  if ((model as { name?: unknown } | undefined)?.name === MODEL) await makeExample(root);
+}
+
+/** Makes the tiny model and its data below `data/example`, unless they are there. @returns their directory */
+async function makeExample(root: string): Promise<string> {
+  const directory = join(root, DIRECTORY);
   if (!existsSync(directory)) {
     const draft = `${directory}.${process.pid}`;
     await makeTinyModel(join(draft, 'model'), { seed: 1 });
@@ -25,9 +42,7 @@ export async function readExample(method: Method, root: string): Promise<Config>
   }
   // A directory of an older version has no preferences; what it has is written again as it was.
   if (!existsSync(join(directory, 'preferences.jsonl'))) writeTask(directory, 1);
-  const { data, ...config } = readConfigs([join(root, `scripts/configs/example_${method}.yaml`)]);
-  const files = Object.entries(data as Record<string, string>).map(([key, path]) => [key, join(root, path)] as const);
-  return merge(config, { model: { name: join(directory, 'model') }, data: Object.fromEntries(files) });
+  return directory;
 }
 
 /** GRPO and DPO begin where the SFT example ended, once there is one: from random weights no rollout is ever right. */

@@ -1,40 +1,21 @@
-import { join } from 'node:path';
 import { missingKeys } from '../../services/contracts/needed-keys.ts';
-import { withEnvFile } from '../../services/platform/settings.ts';
 import type { Client, Run } from '../quickstart/client.ts';
 import { duration, percent, screen } from '../quickstart/screen.ts';
 import { findControlPlane } from './control-plane.ts';
-import { readExample, startFromExample } from './example.ts';
-import { findRoot } from './find-root.ts';
+import { makeNamedExample, readExample, startFromExample } from './example.ts';
 import { follow } from './follow.ts';
-import { readOptions, type TrainOptions, UsageError, usage } from './options.ts';
+import { readOptions, type TrainOptions, usage } from './options.ts';
 import { type Config, merge, readConfigs } from './read-config.ts';
+import { EXIT_INTERRUPTED, runScript, type ScriptHost } from './run-script.ts';
 
-/** sysexits.h: wrong usage, and a configuration that lacks something. */
-const EXIT_USAGE = 64;
+/** sysexits.h: a configuration that lacks something. */
 const EXIT_CONFIG = 78;
-const EXIT_INTERRUPTED = 130;
 
-const root = findRoot(import.meta.dirname);
-const environment = withEnvFile(process.env, join(root, '.env'));
-/** What Ctrl-C does; until a run is submitted it ends the script. */
-let interrupt: () => void = () => process.exit(EXIT_INTERRUPTED);
-process.on('SIGINT', () => interrupt());
-process.on('SIGTERM', () => interrupt());
+process.exitCode = await runScript({ name: 'train.sh', usage, readOptions, run: train });
 
-try {
-  const options = readOptions(process.argv.slice(2), environment);
-  if (options === null) console.log(usage);
-  else process.exitCode = await train(options);
-} catch (error) {
-  screen.line(`train.sh: ${(error as Error).message}`);
-  if (error instanceof UsageError) console.error(usage);
-  process.exitCode = error instanceof UsageError ? EXIT_USAGE : 1;
-}
-
-async function train(options: TrainOptions): Promise<number> {
+async function train(options: TrainOptions, { root, environment, onInterrupt }: ScriptHost): Promise<number> {
   const isExample = options.configs.length === 0 && options.method !== null;
-  const config = await readConfig(options);
+  const config = await readConfig(options, root);
   const missing = missingKeys(config, environment);
   if (missing.length > 0) {
     for (const line of missing) screen.line(line);
@@ -49,17 +30,19 @@ async function train(options: TrainOptions): Promise<number> {
     screen.step('2  The run');
     const run = await client.submit(spec);
     tell(run, client);
-    pauseOnInterrupt(run, client);
+    pauseOnInterrupt(run, client, onInterrupt);
     screen.step('3  Training (Ctrl-C saves a checkpoint and pauses; a second Ctrl-C leaves at once)');
     const last = await follow(client, run.id);
+    onInterrupt(null);
     return conclude(last, client);
   } finally {
     await cleanUp();
   }
 }
 
-async function readConfig({ configs, method, resumeFrom }: TrainOptions): Promise<Config> {
+async function readConfig({ configs, method, resumeFrom }: TrainOptions, root: string): Promise<Config> {
   const written = configs.length === 0 && method !== null ? await readExample(method, root) : readConfigs(configs);
+  await makeNamedExample(written, root);
   return merge(written, {
     ...(method === null ? {} : { method }),
     ...(resumeFrom === null ? {} : { checkpoint: { resume_from_checkpoint: resumeFrom } }),
@@ -82,20 +65,19 @@ function tell(run: Run, client: Client): void {
 }
 
 /** Once: save and pause, then the script ends with the run. Twice: the script ends, and the run pauses by itself. */
-function pauseOnInterrupt({ id }: Run, client: Client): void {
-  interrupt = () => {
-    interrupt = () => {
+function pauseOnInterrupt({ id }: Run, client: Client, onInterrupt: ScriptHost['onInterrupt']): void {
+  onInterrupt(() => {
+    onInterrupt(() => {
       screen.line(`  left; ${id} saves and pauses by itself: ${client.baseUrl}/runs/${id}`);
       process.exit(EXIT_INTERRUPTED);
-    };
+    });
     screen.line(`  ${id} saves a checkpoint and pauses; Ctrl-C again leaves it to itself ...`);
     client.pause(id).catch((error: unknown) => screen.line(`  it cannot be paused: ${(error as Error).message}`));
-  };
+  });
 }
 
 function conclude(run: Run, { baseUrl }: Client): number {
   const { id, status, reason, message, progress, latest_evaluation: evaluation } = run;
-  interrupt = () => process.exit(EXIT_INTERRUPTED);
   screen.step(`4  ${id} ${status} (${reason}): ${message}`);
   if (progress)
     screen.line(

@@ -215,6 +215,26 @@ export interface paths {
         patch: operations["setLogging"];
         trace?: never;
     };
+    "/runs/{id}/trackers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * How far W&B, TensorBoard and MLflow are with a run
+         * @description Those that the spec of the run turns on, while it goes and after its end. Trackers work beside training: one that hangs or refuses costs the trainer nothing, and gets everything once it takes it.
+         */
+        get: operations["listTrackers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/checkpoints": {
         parameters: {
             query?: never;
@@ -497,6 +517,26 @@ export interface paths {
         };
         /** Whether every running program has been taken over and requests are served */
         get: operations["getReadiness"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/metrics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The control plane in numbers, for Prometheus
+         * @description Runs, queue, GPUs, requests, checkpoints, files and trackers, and the key metrics of runs that run, in the text format of Prometheus. It asks for the token of the API where there is one: `authorization: {credentials_file: ...}` in `scrape_configs`.
+         */
+        get: operations["getServiceMetrics"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1020,18 +1060,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaReward: {
@@ -1058,18 +1098,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthReward: {
@@ -1135,23 +1175,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpReward: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -1173,18 +1213,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpec: {
@@ -2629,6 +2669,16 @@ export interface components {
              */
             restarts: components["schemas"]["Restarts"];
             /**
+             * @description What the name of its model meant when it was submitted, and means for it still when it is resumed; of a run on an adapter its base model. Null for a model that is not fetched.
+             * @example {
+             *       "kind": "hub",
+             *       "repo": "Qwen/Qwen3-0.6B",
+             *       "revision": "main",
+             *       "commit": "c1899de289a04d12100db370d81485cdf75e47ca"
+             *     }
+             */
+            model_origin: components["schemas"]["ModelOrigin"] | null;
+            /**
              * @description The resolved spec.
              * @example {
              *       "model": {
@@ -2795,6 +2845,47 @@ export interface components {
              * @example null
              */
             next_at: string | null;
+        };
+        /** @description Where a model was fetched from. */
+        ModelOrigin: components["schemas"]["HubModelOrigin"] | components["schemas"]["StoreModelOrigin"];
+        HubModelOrigin: {
+            /**
+             * @description A model hub. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "hub";
+            /**
+             * @description Its name there.
+             * @example Qwen/Qwen3-0.6B
+             */
+            repo: string;
+            /**
+             * @description As the run was submitted with: branch, tag or commit.
+             * @example main
+             */
+            revision: string;
+            /**
+             * @description What that meant then; the run keeps it.
+             * @example c1899de289a04d12100db370d81485cdf75e47ca
+             */
+            commit: string;
+        };
+        StoreModelOrigin: {
+            /**
+             * @description The object store. (enum property replaced by openapi-typescript)
+             * @enum {string}
+             */
+            kind: "store";
+            /**
+             * @description Where its objects lie.
+             * @example models/mine
+             */
+            prefix: string;
+            /**
+             * @description Of their names, sizes and stated hashes.
+             * @example dddddddddddddddddddddddddddddddddddddddd
+             */
+            digest: string;
         };
         /** @description An error, by RFC 9457. */
         Problem: {
@@ -2967,7 +3058,7 @@ export interface components {
              * @example status_changed
              * @enum {string}
              */
-            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "warning";
+            name: "status_changed" | "attempt_started" | "attempt_ended" | "role_started" | "role_ready" | "role_exited" | "checkpoint_committed" | "checkpoint_deleted" | "checkpoint_pinned" | "checkpoint_unpinned" | "checkpoint_rejected" | "save_failed" | "evaluated" | "best_updated" | "resumed" | "gpus_leased" | "gpus_released" | "gpu_quarantined" | "gpu_trouble" | "preempted" | "model_fetching" | "model_fetched" | "model_removed" | "warning";
             /**
              * @description Who made it happen.
              * @example control_plane
@@ -3089,6 +3180,91 @@ export interface components {
              */
             evaluations: components["schemas"]["Evaluation"][];
         };
+        TrackerList: {
+            /**
+             * @description One for each that is on.
+             * @example []
+             */
+            trackers: components["schemas"]["TrackerStatus"][];
+        };
+        /** @description How far a tracker is with a run. */
+        TrackerStatus: {
+            /**
+             * @description Which tracker.
+             * @example wandb
+             * @enum {string}
+             */
+            kind: "wandb" | "tensorboard" | "mlflow";
+            /**
+             * @description `waiting`: nothing to show yet; `live`: follows the run; `behind`: could not be reached, tried again; `refused`: needs a change of settings; `finished`: the run has ended and it holds everything.
+             * @example live
+             * @enum {string}
+             */
+            state: "waiting" | "live" | "behind" | "refused" | "finished";
+            /**
+             * @description How a resume is shown: in a new run of the tracker, or in the same one. null: the tracker has no runs.
+             * @example new
+             */
+            mode: ("new" | "same") | null;
+            /**
+             * @description Id of the run there; null before it is made.
+             * @example run-7k3m9q2d
+             */
+            run_id: string | null;
+            /**
+             * @description Its name there.
+             * @example grpo-qwen3vl-32b
+             */
+            run_name: string | null;
+            /**
+             * @description Project or experiment it lies in.
+             * @example your-entity/cua-grpo
+             */
+            project: string | null;
+            /**
+             * @description Where people look at it; for files, their directory.
+             * @example http://127.0.0.1:8082/your-entity/cua-grpo/runs/run-7k3m9q2d
+             */
+            url: string | null;
+            /**
+             * @description Step of the newest row that it has.
+             * @example 120
+             */
+            last_step: number | null;
+            /**
+             * @description Record it has come to, as `<attempt>:<number>`.
+             * @example 2:417
+             */
+            last_record: string | null;
+            /**
+             * @description Records of the run that it has not come to.
+             * @example 0
+             */
+            backlog: number;
+            /**
+             * @description When it last took something.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            last_sent_at: string | null;
+            /**
+             * @description What went wrong since it last took something.
+             * @example null
+             */
+            last_error: components["schemas"]["TrackerError"];
+        };
+        TrackerError: {
+            /**
+             * Format: date-time
+             * @description When.
+             * @example 2026-11-20T09:00:00.000Z
+             */
+            time: string;
+            /**
+             * @description What went wrong, and what helps.
+             * @example W&B answered 503; it is tried again.
+             */
+            message: string;
+        } | null;
         CheckpointList: {
             /**
              * @description Newest first.
@@ -4276,6 +4452,11 @@ export interface components {
              */
             model_directory: string;
             /**
+             * @description Where that was fetched from, for what a checkpoint says of itself; null for a model that is not fetched.
+             * @example null
+             */
+            model_origin: components["schemas"]["ModelOrigin"] | null;
+            /**
              * @description Adapter to start from when the model is another run's LoRA checkpoint.
              * @example null
              */
@@ -4804,18 +4985,18 @@ export interface components {
              */
             flags: string;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The completion is JSON of a shape. */
         JsonSchemaRewardOutput: {
@@ -4842,18 +5023,18 @@ export interface components {
                 [key: string]: unknown;
             };
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description The length is within limits. */
         LengthRewardOutput: {
@@ -4919,23 +5100,23 @@ export interface components {
              */
             memory_mb: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description A server scores. */
         HttpRewardOutput: {
             /**
-             * @description A server scores: POST of `{completions, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
+             * @description A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`. (enum property replaced by openapi-typescript)
              * @enum {string}
              */
             name: "http";
@@ -4957,18 +5138,18 @@ export interface components {
              */
             retries: number;
             /**
-             * @description Factor in the sum of rewards.
-             * @default 1
-             * @example 1
-             */
-            weight: number;
-            /**
              * @description When it cannot score a completion: `fail` ends the run; `skip` leaves the whole task out of the step, and counts it.
              * @default fail
              * @example skip
              * @enum {string}
              */
             on_failure: "fail" | "skip";
+            /**
+             * @description Factor in the sum of rewards.
+             * @default 1
+             * @example 1
+             */
+            weight: number;
         };
         /** @description How it is trained. */
         TrainingSpecOutput: {
@@ -7208,6 +7389,83 @@ export interface operations {
             };
         };
     };
+    listTrackers: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Trackers of the run. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrackerList"];
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     listCheckpoints: {
         parameters: {
             query?: never;
@@ -8703,6 +8961,71 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getServiceMetrics: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Text format 0.0.4. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/plain": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { checkpointFileSchema, commitSchema, manifestSchema } from './checkpoint.ts';
 import { field } from './field.ts';
+import { modelOriginSchema } from './model-origin.ts';
 import { operation } from './operation.ts';
 import { recordSchema } from './record.ts';
 import { logLevelSchema } from './run-spec/logging.ts';
@@ -49,6 +50,11 @@ export const attemptSpecSchema = z
     attempt: field(z.int().min(1), 'Attempt, from 1.', 1),
     spec: field(runSpecSchema, 'The resolved run spec.', { model: { name: 'Qwen/Qwen3-VL-32B-Instruct' } }),
     model_directory: field(z.string(), 'Where the base model lies, in Hugging Face layout.', '/srv/models/tiny'),
+    model_origin: field(
+      modelOriginSchema.nullable(),
+      'Where that was fetched from, for what a checkpoint says of itself; null for a model that is not fetched.',
+      null,
+    ),
     base_adapter_directory: field(
       z.string().nullable(),
       "Adapter to start from when the model is another run's LoRA checkpoint.",

@@ -26,6 +26,7 @@ export const eventNames = [
   'preempted',
   'model_fetching',
   'model_fetched',
+  'model_removed',
   'warning',
 ] as const;
 

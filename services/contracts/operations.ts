@@ -5,6 +5,7 @@ import { field } from './field.ts';
 import { machineOperations } from './machine-operations.ts';
 import { operation } from './operation.ts';
 import { runOperations } from './run-operations.ts';
+import { trackerOperations } from './tracker.ts';
 import { watchOperations } from './watch-operations.ts';
 
 /**
@@ -14,6 +15,7 @@ export const operations = {
   ...runOperations,
   ...evaluationOperations,
   ...watchOperations,
+  ...trackerOperations,
   ...checkpointOperations,
   ...machineOperations,
   getHealth: operation({
@@ -53,6 +55,16 @@ export const operations = {
       },
     ],
     problems: ['invalid-request', 'unavailable'],
+  }),
+  getServiceMetrics: operation({
+    method: 'get',
+    path: '/metrics',
+    tag: 'service',
+    summary: 'The control plane in numbers, for Prometheus',
+    description:
+      'Runs, queue, GPUs, requests, checkpoints, files and trackers, and the key metrics of runs that run, in the text format of Prometheus. It asks for the token of the API where there is one: `authorization: {credentials_file: ...}` in `scrape_configs`.',
+    responses: [{ status: 200, description: 'Text format 0.0.4.', media: ['text/plain'] }],
+    problems: ['invalid-request'],
   }),
 } as const;
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { evaluationSchema } from './evaluation.ts';
 import { field } from './field.ts';
+import { modelOriginSchema } from './model-origin.ts';
 import { reasonSchema } from './reason.ts';
 import { evaluatedSchema, phases } from './record.ts';
 import { methodSchema, runSpecSchema, taskSchema } from './run-spec.ts';
@@ -138,13 +139,23 @@ export const runSchema = z
       message: null,
       next_at: null,
     }),
+    model_origin: field(
+      modelOriginSchema.nullable(),
+      'What the name of its model meant when it was submitted, and means for it still when it is resumed; of a run on an adapter its base model. Null for a model that is not fetched.',
+      {
+        kind: 'hub',
+        repo: 'Qwen/Qwen3-0.6B',
+        revision: 'main',
+        commit: 'c1899de289a04d12100db370d81485cdf75e47ca',
+      },
+    ),
     spec: field(runSpecSchema, 'The resolved spec.', { model: { name: 'Qwen/Qwen3-VL-32B-Instruct' } }),
   })
   .meta({ id: 'Run', description: 'What the user asked for; lives through many attempts.' });
 export type Run = z.infer<typeof runSchema>;
 
-/** A run in a list: without spec, attempts and restarts. */
+/** A run in a list: without spec, origin of its model, attempts and restarts. */
 export const runSummarySchema = runSchema
-  .omit({ spec: true, attempts: true, restarts: true })
+  .omit({ spec: true, model_origin: true, attempts: true, restarts: true })
   .meta({ id: 'RunSummary', description: 'A run in a list.' });
 export type RunSummary = z.infer<typeof runSummarySchema>;

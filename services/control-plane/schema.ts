@@ -7,6 +7,7 @@ import { eventTables } from './events/event.tables.ts';
 import { leaseSuspicions, leaseTables } from './leases/lease.tables.ts';
 import { recordTables } from './records/record.tables.ts';
 import { rewardFileColumn, runModelTables, runTables } from './runs/run.tables.ts';
+import { trackerTables } from './trackers/tracker.tables.ts';
 
 /** Migrations of `tandem.db`, in order; one that was released is never changed, a new one is added. */
 export const migrations: readonly string[] = [
@@ -17,4 +18,5 @@ export const migrations: readonly string[] = [
   leaseSuspicions,
   runModelTables,
   rewardFileColumn,
+  trackerTables,
 ];

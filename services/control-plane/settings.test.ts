@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { noProxies } from '../platform/proxy/choose-proxy.ts';
 import { apiKeyFile } from './settings/api-key.ts';
 import { readSettings } from './settings.ts';
 
@@ -34,9 +35,18 @@ describe('readSettings', () => {
   });
 
   it('takes the hub and its token, on loopback too, and refuses what is no address of one', () => {
-    expect(read({}).hub).toEqual({ endpoint: 'https://huggingface.co', token: null });
+    expect(read({}).hub).toEqual({ endpoint: 'https://huggingface.co', token: null, proxies: noProxies });
+    expect(read({ TANDEM_MODELS_MAX_GB: '200' }).modelsMaxBytes).toBe(200e9);
+    expect(read({}).modelsMaxBytes).toBeNull();
+    expect(read({ HTTPS_PROXY: 'proxy:3128', NO_PROXY: 'a, .b' }).hub.proxies).toEqual({
+      https: new URL('http://proxy:3128'),
+      http: null,
+      except: ['a', '.b'],
+    });
+    expect(read({ HTTP_PROXY: 'http://a', http_proxy: 'http://b' }).hub.proxies?.http?.host).toBe('b');
+    expect(() => read({ HTTPS_PROXY: 'socks5://proxy:1080' })).toThrow(/HTTPS_PROXY: must be the URL of an HTTP proxy/);
     const mirror = { HF_ENDPOINT: 'http://127.0.0.1:7000/', HF_TOKEN: 'hf_x' };
-    expect(read(mirror).hub).toEqual({ endpoint: 'http://127.0.0.1:7000', token: 'hf_x' });
+    expect(read(mirror).hub).toMatchObject({ endpoint: 'http://127.0.0.1:7000', token: 'hf_x' });
     expect(() => read({ HF_ENDPOINT: 'hf-mirror.com' })).toThrow(
       /HF_ENDPOINT: must be an http or https URL, such as https:\/\/huggingface.co/,
     );

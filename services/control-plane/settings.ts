@@ -1,12 +1,12 @@
 import { delimiter, resolve } from 'node:path';
 import { z } from 'zod';
-import { refuseUrl } from '../platform/address-policy.ts';
 import { parseEnvironment, SettingsError } from '../platform/settings.ts';
 import type { HubAccess } from './models/hub-request.ts';
 import type { Quota } from './queue/gpu-queue.ts';
 import { type DockerSettings, readDockerSettings } from './runtimes/docker/docker-settings.ts';
 import { parseAgentAddress } from './settings/agent-address.ts';
 import { apiKey, readApiKey } from './settings/api-key.ts';
+import { hubEnvironment, readHub, withUpperCaseProxies } from './settings/hub.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
 import type { LogLimits } from './sinks/rotated-files.ts';
@@ -41,6 +41,8 @@ export interface Settings {
   vllmApiBase: string | null;
   /** Where models come from that are named, not given. The token goes nowhere else. */
   hub: HubAccess;
+  /** What fetched models may take; null: no bound, and none is removed. */
+  modelsMaxBytes: number | null;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
   /** How long files that no manifest makes a checkpoint are left alone. */
@@ -55,12 +57,6 @@ export interface Settings {
 export type GpusSetting = { source: 'auto' | 'nvidia' | 'none' } | { source: 'file'; path: string };
 
 const MIB = 1024 * 1024;
-
-const hubUrl = z.string().superRefine((text, { addIssue }) => {
-  const refusal = refuseUrl(text);
-  if (refusal !== null)
-    addIssue({ code: 'custom', message: refusal.replace('http://localhost:8000/v1', 'https://huggingface.co') });
-});
 
 const environmentSchema = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
@@ -104,14 +100,11 @@ const environmentSchema = z.object({
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
-  HF_ENDPOINT: hubUrl.default('https://huggingface.co'),
-  HF_TOKEN: z
-    .string()
-    .regex(/^[\x21-\x7e]+$/, 'must be a token without spaces, such as hf_...')
-    .optional(),
   TANDEM_LOG_FILE_MB: wholeNumber(1, 1024).default(20),
   TANDEM_LOG_RUN_MB: wholeNumber(1, 1_000_000).default(500),
   TANDEM_LOG_RUN_FILES: wholeNumber(0, 10_000).default(100),
+  ...hubEnvironment,
+  TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
 });
 
@@ -123,7 +116,7 @@ export const settingsVariables: readonly string[] = Object.keys(environmentSchem
  * @throws SettingsError with one line that names what is wrong.
  */
 export function readSettings(environment: Readonly<Record<string, string | undefined>>, cwd: string): Settings {
-  const env = parseEnvironment(environmentSchema, environment);
+  const env = parseEnvironment(environmentSchema, withUpperCaseProxies(environment));
   const key = env.TANDEM_API_KEY ?? readApiKey(env.TANDEM_API_KEY_FILE, cwd);
   if (key === undefined && !isLoopback(env.TANDEM_ADDR)) {
     throw new SettingsError(
@@ -158,7 +151,8 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
-    hub: { endpoint: env.HF_ENDPOINT.replace(/\/+$/, ''), token: env.HF_TOKEN ?? null },
+    hub: readHub(env),
+    modelsMaxBytes: env.TANDEM_MODELS_MAX_GB === undefined ? null : env.TANDEM_MODELS_MAX_GB * 1e9,
     s3: readS3(env, cwd),
     logLimits: {
       fileBytes: env.TANDEM_LOG_FILE_MB * MIB,

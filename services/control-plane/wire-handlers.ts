@@ -14,6 +14,8 @@ import type { GpuService } from './gpus/gpu.service.ts';
 import { createImportHandlers } from './imports/import.handlers.ts';
 import type { ImportService } from './imports/import.service.ts';
 import type { LeaseStore } from './leases/lease.store.ts';
+import { createMetricsHandlers } from './metrics/metrics.handlers.ts';
+import type { Metrics } from './metrics/metrics.ts';
 import { membersOf } from './placement/gpu-sets.ts';
 import { createPreflightHandlers } from './preflight/preflight.handlers.ts';
 import { dockerSocket } from './preflight/read-docker.ts';
@@ -27,6 +29,8 @@ import type { RunService } from './runs/run.service.ts';
 import type { RunServiceOptions } from './runs/run-service-options.ts';
 import { createDockerEngine } from './runtimes/docker/engine/create-docker-engine.ts';
 import type { Settings } from './settings.ts';
+import { createTrackerHandlers } from './trackers/tracker.handlers.ts';
+import type { Trackers } from './trackers/trackers.ts';
 
 /** How long an answer waits for the name of a container. */
 const NAME_MS = 1000;
@@ -46,7 +50,9 @@ export interface HandlerParts
   gpus: GpuService;
   desk: QueueDesk;
   streams: Streams;
+  trackers: Trackers;
   archive: ArchiveServices;
+  metrics: Metrics;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -78,6 +84,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       records,
       streams: parts.streams,
     }),
+    ...createTrackerHandlers({ runs, trackers: parts.trackers }),
     ...createCheckpointHandlers({
       runs,
       checkpoints,
@@ -103,6 +110,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
     }),
     ...createArchiveHandlers({ ...parts.archive, now }),
+    ...createMetricsHandlers(parts.metrics),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),
   };
 }

@@ -20,6 +20,8 @@ import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
 import { createImportService, type ImportService } from './imports/import.service.ts';
 import { createLeaseStore } from './leases/lease.store.ts';
+import { measureRequests } from './metrics/measure-requests.ts';
+import { wireMetrics } from './metrics/wire-metrics.ts';
 import { createModels } from './models/models.ts';
 import { defaultPolicy } from './queue/gpu-queue.ts';
 import { createQueueDesk } from './queue/queue-desk.ts';
@@ -46,7 +48,11 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
+import type { SinkTarget } from './sinks/sink.ts';
+import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
+import { createTrackers } from './trackers/trackers.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -137,9 +143,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const checkpoints = createCheckpointService({ db, store, attempts, events, sweepGraceMs, now, log });
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
+  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
+  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
   const sinks = createSinks({
     records,
     checkpoints,
+    trackers,
+    meter: fileMeter,
     runtime,
     store,
     redactor,
@@ -151,8 +163,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
-  const models = createModels({ root: join(home, 'models'), hub: settings.hub, store, steady, log });
-  const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
+  const models = createModels({
+    root: join(home, 'models'),
+    hub: settings.hub,
+    maxBytes: settings.modelsMaxBytes,
+    uses: runs.modelUses,
+    store,
+    steady,
+    log,
+  });
   const shared = {
     db,
     runs,
@@ -162,6 +181,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     records,
     checkpoints,
     sinks,
+    trackers,
     trees,
     runFiles,
     prune,
@@ -193,6 +213,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { quotas } = settings;
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
+  const metrics = wireMetrics({ runs, leases, gpus, records, events, meters: [fileMeter, trackerMeter], now });
+  const measure = measureRequests(metrics);
   const reconciler = createReconciler({
     observe: async () => {
       since += clock.follow();
@@ -208,6 +230,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     resyncMs: RESYNC_MS,
     now: steady,
     log,
+    onRound: (ms) => metrics.reconciled(ms / 1000),
     onStuck: (run, message) => {
       if (runs.get(run) === undefined) return;
       events.append({ run, name: 'warning', actor: 'control_plane', reason: 'control_plane_error', message });
@@ -245,12 +268,15 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       gpus,
       desk,
       streams,
+      trackers,
       archive,
+      metrics,
       adopted: () => adopted,
     }),
     settings,
     log,
     now,
+    measure,
     idempotency: createIdempotency({ db, now }),
     redactor,
   });
@@ -258,6 +284,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const agentApp = createAgentApp({
     handlers: createAgentHandlers({ ...shared, runBaselineEval, verbose, changed }),
     authenticate: authenticateAttempt(attempts),
+    measure,
     log,
     now,
   });
@@ -291,6 +318,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       runs.extendStopDeadlines(now() + stopDeadlineMs);
       attempts.extendPreemptions(now() + stopDeadlineMs);
       for (const run of runs.filesOpen()) sinks.open(sinkTarget(run, runs));
+      for (const id of trackers.owed()) {
+        const run = runs.get(id);
+        if (run !== undefined) trackers.settle(sinkTarget(run, runs));
+      }
       runFiles.sweep([...runs.active(), ...runs.queued()].map(({ id }) => id));
       const found = await runtime.observe();
       adopted = found.filter(({ state }) => state === 'running' || state === 'starting').length;
@@ -305,7 +336,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
     },
   };
 }

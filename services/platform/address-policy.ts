@@ -66,11 +66,16 @@ export function refuseAddress(address: string): string | null {
   return found === undefined ? null : `${address} is ${found.what}; name the address of the server itself`;
 }
 
-/** `dns.lookup` for connections to servers that users name: a name that stands for an address which may not be called is an error. */
+/** A host name that stands for an address which may not be called. */
+export class AddressRefusedError extends Error {
+  override readonly name = 'AddressRefusedError';
+}
+
+/** `dns.lookup` for connections to servers that users name: a name that stands for an address which may not be called is an AddressRefusedError. */
 export const lookupAllowed: LookupFunction = (hostname, options, callback) => {
   lookup(hostname, options, (error, address, family) => {
     const found = typeof address === 'string' ? [address] : (address ?? []).map((each) => each.address);
     const refusal = found.map(refuseAddress).find((each) => each !== null);
-    callback(error ?? (refusal == null ? null : new Error(`${hostname}: ${refusal}`)), address, family);
+    callback(error ?? (refusal == null ? null : new AddressRefusedError(`${hostname}: ${refusal}`)), address, family);
   });
 };

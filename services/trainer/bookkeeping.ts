@@ -127,7 +127,7 @@ export function createBookkeeping(params: {
       // Every random number is a function of the seed and counters, so these are the whole state of the generator.
       rng: { generator: 'philox4x32-10', seed: spec.seed, step: state.global_step, data_position: state.data_position },
       trainingState: state,
-      trainingMetadata: trainingMetadata(state, recorded, configView(spec, attempt.output_dir)),
+      trainingMetadata: trainingMetadata(state, recorded, configView(attempt)),
     });
   }
 

@@ -1,17 +1,22 @@
-import type { RunSpec } from '../contracts/run-spec.ts';
+import type { AttemptSpec } from '../contracts/agent-operations.ts';
 
 /**
  * The run's settings, flat and under the names of the users' scripts (requirement M6): what `training_metadata.json` and the training log
- * show as `config`.
+ * show as `config`. `model_revision` is the commit of a model that was fetched from a hub: submitted again, they mean the same weights.
  */
-export function configView(spec: RunSpec, outputDir: string): Record<string, unknown> {
+export function configView({
+  spec,
+  model_origin: origin,
+  output_dir,
+}: Pick<AttemptSpec, 'spec' | 'model_origin' | 'output_dir'>): Record<string, unknown> {
   const { model, data, training, rollout } = spec;
   return {
     method: spec.method,
     model_path: model.name,
+    ...(origin?.kind === 'hub' && { model_revision: origin.commit }),
     train_data: data.train_data,
     val_data: data.val_data,
-    output_dir: outputDir,
+    output_dir,
     seed: spec.seed,
     num_epochs: training.num_epochs,
     max_steps: training.max_steps,

@@ -1,13 +1,20 @@
 import { expect, test } from 'vitest';
+
 import type { Evaluation } from '../contracts/evaluation.ts';
 import { metricDefinition, metricDefinitions } from '../contracts/metrics.ts';
-import { evaluationRates, rewardEvaluationMetrics } from './metrics.ts';
+import { evaluationRates, rewardEvaluationMetrics, rewardMetrics } from './metrics.ts';
 
 /** As an environment that searches has reported it. */
 const recorded: Evaluation = {
   ...{ step: 100, is_baseline: false, accuracy: 0.4, correct_answers: 8, total_samples: 20, eval_time: 81.2 },
   ...{ avg_reward: 0.52, median_reward: 0.5, std_reward: 0.31, min_reward: 0, max_reward: 1.2 },
-  ...{ attempted_answer: 18, found_correct_profile: 12, read_correct_profile: 9, avg_turns: 6.35, avg_search_attempts: 3.1 },
+  ...{
+    attempted_answer: 18,
+    found_correct_profile: 12,
+    read_correct_profile: 9,
+    avg_turns: 6.35,
+    avg_search_attempts: 3.1,
+  },
 };
 
 test('the counts of an evaluation become shares of all its samples', () => {
@@ -47,4 +54,13 @@ test('the names that people know are all there (requirements M1, M2, M3)', () =>
       ...['eval_avg_test_pass_rate', 'inference/step'],
     ]),
   );
+});
+
+test('each reward is measured over the rollouts that it scored', () => {
+  expect(rewardMetrics([{ exact: 1 }, { exact: 0, style: 0.5 }, { exact: 1, style: 0.5 }, { exact: 0 }])).toEqual({
+    'reward/exact/mean': 0.5,
+    'reward/exact/std': 0.5,
+    'reward/style/mean': 0.5,
+    'reward/style/std': 0,
+  });
 });

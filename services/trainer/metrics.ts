@@ -106,10 +106,11 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
   };
 }
 
-/** Of each reward, before its weight, over the rollouts of a step. */
+/** Of each reward, before its weight, over the rollouts of a step that it scored. */
 export function rewardMetrics(rewards: readonly Readonly<Record<string, number>>[]): MetricValues {
-  const entries = Object.keys(rewards[0] ?? {}).flatMap((name) => {
-    const { mean, std } = statisticsOf(rewards.map((each) => each[name] ?? Number.NaN));
+  const names = new Set(rewards.flatMap((each) => Object.keys(each)));
+  const entries = [...names].flatMap((name) => {
+    const { mean, std } = statisticsOf(rewards.flatMap((each) => each[name] ?? []));
     return [[`reward/${name}/mean`, mean] as const, [`reward/${name}/std`, std] as const];
   });
   return Object.fromEntries(entries);
@@ -143,7 +144,9 @@ export function evaluationRates(evaluation: Evaluation): MetricValues {
     'eval/avg_turns': evaluation.avg_turns,
     'eval/avg_search_attempts': evaluation.avg_search_attempts,
   };
-  return Object.fromEntries(Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined));
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
 }
 
 export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {

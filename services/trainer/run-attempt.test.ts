@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -75,6 +75,25 @@ describe('a run that completes', () => {
     expect(await readdir(path.join(work, 'checkpoints'))).toEqual([]);
     expect((await readdir(work)).sort()).toEqual(['checkpoints', 'spool.jsonl']);
   });
+});
+
+test('a model without a chat template is used with bare prompts, and the log says so once', async () => {
+  const bare = path.join(root, 'bare');
+  await cp(task.model, bare, { recursive: true });
+  const file = path.join(bare, 'tokenizer_config.json');
+  const { chat_template: _, ...settings } = JSON.parse(await readFile(file, 'utf8'));
+  await writeFile(file, JSON.stringify(settings));
+  const life = await run({
+    training: { max_steps: 1, eval_steps: 0, run_baseline_eval: false },
+    attempt: { model_directory: bare },
+  });
+  expect(life.exitCode).toBe(0);
+  const warned = (each: Life) =>
+    each.records.filter((record) => record.kind === 'log' && /has no chat template/.test(record.message));
+  expect(warned(life)).toEqual([
+    expect.objectContaining({ level: 'WARNING', message: expect.stringContaining('prompts are used as bare text') }),
+  ]);
+  expect(warned(whole)).toEqual([]);
 });
 
 test('a control plane that goes away does not disturb training, and then hears everything', async () => {

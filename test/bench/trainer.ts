@@ -18,7 +18,7 @@ const [PLAIN_STEPS, PLAIN_WARMUP] = [1, 0];
 const LOSS_TOLERANCE = 1e-3;
 
 /**
- * Training steps with LoRA on 4 sequences of 128 tokens, each engine in a process of its own: Tandem's kernels on wasm, the same step written with
+ * Training steps with LoRA on 4 sequences of 128 tokens, each engine in a process of its own: Tandem's kernels on wasm, with and without gradient checkpointing, the same step written with
  * plain tfjs operations on its pure JavaScript backend, and in PyTorch. They do the same work: their first losses agree.
  */
 export const runTrainerBench: Bench = async (print) => {
@@ -47,20 +47,22 @@ export const runTrainerBench: Bench = async (print) => {
 
 async function measureModel(directory: string, print: (line: string) => void, name: string) {
   const wasm = await measureTfjs('wasm', directory, STEPS, WARMUP);
+  const again = await measureTfjs('wasm', directory, STEPS, WARMUP, 'again');
   const plain = await measureTfjs('cpu', directory, PLAIN_STEPS, PLAIN_WARMUP);
   const pytorch = await measurePytorch(directory);
-  requireSameLoss(wasm.sftLoss, plain.sftLoss);
+  for (const { sftLoss } of [again, plain]) requireSameLoss(wasm.sftLoss, sftLoss);
   if (pytorch.figures) requireSameLoss(wasm.sftLoss, pytorch.figures.sftLoss);
   const rate = (seconds: number) => wasm.tokens / seconds;
   const rows: (string | number)[][] = [
-    [`${name}, SFT step`, 'ms', 'tokens/s'],
-    ['wasm', wasm.sftSeconds * 1000, rate(wasm.sftSeconds)],
-    ['wasm, GRPO step', wasm.grpoSeconds! * 1000, rate(wasm.grpoSeconds!)],
-    ['plain JavaScript', plain.sftSeconds * 1000, rate(plain.sftSeconds)],
+    [`${name}, SFT step`, 'ms', 'tokens/s', 'engine MiB'],
+    ['wasm', wasm.sftSeconds * 1000, rate(wasm.sftSeconds), wasm.engineMib!],
+    ['wasm, gradient checkpointing', again.sftSeconds * 1000, rate(again.sftSeconds), again.engineMib!],
+    ['wasm, GRPO step', wasm.grpoSeconds! * 1000, rate(wasm.grpoSeconds!), ''],
+    ['plain JavaScript', plain.sftSeconds * 1000, rate(plain.sftSeconds), ''],
   ];
   if (pytorch.figures) {
     const { threads, version, sftSeconds } = pytorch.figures;
-    rows.push([`PyTorch ${version}, ${threads} threads`, sftSeconds * 1000, rate(sftSeconds)]);
+    rows.push([`PyTorch ${version}, ${threads} threads`, sftSeconds * 1000, rate(sftSeconds), '']);
   } else {
     print(`no PyTorch: ${pytorch.why}`);
   }
@@ -75,11 +77,23 @@ async function measureModel(directory: string, print: (line: string) => void, na
     matmul_gflops: round(wasm.matmulPeak / 1e9),
     matmul_time_share: round(wasm.matmulTimeShare!),
     peak_mib: Math.round(wasm.peakMib),
+    engine_mib: Math.round(wasm.engineMib!),
+    checkpointing: {
+      engine_ratio: round(again.engineMib! / wasm.engineMib!),
+      step_ratio: round(again.sftSeconds / wasm.sftSeconds),
+    },
   };
 }
 
-async function measureTfjs(engine: 'wasm' | 'cpu', directory: string, steps: number, warmup: number) {
-  const { stdout } = await run(process.execPath, [trainingMain, engine, directory, String(steps), String(warmup)]);
+async function measureTfjs(
+  engine: 'wasm' | 'cpu',
+  directory: string,
+  steps: number,
+  warmup: number,
+  ...layers: 'again'[]
+) {
+  const given = [engine, directory, String(steps), String(warmup), ...layers];
+  const { stdout } = await run(process.execPath, [trainingMain, ...given]);
   return JSON.parse(stdout.trim().split('\n').at(-1)!) as TrainingFigures;
 }
 

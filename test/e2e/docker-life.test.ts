@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -144,6 +144,33 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
     const run = await expectSame(id);
     expect(run.attempts).toHaveLength(2);
     expect(run.attempts[1]?.resumed_step).toBeGreaterThan(0);
+  }, 180_000);
+
+  test('a reward function trains with what it imports, and one in Python says that the image has no python3', async () => {
+    const rewards = join(tandem.directory, 'rewards');
+    mkdirSync(join(rewards, 'lib'), { recursive: true });
+    writeFileSync(join(rewards, 'lib/digits.mjs'), 'export const digits = (text) => text.replace(/\\D/g, "").length;');
+    writeFileSync(
+      join(rewards, 'long.mjs'),
+      "import { digits } from './lib/digits.mjs';\nexport const long = (texts) => texts.map((text) => digits(text) / 5);",
+    );
+    writeFileSync(join(rewards, 'long.py'), 'def long(completions): return [len(text) for text in completions]');
+    const submitWith = async (named: string) => {
+      const reward = [{ name: 'function', function: named }];
+      return (
+        await tandem.post<Run>(
+          '/runs',
+          small.grpo({ max_steps: 1, eval_steps: 0, run_baseline_eval: false }, { reward }),
+        )
+      ).id;
+    };
+    const [id, other] = await Promise.all(['rewards/long.mjs:long', 'rewards/long.py:long'].map(submitWith));
+    await tandem.untilSucceeded(id!, 120);
+    expect(JSON.stringify(await tandem.get(`/runs/${id}/metrics`))).toContain('reward/long/mean');
+    expect(await tandem.until(other!, ended, 60)).toMatchObject({
+      reason: 'reward_error',
+      message: expect.stringContaining('cannot be started: python3 is not in the image of the trainer'),
+    });
   }, 180_000);
 
   test('a run that is cancelled while it starts leaves nothing behind', async () => {

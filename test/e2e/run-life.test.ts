@@ -88,7 +88,9 @@ test("a run's logs are beside each other in its tree, kept in the object store a
   await expect.poll(() => existsSync(kept) && readdirSync(kept).sort(), { timeout: 20_000 }).toEqual(names);
   expect(readdirSync(join(tandem.tree(run), 'logs')).sort()).toEqual([...names, silent].sort());
   for (const name of names) {
-    const lines = readFileSync(join(tandem.tree(run), 'logs', name), 'utf8').trim().split('\n');
+    const lines = readFileSync(join(tandem.tree(run), 'logs', name), 'utf8')
+      .trim()
+      .split('\n');
     expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
       expect.objectContaining({ run: id, attempt: 1, message: expect.any(String) }),
     );

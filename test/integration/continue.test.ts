@@ -14,6 +14,8 @@ let other: string;
 let pairs: string;
 
 const adapter = { max_seq_length: 64, lora: { r: 4, alpha: 8 } };
+/** About half of what a random model writes has one of these. */
+const SOMETIMES = '[a-z0-9]';
 const plain = { lr_scheduler_type: 'constant', warmup_steps: 0, batch_size: 4, logging_steps: 1 };
 
 beforeAll(async () => {
@@ -119,6 +121,71 @@ test.each([
   const run = await tandem.untilSucceeded(id);
   expect(run.spec.model.lora).toMatchObject({ r: 4, alpha: 8 });
   expect(run.progress?.step).toBe(1);
+});
+
+test.each([
+  ['dpo', () => ({ train_data: pairs })],
+  ['grpo', () => ({ train_data: small.train })],
+] as const)('%s trains full weights that begin as an adapter merged into its base, against these as the reference', async (method, data) => {
+  const { id } = await tandem.post<Run>('/runs', {
+    method,
+    model: { name: `runs/${sft.id}/final`, max_seq_length: 64, use_lora: false },
+    data: data(),
+    training: {
+      max_steps: 2,
+      batch_size: 2,
+      learning_rate: 1e-3,
+      run_baseline_eval: false,
+      lr_scheduler_type: 'constant',
+      warmup_steps: 0,
+    },
+    rollout: { num_rollouts: 4, max_new_tokens: 5 },
+    reward: [{ name: 'regex', pattern: SOMETIMES }],
+    grpo: { kl_coef: 0.1 },
+  });
+  const run = await tandem.untilSucceeded(id);
+  expect(await logOf(run)).toMatch(/trainable \(100\.00%\)/);
+  if (method === 'dpo') {
+    // Policy and reference are one, so no pair is in order: log 2. A step later they are not.
+    const losses = await valuesOf(run, 'train/loss');
+    expect(losses[1]).toBeCloseTo(Math.log(2), 6);
+    expect(losses[2]).not.toBe(losses[1]);
+  } else {
+    const [kl, mismatch] = [await valuesOf(run, 'train/kl'), await valuesOf(run, 'train/mismatch_abs')];
+    expect(kl[1]).toBe(0);
+    expect(kl[2]).toBeGreaterThan(0);
+    // The server plays the very weights that are trained.
+    expect([mismatch[1], mismatch[2]]).toEqual([0, 0]);
+  }
+});
+
+test('a KL term that a fork adds is in its loss, against what the run itself started from', async () => {
+  const grpo = (training: object, klCoef: number) => ({
+    ...small.grpo({ batch_size: 2, save_steps: 3, eval_steps: 0, run_baseline_eval: false, ...training }),
+    reward: [{ name: 'regex', pattern: SOMETIMES }],
+    grpo: { kl_coef: klCoef },
+  });
+  const submitted = [
+    await tandem.post<Run>('/runs', grpo({ max_steps: 3 }, 0)),
+    // So little that it only measures: what the fork has to find after the same three steps.
+    await tandem.post<Run>('/runs', grpo({ max_steps: 4 }, 1e-12)),
+  ];
+  const [without, measuring] = await Promise.all(submitted.map(({ id }) => tandem.untilSucceeded(id)));
+  const overrides = { grpo: { kl_coef: 0.5 }, training: { max_steps: 4 } };
+  const { id } = await tandem.post<Run>(`/runs/${without!.id}/resume`, { fork: true, overrides });
+  const fork = await tandem.untilSucceeded(id);
+
+  const [kl, klLoss, policyLoss, loss] = await Promise.all(
+    ['kl', 'kl_loss', 'policy_loss', 'loss'].map(async (name) => (await valuesOf(fork, `train/${name}`))[4]!),
+  );
+  const measured = await valuesOf(measuring!, 'train/kl');
+  expect(measured[1]).toBe(0);
+  expect(kl).toBeGreaterThan(1e-4);
+  expect(kl! / measured[4]!).toBeCloseTo(1, 3);
+  // The mean over all tokens of the step is what dapo normalises by.
+  expect(klLoss).toBeCloseTo(0.5 * kl!, 6);
+  expect(loss).toBeCloseTo(policyLoss! + klLoss!, 6);
+  expect(policyLoss).toBeCloseTo((await valuesOf(measuring!, 'train/policy_loss'))[4]!, 4);
 });
 
 test('full weights that are trained on an adapter begin as its base with it merged', async () => {

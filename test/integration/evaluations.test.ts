@@ -77,6 +77,21 @@ test('the model that a run started from gets what the baseline of that run measu
   expect(found.map(withoutTime)).toEqual([{ ...baseline, step: 0, is_baseline: false }]);
 });
 
+test('what was trained on weights in 4 bits is measured on them, and in full precision by the run that says so', async () => {
+  const { id } = await tandem.post<Run>('/runs', {
+    ...small.sft({ max_steps: 4, eval_steps: 4, save_steps: 4 }),
+    model: { name: small.model, use_4bit: true, ...lora },
+  });
+  const qlora = await tandem.untilSucceeded(id);
+  const { run, found } = await evaluated({ checkpoint: `runs/${id}/final` });
+  expect(run.spec.model.use_4bit).toBe(true);
+  expect(found.map(withoutTime)).toEqual([withoutTime(await ofTraining(qlora, 4))]);
+  const exact = await evaluated({ checkpoint: `runs/${id}/final`, overrides: { model: { use_4bit: false } } });
+  // Weights of so small a model lose much of their precision in 4 bits.
+  expect(exact.found[0]?.eval_loss).toBeCloseTo(found[0]?.eval_loss ?? Number.NaN, 0);
+  expect(exact.found[0]?.eval_loss).not.toBe(found[0]?.eval_loss);
+});
+
 test('a GRPO checkpoint is played greedily through the inference server that is started for it', async () => {
   const { run, found } = await evaluated({ checkpoint: `runs/${grpo.id}/checkpoint-4` });
   expect(found.map(withoutTime)).toEqual([withoutTime(await ofTraining(grpo, 4))]);

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manifestOf } from '../../services/control-plane/checkpoints/checkpoint.fixtures.ts';
@@ -153,6 +153,26 @@ describe('a run whose model is named', () => {
     ).rejects.toThrow('model.revision: was "main" and cannot change within a run');
   });
 
+  it('shows that commit to people, to its trainer and in run.json, and a submission into its tree goes on with it too', async () => {
+    const commit = hub.put(REPO, { files });
+    const wiring = await open();
+    const training = { output_dir: 'outputs/mine' };
+    const id = await submit(wiring, { training });
+    await until(wiring, id, 'succeeded');
+    const origin = { kind: 'hub', repo: REPO, revision: 'main', commit };
+    expect(wiring.service.get(id).model_origin).toEqual(origin);
+    const runFile = readFileSync(join(bench.root, '.tandem/objects/runs', id, 'run.json'), 'utf8');
+    expect(JSON.parse(runFile)).toMatchObject({ model_origin: origin });
+    // By now that name means what no trainer here could train.
+    hub.put(REPO, { files: { ...files, 'config.json': '{"model_type":"mistral"}' } });
+    const asked = hub.requests.length;
+    expect(await submit(wiring, { training: { ...training, max_steps: 9 } })).toBe(id);
+    await until(wiring, id, 'succeeded');
+    expect(wiring.service.get(id)).toMatchObject({ model_origin: origin, attempts: [{}, {}] });
+    expect(hub.requests).toHaveLength(asked);
+    await expect(submit(wiring, { training: { ...training, start_fresh: true } })).rejects.toThrow('"mistral"');
+  });
+
   it.each([
     ['has become gated', () => hub.put(REPO, { files, gated: true }), 'invalid_model', 'set HF_TOKEN'],
     [
@@ -196,6 +216,24 @@ describe('a run whose model is named', () => {
     hub.put(REPO, { files: without });
     await expect(submit(allowed)).rejects.toThrow('model.name: has no tokenizer.json');
   });
+});
+
+it('a model that no run needs makes room for the next one under the bound, and the run that waits for that says so', async () => {
+  const commit = hub.put(REPO, { files });
+  const other = hub.put('acme/other', { files: { ...files, 'model.safetensors': 'others' } });
+  const wiring = await open({ TANDEM_MODELS_MAX_GB: '1' });
+  const first = await submit(wiring);
+  await until(wiring, first, 'succeeded');
+  // As if it had a gigabyte.
+  const listing = JSON.parse(readFileSync(`${cached(commit)}.json`, 'utf8'));
+  for (const file of listing.files) if (file.path === 'model.safetensors') file.size = 1e9;
+  writeFileSync(`${cached(commit)}.json`, JSON.stringify(listing));
+  const second = await submit(wiring, { model: { name: 'acme/other' } });
+  await until(wiring, second, 'succeeded');
+  expect(existsSync(cached(commit))).toBe(false);
+  expect(eventsOf(wiring, second).find(({ name }) => name === 'model_removed')?.message).toMatch(
+    `Removed to make room for acme/other at ${other.slice(0, 7)}, since no run needs them: acme/small at ${commit.slice(0, 7)}`,
+  );
 });
 
 it('a run on an adapter whose base was fetched fetches that base where it is gone', async () => {

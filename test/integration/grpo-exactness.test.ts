@@ -6,8 +6,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { AttemptSpec, ResumeCandidate } from '../../services/contracts/agent-operations.ts';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import { type TestTask, testAttempt, testSpec } from '../../services/trainer/test-support/attempt.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../services/trainer/test-support/embedded-server.ts';
+import { writeImitatedTask } from '../../services/trainer/test-support/imitated-task.ts';
 import {
   event,
   fence,
@@ -16,7 +17,6 @@ import {
   live,
   measured,
   messages,
-  modelOf,
   stopAt,
 } from '../../services/trainer/test-support/lives.ts';
 import { expectDocumentedMetrics } from '../../services/trainer/test-support/metric-names.ts';
@@ -42,12 +42,7 @@ const state = ['optimizer.pt', 'scheduler.pt', 'rng_state.json', 'model_version.
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-grpo-'));
-  const random = await writeTestTask(path.join(root, 'task'), { train: 20, validation: 5, limit: 5 });
-  // A little imitation, so that completions are digits and some of them right: groups then differ.
-  const imitate = { batch_size: 20, max_steps: 8, learning_rate: 5e-3, eval_steps: 0, run_baseline_eval: false };
-  const spec = testSpec(random, { method: 'sft', model: { use_lora: false }, training: imitate });
-  const imitated = await live(testAttempt({ spec, task: random, directory: root }), path.join(root, 'sft'));
-  task = { ...random, model: await modelOf(imitated, path.join(root, 'model')) };
+  task = await writeImitatedTask(root, { train: 20, validation: 5 });
   server = await start();
   whole = await live(attempt({ number: 11, verbose: true }), path.join(root, 'whole'));
 });

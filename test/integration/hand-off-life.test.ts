@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
-import { event, type Life, live, messages, modelOf } from '../../services/trainer/test-support/lives.ts';
+import { type TestTask, testAttempt, testSpec } from '../../services/trainer/test-support/attempt.ts';
+import { writeImitatedTask } from '../../services/trainer/test-support/imitated-task.ts';
+import { event, type Life, live, messages } from '../../services/trainer/test-support/lives.ts';
 import { startTinyFake, type TinyFake } from '../support/fake-vllm/tiny-fake.ts';
 
 let root: string;
@@ -13,12 +14,7 @@ const model = { max_seq_length: 64, lora: { r: 4, alpha: 8 } };
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-hand-off-'));
-  const random = await writeTestTask(path.join(root, 'task'), { train: 20, validation: 5, limit: 5 });
-  // A little imitation, so that completions are digits and some of them right: groups then differ, and there is something to learn.
-  const imitate = { batch_size: 20, max_steps: 8, learning_rate: 5e-3, eval_steps: 0, run_baseline_eval: false };
-  const spec = testSpec(random, { method: 'sft', model: { use_lora: false }, training: imitate });
-  const imitated = await live(testAttempt({ spec, task: random, directory: root }), path.join(root, 'sft'));
-  task = { ...random, model: await modelOf(imitated, path.join(root, 'model')) };
+  task = await writeImitatedTask(root, { train: 20, validation: 5 });
 });
 afterAll(async () => {
   await rm(root, { recursive: true, force: true, maxRetries: 5 });

@@ -40,7 +40,7 @@ test.each(
   writeFileSync(file, functions[name as keyof typeof functions]);
   const trainer = `import { createFunctionProcess } from '${rewards}/function-process.js';
       const program = createFunctionProcess({ file: '${file}', name: 'hang', timeoutMs: 60_000, memoryMb: 512 });
-      await program.call({ completions: ['a'], prompts: ['a'], answers: [null], columns: {} }, new AbortController().signal);`;
+      await program.call({ completions: ['a'], completion_ids: [[1]], prompts: ['a'], answers: [null], columns: {} }, new AbortController().signal);`;
   const child = spawn(process.execPath, ['--input-type=module', '-e', trainer], {
     env: { ...process.env, TMPDIR: directory },
     stdio: 'ignore',
@@ -53,20 +53,74 @@ test.each(
   await until(() => !pids.some(isRunning));
 });
 
-test.skipIf(!python)('what a Python function compares is a score, and what it leaves open is none', async () => {
-  const file = join(directory, 'right.py');
-  writeFileSync(
-    file,
-    'def right(completions, answers):\n    return [a == b for a, b in zip(completions, answers)] + [None]\n',
+test.skipIf(!python)('a Python function scores, leaves out, and is told of with its place', async () => {
+  write('helper.py', 'def divide(a, b):\n    return a / b\n');
+  write('reward.py', 'limit = 8\n');
+  const file = write(
+    'right.py',
+    `from os.path import join
+from helper import divide
+import reward
+
+def right(completions, answers, completion_ids):
+    first = completions[0]
+    if first == 'zero':
+        return [divide(1, len(completions) - 1)]
+    if first == 'much':
+        return [len(bytearray(1 << 33))]
+    if first == 'words':
+        return [{'score': 1}]
+    if first == 'nothing':
+        return None
+    return [None if not ids else len(ids) + (a == b) for a, b, ids in zip(completions, answers, completion_ids)]
+`,
   );
   const program = createFunctionProcess({ file, name: 'right', timeoutMs: 30_000, memoryMb: 512 });
-  const asked = { completions: ['4', '5'], prompts: ['2+2', '2+2'], answers: ['4', '4'], columns: {} };
+  const ask = (...completions: string[]) =>
+    program.call(
+      {
+        completions,
+        completion_ids: completions.map((text) => [...text].map(Number)),
+        prompts: completions,
+        answers: completions.map(() => '4'),
+        columns: { completion_ids: ['a column of the data'] },
+      },
+      new AbortController().signal,
+    );
   try {
-    expect(await program.call(asked, new AbortController().signal)).toEqual([1, 0, null]);
+    expect(await ask('4', '55', '')).toEqual([2, 2, null]);
+    await expect(ask('zero')).rejects.toThrow('threw ZeroDivisionError: division by zero (helper.py, line 2)');
+    await expect(ask('much')).rejects.toMatchObject({
+      message: 'ran out of memory: its process may use 512 MiB (memory_mb)',
+      remedy: expect.stringMatching(/^Raise memory_mb of the reward.*with torch it takes 8192 or more\.$/),
+    });
+    expect(await ask('words')).toEqual(["{'score': 1}"]);
+    expect(await ask('nothing')).toBeNull();
   } finally {
     await program.close();
   }
+  const other = createFunctionProcess({ file, name: 'wrong', timeoutMs: 30_000, memoryMb: 512 });
+  await expect(other.ready()).rejects.toThrow(/it defines no function wrong; it defines right$/);
 });
+
+test('a JavaScript function that fills its heap is told the limit, and nothing of the engine', async () => {
+  const file = write(
+    'fills.mjs',
+    'export function fills() { for (const all = []; ; ) all.push(new Array(1e5).fill({})); }',
+  );
+  const program = createFunctionProcess({ file, name: 'fills', timeoutMs: 60_000, memoryMb: 64 });
+  const failing = program.call({ completions: [], columns: {} }, new AbortController().signal);
+  await expect(failing).rejects.toMatchObject({
+    message: 'ran out of memory: its process may use 64 MiB (memory_mb)',
+    remedy: 'Raise memory_mb of the reward, or let the function keep less at a time.',
+  });
+  await program.close();
+});
+
+function write(name: string, text: string): string {
+  writeFileSync(join(directory, name), text);
+  return join(directory, name);
+}
 
 function isRunning(pid: number): boolean {
   // What has ended and is not yet collected has no command line.

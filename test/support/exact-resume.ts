@@ -32,12 +32,15 @@ export function describeExactResume(
 
   describe(`a run that was killed at random steps and resumed from ${store} ends with the same bytes as one never interrupted (seed ${seed})`, () => {
     const specs: Record<string, () => object> = {
-      'SFT, full weights': () => small.sft(),
-      'SFT, LoRA with dropout': () => ({
-        ...small.sft(),
+      'SFT, full weights, linear after a warm-up': () => small.sft(),
+      'SFT, LoRA with dropout, cosine': () => ({
+        ...small.sft({ lr_scheduler_type: 'cosine', warmup_steps: 0 }),
         model: { name: small.model, max_seq_length: 64, lora: { r: 4, alpha: 8, dropout: 0.1 } },
       }),
-      'GRPO, LoRA with a KL term': () => small.grpo({ max_steps: 40 }, { grpo: { kl_coef: 0.02 } }),
+      'DPO, LoRA, cosine after a warm-up': () =>
+        small.dpo({ max_steps: 40, lr_scheduler_type: 'cosine', warmup_ratio: 0.1, eval_steps: 10 }),
+      'GRPO, LoRA with a KL term, linear after a warm-up': () =>
+        small.grpo({ max_steps: 40, lr_scheduler_type: 'linear', warmup_steps: 5 }, { grpo: { kl_coef: 0.02 } }),
       'GRPO, QLoRA with dropout and a KL term': () =>
         small.grpo(
           { max_steps: 40 },
@@ -46,7 +49,7 @@ export function describeExactResume(
             grpo: { kl_coef: 0.02 },
           },
         ),
-      'GRPO, full weights': () =>
+      'GRPO, full weights, constant': () =>
         small.grpo(
           { max_steps: 40, learning_rate: 1e-3 },
           { model: { name: small.model, use_lora: false, max_seq_length: 64 } },

@@ -1,7 +1,19 @@
 import { z } from 'zod';
 import { field } from '../field.ts';
 
-const weight = { weight: field(z.number().default(1), 'Factor in the sum of rewards.', 1) };
+/**
+ * A reward of a name: the options that all of them have, and its own.
+ * @param what of a completion it scores
+ */
+function rewardOf<const Name extends string, Own extends z.ZodRawShape>(name: Name, what: string, own: Own) {
+  return z.strictObject({
+    name: field(z.literal(name), what, name),
+    ...own,
+    weight: field(z.number().default(1), 'Factor in the sum of rewards.', 1),
+  });
+}
+
+/** Of those that can fail to score. */
 const onFailure = {
   on_failure: field(
     z.enum(['fail', 'skip']).default('fail'),
@@ -10,54 +22,42 @@ const onFailure = {
   ),
 };
 
-const exactSchema = z
-  .strictObject({ name: field(z.literal('exact'), 'The trimmed completion equals the answer.', 'exact'), ...weight })
-  .meta({ id: 'ExactReward', description: 'The trimmed completion equals the answer.' });
+const exactSchema = rewardOf('exact', 'The trimmed completion equals the answer.', {}).meta({
+  id: 'ExactReward',
+  description: 'The trimmed completion equals the answer.',
+});
 
-const numericSchema = z
-  .strictObject({
-    name: field(
-      z.literal('numeric'),
-      'The last number in the completion equals the last one in the answer.',
-      'numeric',
-    ),
-    ...weight,
-  })
-  .meta({ id: 'NumericReward', description: 'The last number equals that of the answer.' });
+const numericSchema = rewardOf(
+  'numeric',
+  'The last number in the completion equals the last one in the answer.',
+  {},
+).meta({ id: 'NumericReward', description: 'The last number equals that of the answer.' });
 
-const boxedSchema = z
-  .strictObject({
-    name: field(
-      z.literal('boxed'),
-      'What the last `\\boxed{…}` holds equals the answer, as a number or as a formula without its layout.',
-      'boxed',
-    ),
-    ...weight,
-  })
-  .meta({ id: 'BoxedReward', description: 'The boxed result equals the answer.' });
+const boxedSchema = rewardOf(
+  'boxed',
+  'What the last `\\boxed{…}` holds equals the answer, as a number or as a formula without its layout.',
+  {},
+).meta({ id: 'BoxedReward', description: 'The boxed result equals the answer.' });
 
-const regexSchema = z
-  .strictObject({
-    name: field(z.literal('regex'), 'A regular expression is found in the completion.', 'regex'),
-    pattern: field(
-      z.string().min(1).max(10_000),
-      'JavaScript regular expression; anchor it with ^ and $ to match the whole completion.',
-      '^<think>.*</think>\\s*<answer>.*</answer>$',
-    ),
-    flags: field(
-      z
-        .string()
-        .regex(
-          /^(?!.*(.).*\1)[imsu]*$/,
-          'takes i (any case), m (lines), s (. matches line ends) and u (unicode), each once',
-        )
-        .default(''),
-      'Of `i`, `m`, `s` and `u`.',
-      's',
-    ),
-    ...weight,
-    ...onFailure,
-  })
+const regexSchema = rewardOf('regex', 'A regular expression is found in the completion.', {
+  pattern: field(
+    z.string().min(1).max(10_000),
+    'JavaScript regular expression; anchor it with ^ and $ to match the whole completion.',
+    '^<think>.*</think>\\s*<answer>.*</answer>$',
+  ),
+  flags: field(
+    z
+      .string()
+      .regex(
+        /^(?!.*(.).*\1)[imsu]*$/,
+        'takes i (any case), m (lines), s (. matches line ends) and u (unicode), each once',
+      )
+      .default(''),
+    'Of `i`, `m`, `s` and `u`.',
+    's',
+  ),
+  ...onFailure,
+})
   .superRefine(({ pattern, flags }, context) => {
     const problem = complaint(() => new RegExp(pattern, flags));
     if (problem !== null)
@@ -65,13 +65,10 @@ const regexSchema = z
   })
   .meta({ id: 'RegexReward', description: 'A pattern is found.' });
 
-const jsonSchemaSchema = z
-  .strictObject({
-    name: field(
-      z.literal('json_schema'),
-      'The completion, or the last fenced block in it, is JSON that the schema admits.',
-      'json_schema',
-    ),
+const jsonSchemaSchema = rewardOf(
+  'json_schema',
+  'The completion, or the last fenced block in it, is JSON that the schema admits.',
+  {
     schema: field(
       z.record(z.string(), z.unknown()).superRefine((schema, context) => {
         const problem = complaint(() => z.fromJSONSchema(schema as Parameters<typeof z.fromJSONSchema>[0]));
@@ -81,20 +78,16 @@ const jsonSchemaSchema = z
       'JSON schema (draft 2020-12, without if/then/else).',
       { type: 'object', required: ['answer'], properties: { answer: { type: 'integer' } } },
     ),
-    ...weight,
     ...onFailure,
-  })
-  .meta({ id: 'JsonSchemaReward', description: 'The completion is JSON of a shape.' });
+  },
+).meta({ id: 'JsonSchemaReward', description: 'The completion is JSON of a shape.' });
 
-const lengthSchema = z
-  .strictObject({
-    name: field(z.literal('length'), '1 from `min` to `max`, falling to 0 over `slack` outside.', 'length'),
-    unit: field(z.enum(['tokens', 'characters']).default('tokens'), 'What is counted.', 'characters'),
-    min: field(z.int().min(0).default(0), 'Shortest length that scores 1; the same as `max` for a target.', 0),
-    max: field(z.int().min(0).nullable().default(null), 'Longest length that scores 1; null: any.', 200),
-    slack: field(z.int().min(0).default(0), 'Over so many more or fewer the score falls evenly to 0; 0: at once.', 50),
-    ...weight,
-  })
+const lengthSchema = rewardOf('length', '1 from `min` to `max`, falling to 0 over `slack` outside.', {
+  unit: field(z.enum(['tokens', 'characters']).default('tokens'), 'What is counted.', 'characters'),
+  min: field(z.int().min(0).default(0), 'Shortest length that scores 1; the same as `max` for a target.', 0),
+  max: field(z.int().min(0).nullable().default(null), 'Longest length that scores 1; null: any.', 200),
+  slack: field(z.int().min(0).default(0), 'Over so many more or fewer the score falls evenly to 0; 0: at once.', 50),
+})
   .superRefine(({ min, max }, context) => {
     if (max === null && min === 0)
       context.addIssue({
@@ -110,33 +103,30 @@ const lengthSchema = z
 /** A file of the user's, with the function in it. */
 const FUNCTION = /^(.+\.(?:py|mjs|cjs|js)):([A-Za-z_$][\w$]*)$/;
 
-const functionSchema = z
-  .strictObject({
-    name: field(z.literal('function'), 'A function of your own, in a process of its own.', 'function'),
-    function: field(
-      z
-        .string()
-        .regex(
-          FUNCTION,
-          'must be a file and the function in it, such as rewards/score.py:score (.py, .mjs, .cjs or .js)',
-        ),
-      '`file:function`; see the README of the trainer for how it is called.',
-      'rewards/score.py:score',
-    ),
-    timeout: field(
-      z.number().positive().max(3600).default(60),
-      'Seconds that one call, for the completions of one task, may take.',
-      60,
-    ),
-    memory_mb: field(z.int().min(64).max(1_048_576).default(2048), 'Memory that its process may use, in MiB.', 2048),
-    ...weight,
-    ...onFailure,
-  })
-  .meta({ id: 'FunctionReward', description: 'A function in a file scores.' });
+const functionSchema = rewardOf('function', 'A function of your own, in a process of its own.', {
+  function: field(
+    z
+      .string()
+      .regex(
+        FUNCTION,
+        'must be a file and the function in it, such as rewards/score.py:score (.py, .mjs, .cjs or .js)',
+      ),
+    '`file:function`; see the README of the trainer for how it is called.',
+    'rewards/score.py:score',
+  ),
+  timeout: field(
+    z.number().positive().max(3600).default(60),
+    'Seconds that one call, for the completions of one task, may take.',
+    60,
+  ),
+  memory_mb: field(z.int().min(64).max(1_048_576).default(2048), 'Memory that its process may use, in MiB.', 2048),
+  ...onFailure,
+}).meta({ id: 'FunctionReward', description: 'A function in a file scores.' });
 
-const httpSchema = z
-  .strictObject({
-    name: field(z.literal('http'), 'A server scores: POST of `{completions, prompts, answers, columns}`.', 'http'),
+const httpSchema = rewardOf(
+  'http',
+  'A server scores: POST of `{completions, completion_ids, prompts, answers, columns}`.',
+  {
     url: field(z.string().min(1), 'Where it listens.', 'http://127.0.0.1:9000/score'),
     timeout: field(z.number().positive().max(3600).default(30), 'Seconds to wait for an answer.', 30),
     retries: field(
@@ -144,10 +134,9 @@ const httpSchema = z
       'How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.',
       4,
     ),
-    ...weight,
     ...onFailure,
-  })
-  .meta({ id: 'HttpReward', description: 'A server scores.' });
+  },
+).meta({ id: 'HttpReward', description: 'A server scores.' });
 
 export const rewardSchema = z
   .discriminatedUnion('name', [

@@ -1,4 +1,4 @@
-import express, { type Express } from 'express';
+import express, { type Express, type RequestHandler } from 'express';
 import { type AgentOperations, agentOperations } from '../../contracts/agent-operations.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { bearerToken } from './bearer.ts';
@@ -17,13 +17,23 @@ export interface AgentAppOptions {
   authenticate: (attemptId: string, token: string) => boolean;
   log: Pick<Logger, 'debug' | 'error'>;
   now: () => number;
+  /** Sees every request, also those that are refused. */
+  measure?: RequestHandler;
   checkResponses?: boolean;
 }
 
 /** The agent API, by which trainers meet the control plane. Every call carries the token of its attempt. */
-export function createAgentApp({ handlers, authenticate, log, now, checkResponses = false }: AgentAppOptions): Express {
+export function createAgentApp({
+  handlers,
+  authenticate,
+  log,
+  now,
+  measure,
+  checkResponses = false,
+}: AgentAppOptions): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
+  if (measure !== undefined) app.use(measure);
   // Heartbeats come every few seconds from every trainer.
   app.use(securityHeaders(), requestLog({ log: { info: log.debug, debug: log.debug }, now }));
   bindOperations(app, {

@@ -236,6 +236,7 @@ function specWith(resume: AttemptSpec['resume']): AttemptSpec {
     attempt: 1,
     spec: runSpecSchema.parse({ model: { name: 'm' }, training: { max_steps: 5, save_steps: 2 } }),
     model_directory: '/m',
+    model_origin: null,
     base_adapter_directory: null,
     train_data: null,
     val_data: null,

@@ -66,6 +66,7 @@ function serve<Ops extends Record<string, Operation>>(
   { authorize, bodyLimit, idempotency, checkResponses = false }: BindOptions<Ops>,
 ): RequestHandler {
   return async function serveOperation(request, response) {
+    Object.assign(response.locals, { operation: name, method: operation.method });
     const params = readParams(request, operation.params);
     authorize?.(request, params);
     const query = readQuery(request, operation.query);

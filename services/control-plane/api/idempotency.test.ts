@@ -154,6 +154,7 @@ describe('over HTTP', () => {
       warnings: [],
       attempts: [],
       restarts: { after_failures: 0, after_errors: 0, attempt: null, reason: null, message: null, next_at: null },
+      model_origin: null,
       spec,
     };
     return { status: 201, body: runSchema.parse(run) };

@@ -28,6 +28,8 @@ export interface PublicAppOptions {
   now: () => number;
   idempotency: Idempotency;
   redactor?: Redactor;
+  /** Sees every request, also those that are refused. */
+  measure?: RequestHandler;
   checkResponses?: boolean;
 }
 
@@ -39,10 +41,12 @@ export function createPublicApp({
   now,
   idempotency,
   redactor = createRedactor({}),
+  measure,
   checkResponses = false,
 }: PublicAppOptions): Express {
   const app = express();
   app.disable('x-powered-by').disable('etag').enable('case sensitive routing').set('query parser', false);
+  if (measure !== undefined) app.use(measure);
   app.use(securityHeaders(), requestLog({ log, now }), hostGuard(settings), tokenGuard(settings.apiKey));
   app.get('/', (_request, response) => response.redirect(302, '/docs/'));
   app.get('/openapi.json', (_request, response) => void response.json(openApiDocument()));

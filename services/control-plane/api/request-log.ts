@@ -2,7 +2,7 @@ import type { RequestHandler } from 'express';
 import type { Logger } from '../../platform/logger.ts';
 
 /** Paths that are asked for every few seconds by whatever watches the process. */
-const QUIET = ['/healthz', '/readyz'] as const;
+const QUIET = ['/healthz', '/readyz', '/metrics'] as const;
 
 /** One line per request, when its answer is over: `POST /runs 201 12 ms`. A query is left out: it may hold anything. */
 export function requestLog({ log, now }: { log: Pick<Logger, 'info' | 'debug'>; now: () => number }): RequestHandler {

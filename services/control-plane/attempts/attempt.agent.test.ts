@@ -55,6 +55,8 @@ const startedRecord = { n: 1, time, kind: 'event', name: 'started', message: 'St
 describe('the agent API', () => {
   it('gives a trainer its orders for its own token, and nobody else', async () => {
     const run = await started({ seed: 7, logging: { rollout_log_level: 'DEBUG' } });
+    const origin = { kind: 'hub', repo: 'acme/small', revision: 'main', commit: '1'.repeat(40) };
+    wiring.db.run('UPDATE runs SET model_origin = :origin', { origin: JSON.stringify(origin) });
     const response = await get(`${run}.a1/spec`, tokenOf(run));
     expect(response.status).toBe(200);
     expect(await response.json()).toMatchObject({
@@ -62,6 +64,7 @@ describe('the agent API', () => {
       attempt: 1,
       spec: { seed: 7 },
       model_directory: join(bench.root, 'model'),
+      model_origin: origin,
       train_data: join(bench.root, 'train.jsonl'),
       val_data: null,
       reward_files: [],
@@ -102,7 +105,10 @@ describe('the agent API', () => {
     wiring.service.setLogging(run, { training_log_level: 'DEBUG', performance_log_level: 'ERROR' });
     wiring.service.pause(run);
     const { want, deadline, log_levels } = await reply(await post(run, []));
-    expect({ want, log_levels }).toMatchObject({ want: 'stop', log_levels: { training: 'DEBUG', eval: 'INFO', performance: 'ERROR' } });
+    expect({ want, log_levels }).toMatchObject({
+      want: 'stop',
+      log_levels: { training: 'DEBUG', eval: 'INFO', performance: 'ERROR' },
+    });
     expect(wiring.service.get(run).message).toContain(`until ${deadline} at the latest`);
   });
 

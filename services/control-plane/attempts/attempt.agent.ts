@@ -124,6 +124,7 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     attempt: attempt.number,
     spec,
     model_directory: options.runtime.seenAt(run.model_directory),
+    model_origin: run.model_origin,
     base_adapter_directory: seen(run.base_adapter_directory),
     train_data: seen(run.train_data),
     val_data: seen(run.val_data),

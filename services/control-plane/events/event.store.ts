@@ -25,8 +25,8 @@ export interface EventStore {
   last(run: string): number;
   /** Calls `listener` with each event once it is committed, until the returned function is called. */
   subscribe(run: string, listener: (event: RunEvent) => void): () => void;
-  /** Calls `listener` with the run of each event once it is committed. */
-  subscribeAll(listener: (run: string) => void): () => void;
+  /** Calls `listener` with each event of any run once it is committed. */
+  subscribeAll(listener: (run: string, event: RunEvent) => void): () => void;
   /** Writes events as they were, ids and times included, for a database that is rebuilt. */
   restore(run: string, events: readonly RunEvent[]): void;
 }
@@ -84,7 +84,7 @@ export function createEventStore({
       const written = toEvent(row);
       db.afterCommit(() => {
         committed.emit(event.run, written);
-        committed.emit(ANY, event.run);
+        committed.emit(ANY, event.run, written);
       });
       return written;
     },

@@ -1,9 +1,9 @@
-import { createHash, type Hash } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { backoffMs } from '../../platform/retry.ts';
 import { storageFault } from '../../platform/storage-error.ts';
+import { type HashRecipe, hashInThread } from '../../platform/transfer/hash-in-thread.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
 import type { ModelBytes, ModelFile } from './model-files.ts';
 
@@ -44,8 +44,9 @@ export async function fetchModelFile(file: ModelFile, path: string, options: Fet
     for (let damaged = 1; ; damaged += 1) {
       await receiveAll(file, arrived, options);
       signal.throwIfAborted();
-      const found = arrived.digest();
-      if (file.hash === null || found === file.hash.hex) break;
+      if (file.hash === null) break;
+      const found = await hashInThread(unfinished, file.size, recipeOf(file), signal);
+      if (found === file.hash.hex) break;
       await arrived.beginAgain();
       if (damaged === DAMAGED_TRIES) throw wrongHash(file, found);
     }
@@ -58,35 +59,19 @@ export async function fetchModelFile(file: ModelFile, path: string, options: Fet
   await rename(unfinished, path);
 }
 
-/** What has arrived of a file: its bytes on disk and their hash. */
+/** What has arrived of a file: its bytes on disk. */
 interface Arrived {
   readonly bytes: () => number;
   append(chunks: readonly Buffer[]): Promise<void>;
   beginAgain(): Promise<void>;
-  digest(): string;
 }
 
 async function openPart(handle: FileHandle, file: ModelFile, onBytes: FetchFileOptions['onBytes']): Promise<Arrived> {
-  let bytes = 0;
-  let hash = newHash(file);
-  const beginAgain = async () => {
-    await handle.truncate(0);
-    onBytes(-bytes, false);
-    bytes = 0;
-    hash = newHash(file);
-  };
   const { size } = await handle.stat();
-  if (size > file.size || file.hash === null) await handle.truncate(0);
-  else {
-    const buffer = Buffer.allocUnsafe(WRITE_BYTES);
-    while (bytes < size) {
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, bytes);
-      if (bytesRead === 0) break;
-      hash.update(buffer.subarray(0, bytesRead));
-      bytes += bytesRead;
-    }
-    onBytes(bytes, false);
-  }
+  const isUsable = size <= file.size && file.hash !== null;
+  if (!isUsable) await handle.truncate(0);
+  let bytes = isUsable ? size : 0;
+  onBytes(bytes, false);
   return {
     bytes: () => bytes,
     append: async (chunks) => {
@@ -94,12 +79,14 @@ async function openPart(handle: FileHandle, file: ModelFile, onBytes: FetchFileO
       for (let at = 0; at < together.length; ) {
         at += (await handle.write(together, at, together.length - at, bytes + at)).bytesWritten;
       }
-      hash.update(together);
       bytes += together.length;
       onBytes(together.length, true);
     },
-    beginAgain,
-    digest: () => hash.digest('hex'),
+    beginAgain: async () => {
+      await handle.truncate(0);
+      onBytes(-bytes, false);
+      bytes = 0;
+    },
   };
 }
 
@@ -163,8 +150,10 @@ async function* batches(body: AsyncIterable<Buffer>): AsyncGenerator<Buffer[]> {
 }
 
 /** A git blob is hashed with its length in front (git hash-object). */
-function newHash({ size, hash }: ModelFile): Hash {
-  return hash?.algorithm === 'git-blob' ? createHash('sha1').update(`blob ${size}\0`) : createHash('sha256');
+function recipeOf({ size, hash }: ModelFile): HashRecipe {
+  return hash?.algorithm === 'git-blob'
+    ? { algorithm: 'sha1', prefix: `blob ${size}\0` }
+    : { algorithm: 'sha256', prefix: '' };
 }
 
 function wrongHash({ path, hash }: ModelFile, found: string): ModelFetchError {

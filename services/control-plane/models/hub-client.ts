@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { parseBoundedJson } from '../../platform/bounded-json.ts';
-import { askHub, type HubAccess, type HubAnswer, unreachable } from './hub-request.ts';
+import { askHub, createHubAgents, type HubAccess, type HubAnswer, unreachable } from './hub-request.ts';
 import { type Asked, judgeAnswer } from './judge-answer.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
 import type { FileHash, ModelBytes, ModelFile, ModelListing } from './model-files.ts';
@@ -30,12 +30,13 @@ export interface HubClient {
 
 /** A model hub as huggingface.co and its mirrors are: https://huggingface.co/docs/hub/api. */
 export function createHubClient(access: HubAccess): HubClient {
+  const agents = createHubAgents(access.proxies);
   const answer = async (
     path: string,
     asked: Asked,
     options: { method?: 'GET' | 'HEAD'; headers?: Record<string, string>; signal: AbortSignal },
   ): Promise<HubAnswer> => {
-    const found = await askHub(path, { access, idleMs: IDLE_MS, ...options });
+    const found = await askHub(path, { access, agents, idleMs: IDLE_MS, ...options });
     const { statusCode = 0 } = found.response;
     if (statusCode === 200 || statusCode === 206 || (statusCode < 400 && options.method === 'HEAD')) return found;
     found.response.resume();

@@ -1,5 +1,8 @@
-import type { IncomingMessage } from 'node:http';
+import { lookup } from 'node:dns/promises';
+import type { Agent, IncomingMessage } from 'node:http';
 import { lookupAllowed, refuseAddress } from '../../platform/address-policy.ts';
+import { chooseProxy, noProxies, type ProxySettings } from '../../platform/proxy/choose-proxy.ts';
+import { createTunnelAgent } from '../../platform/proxy/tunnel-agent.ts';
 import { answerOf, openRequest } from '../../platform/transfer/exchange.ts';
 import { placeOf } from '../../platform/transfer/transfer-error.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
@@ -9,10 +12,14 @@ export interface HubAccess {
   /** Without a slash at its end. */
   endpoint: string;
   token: string | null;
+  /** Left out: it is reached directly. */
+  proxies?: ProxySettings;
 }
 
 export interface HubRequest {
   access: HubAccess;
+  /** Of `createHubAgents`. */
+  agents: HubAgents;
   method?: 'GET' | 'HEAD';
   headers?: Record<string, string>;
   signal: AbortSignal;
@@ -38,7 +45,7 @@ export interface HubAnswer {
  */
 export async function askHub(
   path: string,
-  { access, method = 'GET', headers, signal, idleMs }: HubRequest,
+  { access, agents, method = 'GET', headers, signal, idleMs }: HubRequest,
 ): Promise<HubAnswer> {
   const home = new URL(access.endpoint);
   let url = new URL(`${access.endpoint}${path}`);
@@ -55,6 +62,7 @@ export async function askHub(
       },
       signal,
       idleMs,
+      agents,
     });
     if (isHub) hub = { ...hub, ...response.headers };
     const { statusCode = 0, headers: answered } = response;
@@ -90,10 +98,20 @@ function nextUrl(from: URL, location: string | undefined, home: URL): URL {
 
 async function request(
   url: URL,
-  options: { method: 'GET' | 'HEAD'; headers: Record<string, string>; signal: AbortSignal; idleMs: number },
+  options: {
+    method: 'GET' | 'HEAD';
+    headers: Record<string, string>;
+    signal: AbortSignal;
+    idleMs: number;
+    agents: HubAgents;
+  },
 ): Promise<IncomingMessage> {
-  const { signal } = options;
-  const sent = openRequest(url.href, { ...options, lookup: lookupAllowed });
+  const { agents, ...rest } = options;
+  const { signal } = rest;
+  const agent = agents(url);
+  if (agent !== undefined) await refuseName(url);
+  signal.throwIfAborted();
+  const sent = openRequest(url.href, { ...rest, lookup: lookupAllowed, ...(agent !== undefined && { agent }) });
   sent.end();
   try {
     return await answerOf(sent);
@@ -101,6 +119,28 @@ async function request(
     signal.throwIfAborted();
     throw unreachable(url.href, error);
   }
+}
+
+/** A proxy looks names up itself. What this machine knows of them is held against the same policy; a name that it cannot look up is the proxy's to judge. */
+async function refuseName({ hostname, host }: URL): Promise<void> {
+  const found = await lookup(hostname.replace(/^\[|\]$/g, ''), { all: true }).catch(() => []);
+  const refusal = found.map(({ address }) => refuseAddress(address)).find((each) => each !== null);
+  if (refusal != null) throw new ModelFetchError('refused', `${host}: ${refusal}`);
+}
+
+/** Whose connections a URL is asked over; undefined for one that is reached directly. */
+export type HubAgents = (url: URL) => Agent | undefined;
+
+/** A tunnel's connections are kept for as long as the client of the hub. */
+export function createHubAgents(proxies: ProxySettings = noProxies): HubAgents {
+  const agents = new Map<string, Agent>();
+  return (url) => {
+    const proxy = chooseProxy(url, proxies);
+    if (proxy === null) return undefined;
+    const agent = agents.get(url.protocol) ?? createTunnelAgent(proxy, url.protocol === 'https:');
+    agents.set(url.protocol, agent);
+    return agent;
+  };
 }
 
 export function unreachable(url: string, cause: unknown): ModelFetchError {

@@ -1,14 +1,13 @@
-import { mkdir, readFile, stat, statfs } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir, readdir, readFile, rename, rm, stat, statfs } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
+import { type ModelOrigin, modelOriginSchema } from '../../contracts/model-origin.ts';
 import { makeDirectory, writeFileAtomic } from '../../platform/atomic-file.ts';
-import type { ModelFile, ModelListing, ModelOrigin } from './model-files.ts';
+import type { CachedModel } from './choose-removals.ts';
+import { describeOrigin, type ModelFile, type ModelListing, totalBytes } from './model-files.ts';
 
 const listingSchema = z.object({
-  origin: z.discriminatedUnion('kind', [
-    z.object({ kind: z.literal('hub'), repo: z.string(), revision: z.string(), commit: z.string() }),
-    z.object({ kind: z.literal('store'), prefix: z.string(), digest: z.string() }),
-  ]),
+  origin: modelOriginSchema,
   files: z.array(
     z.object({
       path: z.string().regex(/^[\w-][\w.-]*$/),
@@ -34,7 +33,14 @@ export interface ModelCache {
   lastCommit(repo: string, revision: string): Promise<string | null>;
   /** Bytes that are still to be written for a model, and bytes that are free for them. */
   space(directory: string, files: readonly ModelFile[]): Promise<{ needed: number; free: number }>;
+  /** All that were ever to be fetched. */
+  models(): Promise<CachedModel[]>;
+  /** Removes a model, whole or not, at once from where it is looked for. What belongs in it is still known. */
+  remove(directory: string): Promise<void>;
 }
+
+/** Of a directory, and of the listing beside it. */
+const KEY = /^[0-9a-f]{40}(?=\.json$)/;
 
 export function createModelCache(root: string): ModelCache {
   const repoDirectory = (repo: string) => join(root, 'hub', ...repo.split('/'));
@@ -80,6 +86,29 @@ export function createModelCache(root: string): ModelCache {
       }
       return { needed, free: bavail * bsize };
     },
+    async models() {
+      const names = await readdir(root, { recursive: true }).catch(() => []);
+      const directories = names.filter((name) => KEY.test(basename(name))).map((name) => join(root, name.slice(0, -5)));
+      const found = await Promise.all(
+        directories.map(async (directory) => {
+          const listing = await this.listing(directory);
+          if (listing === null) return [];
+          const isWhole = await this.isComplete(directory);
+          const whole = totalBytes(listing.files);
+          const bytes = isWhole ? whole : await bytesIn(`${directory}.partial`);
+          const { mtimeMs: usedAt } = await stat(`${directory}.json`);
+          return [{ directory, label: describeOrigin(listing.origin), bytes, whole, usedAt }];
+        }),
+      );
+      return found.flat();
+    },
+    remove: async (directory) => {
+      for (const path of [directory, `${directory}.partial`]) {
+        const going = `${path}.removed`;
+        await rename(path, going).catch(ignoreMissing);
+        await rm(going, { recursive: true, force: true });
+      }
+    },
   };
 }
 
@@ -89,4 +118,16 @@ function parseOrNull(text: string): unknown {
   } catch {
     return null;
   }
+}
+
+async function bytesIn(directory: string): Promise<number> {
+  const names = await readdir(directory).catch(() => []);
+  const sizes = await Promise.all(
+    names.map(async (name) => (await stat(join(directory, name)).catch(() => null))?.size ?? 0),
+  );
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+function ignoreMissing(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'ENOENT') throw error;
 }

@@ -1,8 +1,4 @@
-/** Where a model that has to be fetched comes from, pinned: the same origin always means the same bytes. */
-export type ModelOrigin =
-  | { kind: 'hub'; repo: string; revision: string; commit: string }
-  /** Objects below a key prefix; `digest` is of their names, sizes and hashes. */
-  | { kind: 'store'; prefix: string; digest: string };
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 
 /** What a file's bytes must hash to: sha256, or, for a small file of a hub, the id of its git blob. */
 export interface FileHash {
@@ -43,6 +39,11 @@ export function describeOrigin(origin: ModelOrigin): string {
 
 export function totalBytes(files: readonly ModelFile[]): number {
   return files.reduce((sum, { size }) => sum + size, 0);
+}
+
+/** Of things that have a number of bytes. */
+export function sumOf(all: readonly { bytes: number }[]): number {
+  return all.reduce((sum, { bytes }) => sum + bytes, 0);
 }
 
 /** Bytes for people: `988.1 MB`. */

@@ -1,22 +1,18 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { ObjectStore } from '../../platform/object-store.ts';
 import { backoffMs, pause } from '../../platform/retry.ts';
 import { createSlots } from '../../platform/transfer/slots.ts';
-import { fetchModel, requireSpace } from './fetch-model.ts';
+import type { CachedModel } from './choose-removals.ts';
+import { fetchModel } from './fetch-model.ts';
 import type { RetryLimits } from './fetch-model-file.ts';
 import { countProgress, type FetchProgress, showProgress } from './fetch-progress.ts';
 import { createHubClient } from './hub-client.ts';
 import type { HubAccess } from './hub-request.ts';
 import { createModelCache } from './model-cache.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
-import {
-  describeOrigin,
-  inBytes,
-  type ModelBytes,
-  type ModelListing,
-  type ModelOrigin,
-  totalBytes,
-} from './model-files.ts';
+import { describeOrigin, inBytes, type ModelBytes, type ModelListing, sumOf, totalBytes } from './model-files.ts';
+import { createModelRoom, type ModelUse } from './model-room.ts';
 import { checkModelPrefix, listStoreModel, storeBytes } from './store-models.ts';
 
 /** A hub or a store that does not answer a submission for so long is not waited for, in milliseconds. */
@@ -40,7 +36,7 @@ export interface FoundModel {
 
 /** Something that happened to a fetch, in words and numbers. */
 export interface FetchNews {
-  name: 'model_fetching' | 'model_fetched' | 'warning';
+  name: 'model_fetching' | 'model_fetched' | 'model_removed' | 'warning';
   message: string;
   data: Record<string, unknown>;
 }
@@ -56,6 +52,10 @@ export interface ModelsOptions {
   root: string;
   hub: HubAccess;
   store: ObjectStore;
+  /** What all models in the cache may take, in bytes; null: no bound, and nothing is removed. */
+  maxBytes: number | null;
+  /** What runs have as their models. */
+  uses: () => readonly ModelUse[];
   /** Counts on when the clock of the machine is set. */
   steady: () => number;
   log: Logger;
@@ -89,11 +89,13 @@ export function createModels(options: ModelsOptions): Models {
   const hub = createHubClient(options.hub);
   const underWay = new Map<string, Fetching>();
   const slots = createSlots(AT_ONCE);
+  const { maxBytes, uses } = options;
+  const room = createModelRoom({ cache, uses, isFetched: (directory) => underWay.has(directory), maxBytes, log });
 
   const found = async (listing: ModelListing, warning: string | null = null): Promise<FoundModel> => {
     const directory = cache.directoryOf(listing.origin);
     const isComplete = await cache.isComplete(directory);
-    if (!isComplete) await requireSpace(listing, cache);
+    if (!isComplete) await room.check(listing);
     return { listing, directory, isComplete, warning };
   };
 
@@ -151,6 +153,8 @@ export function createModels(options: ModelsOptions): Models {
         Object.assign(state, { progress, failure: null });
         const report = reporter({ label, listing, tell, progress, now: steady, wasTold });
         wasTold = true;
+        const made = await room.make(listing);
+        if (made !== null) tell(removedNews(made));
         await fetchModel(listing, {
           cache,
           from: bytesOf(listing.origin),
@@ -228,6 +232,11 @@ function fetchedNews(label: string, { files }: ModelListing, ms: number): FetchN
     message: `${label} is there: ${files.length} files, ${inBytes(bytes)}${hashes}`,
     data: { bytes, files: files.length, seconds: Math.round(ms / 1000) },
   };
+}
+
+function removedNews({ message, removed }: { message: string; removed: readonly CachedModel[] }): FetchNews {
+  const models = removed.map(({ label, bytes }) => ({ label, bytes }));
+  return { name: 'model_removed', message, data: { bytes: sumOf(removed), models } };
 }
 
 /** Tells of the beginning, and of each tenth that is reached. */

@@ -1,5 +1,6 @@
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { EventStore } from '../events/event.store.ts';
@@ -11,7 +12,6 @@ import type { OutputTrees } from '../runs/output-tree.ts';
 import type { Pruner } from '../runs/pruner.ts';
 import type { RunStore } from '../runs/run.store.ts';
 import type { RunFiles } from '../runs/run-files.ts';
-import type { Redactor } from '../../platform/redaction.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Sinks } from '../sinks/sinks.ts';

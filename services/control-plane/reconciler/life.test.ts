@@ -33,8 +33,7 @@ describe('the life of a run', () => {
     expect(run.attempts).toMatchObject([
       { number: 1, reason: 'completed', roles: [{ role: 'trainer', state: 'exited', exit_code: 0 }] },
     ]);
-    await reconcileUntil(wiring, () => isCleared(wiring.runtime));
-    expect(existsSync(join(bench.root, '.tandem/work', id))).toBe(false);
+    await reconcileUntil(wiring, () => !existsSync(join(bench.root, '.tandem/work', id)));
     expect(bench.read(`.tandem/output/${id}/${id}.a1.trainer.log`)).toBe('hello\n');
     expect(messages(wiring)).toEqual([
       'queued: submitted.',

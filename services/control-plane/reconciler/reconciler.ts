@@ -22,6 +22,8 @@ export interface ReconcilerOptions {
   log: Logger;
   /** A step of this run fails again and again; called once for its lane, until one succeeds. */
   onStuck: (run: string, message: string) => void;
+  /** Told how many milliseconds of `now` a round took, whether it succeeded or not. */
+  onRound?: (ms: number) => void;
 }
 
 export interface Reconciler {
@@ -48,6 +50,7 @@ export function createReconciler({
   now,
   log,
   onStuck,
+  onRound,
 }: ReconcilerOptions): Reconciler {
   const closing = new AbortController();
   const failures = new Map<string, { count: number; retryAt: number }>();
@@ -123,17 +126,21 @@ export function createReconciler({
   const run = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       wake = new AbortController();
-      const rest = await round().then(
-        (done) => {
-          if (blind !== null) log.info(`The state of the runs is seen again after ${seconds(now() - blind.since)} s.`);
-          blind = null;
-          return done;
-        },
-        (error: unknown) => {
-          blind = tellBlind(blind, error);
-          return { restMs: resyncMs };
-        },
-      );
+      const begun = now();
+      const rest = await round()
+        .finally(() => onRound?.(now() - begun))
+        .then(
+          (done) => {
+            if (blind !== null)
+              log.info(`The state of the runs is seen again after ${seconds(now() - blind.since)} s.`);
+            blind = null;
+            return done;
+          },
+          (error: unknown) => {
+            blind = tellBlind(blind, error);
+            return { restMs: resyncMs };
+          },
+        );
       if (rest.restMs > 0) await pause(rest.restMs, AbortSignal.any([wake.signal, closing.signal]));
     }
   };

@@ -60,19 +60,31 @@ describe('metrics', () => {
 });
 
 describe('rows', () => {
-  it('gives each so-manieth step, with its epoch and samples, and the last one on request', async () => {
+  it('gives each so-manieth step of a stretch, with its epoch and samples', async () => {
     await fixture.records.ingest(
       RUN,
       1,
       steps(25, (step) => step / 10),
     );
-    const rows = (includeLast: boolean) =>
-      fixture.records.rows(RUN, { names: ['loss', 'other'], every: 10, includeLast });
-    expect(rows(false)).toEqual([
+    const rows = (every: number, fromStep: number, toStep: number) =>
+      fixture.records.rows(RUN, { names: ['loss', 'other'], every, fromStep, toStep });
+    expect(rows(10, 0, 99)).toEqual([
       { step: 10, epoch: 0.1, samples: 40, values: { loss: 1 } },
       { step: 20, epoch: 0.2, samples: 80, values: { loss: 2 } },
     ]);
-    expect(rows(true).map(({ step }) => step)).toEqual([10, 20, 25]);
+    expect(rows(5, 11, 24).map(({ step }) => step)).toEqual([15, 20]);
+  });
+
+  it('know the last step that counts', async () => {
+    await fixture.records.ingest(
+      RUN,
+      1,
+      steps(25, () => 1),
+    );
+    expect(fixture.records.lastStep(RUN, ['loss', 'other'])).toBe(25);
+    expect(fixture.records.lastStep(RUN, ['other'])).toBe(-1);
+    fixture.records.markSuperseded(RUN, { attempt: 2, resumedFromAttempt: 1, record: 10, step: 10 });
+    expect(fixture.records.lastStep(RUN, ['loss'])).toBe(10);
   });
 
   it('tells where training stood at a step that was not recorded', async () => {

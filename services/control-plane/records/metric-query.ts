@@ -1,6 +1,6 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Database } from '../../platform/database.ts';
-import type { MetricQuery, MetricRow, MetricValue, Series } from './record-types.ts';
+import type { MetricQuery, MetricRow, MetricValue, RowQuery, Series } from './record-types.ts';
 
 /** The newest value of each step that counts: rows `step`, `value` for `:series`, `:run`, `:from`, `:to`. */
 const LATEST = `
@@ -22,20 +22,16 @@ export async function queryMetrics(db: Database, query: MetricQuery): Promise<Se
   return result;
 }
 
-/**
- * A row for each step that is a multiple of `every` and has one of `names`, on the clean axis; with `includeLast` also for the last such step.
- */
+/** A row for each step from `fromStep` to `toStep` that is a multiple of `every` and has one of `names`, on the clean axis. */
 export function queryRows(
   db: Database,
-  { run, names, every, includeLast }: { run: string; names: readonly string[]; every: number; includeLast: boolean },
+  { run, names, every, fromStep, toStep }: RowQuery & { run: string },
 ): MetricRow[] {
   const rows = new Map<number, MetricRow>();
-  const series = seriesOf(db, run, names);
-  const last = includeLast ? lastStep(db, run, series) : -1;
-  for (const { id, name } of series) {
+  for (const { id, name } of seriesOf(db, run, names)) {
     const points = db.all<{ step: number; value: number | null }>(
-      `SELECT step, value FROM (${LATEST}) WHERE step % :every = 0 OR step = :last`,
-      { run, series: id, from: 0, to: Number.MAX_SAFE_INTEGER, every, last },
+      `SELECT step, value FROM (${LATEST}) WHERE step % :every = 0`,
+      { run, series: id, from: fromStep, to: toStep, every },
     );
     for (const { step, value } of points) {
       const row = rows.get(step) ?? { step, epoch: 0, samples: 0, values: {} };
@@ -45,6 +41,34 @@ export function queryRows(
   }
   for (const row of rows.values()) Object.assign(row, positionAt(db, run, row.step));
   return [...rows.values()].sort((a, b) => a.step - b.step);
+}
+
+/** The last step on the clean axis that has one of `names`; -1 before the first. Looks at the end of each series alone. */
+export function lastStep(db: Database, run: string, names: readonly string[]): number {
+  const lasts = seriesOf(db, run, names).map(
+    ({ id }) =>
+      db.get<{ step: number }>(
+        `SELECT p.step AS step FROM metric_points p
+         CROSS JOIN record_lineage l ON l.run = :run AND l.attempt = p.attempt AND p.n <= l.up_to
+         WHERE p.series = :series ORDER BY p.step DESC LIMIT 1`,
+        { run, series: id },
+      )?.step ?? -1,
+  );
+  return Math.max(-1, ...lasts);
+}
+
+/** The value at the last step on the clean axis of each of `names` that has one. Looks at the end of each series alone. */
+export function latestValues(db: Database, run: string, names: readonly string[]): Record<string, number> {
+  const values = seriesOf(db, run, names).flatMap(({ id, name }) => {
+    const row = db.get<{ value: number | null }>(
+      `SELECT p.value AS value FROM metric_points p
+       CROSS JOIN record_lineage l ON l.run = :run AND l.attempt = p.attempt AND p.n <= l.up_to
+       WHERE p.series = :series ORDER BY p.step DESC, p.attempt DESC, p.n DESC LIMIT 1`,
+      { run, series: id },
+    );
+    return row === undefined ? [] : [[name, row.value ?? Number.NaN] as const];
+  });
+  return Object.fromEntries(values);
 }
 
 /** Epoch and samples at a step, or at the last one before it that was recorded; zeros before the first. */
@@ -98,19 +122,4 @@ function seriesOf(db: Database, run: string, names: readonly string[] | undefine
     },
   );
   return names === undefined ? all : all.filter(({ name }) => names.includes(name));
-}
-
-function lastStep(db: Database, run: string, series: readonly { id: number }[]): number {
-  return Math.max(
-    -1,
-    ...series.map(
-      ({ id }) =>
-        db.get<{ last: number | null }>(`SELECT max(step) AS last FROM (${LATEST})`, {
-          run,
-          series: id,
-          from: 0,
-          to: Number.MAX_SAFE_INTEGER,
-        })?.last ?? -1,
-    ),
-  );
 }

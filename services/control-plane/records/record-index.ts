@@ -79,11 +79,14 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
       );
     },
 
-    blocks(run: string, attempt: number): Block[] {
+    /** The blocks of a file, from the one that holds record `from` on. */
+    blocks(run: string, attempt: number, from = 1): Block[] {
       const { size } = position(run, attempt);
       const rows = db.all<Omit<Block, 'end'>>(
-        'SELECT first, start, mask FROM record_blocks WHERE run = :run AND attempt = :attempt ORDER BY first',
-        { run, attempt },
+        `SELECT first, start, mask FROM record_blocks WHERE run = :run AND attempt = :attempt AND first >= (
+           SELECT coalesce(max(first), 1) FROM record_blocks WHERE run = :run AND attempt = :attempt AND first <= :from
+         ) ORDER BY first`,
+        { run, attempt, from },
       );
       return rows.map((row, index) => ({ ...row, end: rows[index + 1]?.start ?? size }));
     },
@@ -105,6 +108,26 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
         { run, attempt },
       );
       return row === undefined ? null : outcomeOf(JSON.parse(row.body) as EventRecord);
+    },
+
+    /** The newest evaluation that counts; the baseline before any other. */
+    latestEvaluation(run: string): Evaluation | null {
+      return newestEvaluation(db, run, 'e.step >= 0 AND e.n <= l.up_to') ?? newestEvaluation(db, run, 'e.step = -1');
+    },
+
+    /** The baseline: it counts whatever was resumed. */
+    baseline(run: string): Evaluation | null {
+      return newestEvaluation(db, run, 'e.step = -1');
+    },
+
+    /** The record of the newest evaluation, whether it counts or not; null before the first. */
+    lastEvaluated(run: string): { attempt: number; n: number } | null {
+      return (
+        db.get<{ attempt: number; n: number }>(
+          'SELECT attempt, n FROM record_evaluations WHERE run = :run ORDER BY attempt DESC, n DESC LIMIT 1',
+          { run },
+        ) ?? null
+      );
     },
 
     /** Evaluations that count, by step; of several at one step the newest. The baseline counts whatever was resumed. */
@@ -141,6 +164,15 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
       }
     },
   };
+}
+
+function newestEvaluation(db: Database, run: string, condition: string): Evaluation | null {
+  const row = db.get<{ body: string }>(
+    `SELECT e.body AS body FROM record_evaluations e LEFT JOIN record_lineage l ON l.run = e.run AND l.attempt = e.attempt
+     WHERE e.run = :run AND ${condition} ORDER BY e.attempt DESC, e.n DESC LIMIT 1`,
+    { run },
+  );
+  return row === undefined ? null : (JSON.parse(row.body) as Evaluation);
 }
 
 function addBlocks(

@@ -25,8 +25,8 @@ export async function readPage(
     if (attempt < cursor.attempt) continue;
     const seen = attempt === cursor.attempt ? cursor.n : 0;
     if (seen < high && (filter.attempt === undefined || filter.attempt === attempt)) {
-      const blocks = reader.index.blocks(run, attempt);
-      for (const block of wantedBlocks(blocks, seen + 1, maskOfFilter(filter))) {
+      const blocks = reader.index.blocks(run, attempt, seen + 1);
+      for (const block of wantedBlocks(blocks, maskOfFilter(filter))) {
         const start = attempt === cursor.attempt ? Math.max(block.start, cursor.offset ?? 0) : block.start;
         for await (const { text, end } of readLines(reader.pathOf(run, attempt), start, block.end)) {
           const record = JSON.parse(text) as TrainerRecord;
@@ -60,7 +60,7 @@ export async function readLogs(reader: RecordReader, query: LogQuery): Promise<L
   let missing = query.tail;
   for (const { attempt } of reader.index.positions(query.run).reverse()) {
     if (query.attempt !== undefined && query.attempt !== attempt) continue;
-    const blocks = wantedBlocks(reader.index.blocks(query.run, attempt), 1, maskOfFilter(filter)).reverse();
+    const blocks = wantedBlocks(reader.index.blocks(query.run, attempt), maskOfFilter(filter)).reverse();
     for (const block of blocks) {
       if (missing <= 0) break;
       const found = (await logsOfBlock(reader.pathOf(query.run, attempt), block, filter)).slice(-missing);
@@ -80,10 +80,7 @@ async function logsOfBlock(path: string, block: Block, filter: RecordFilter) {
   return found;
 }
 
-/** Blocks that reach record `from` and hold something of `mask`. */
-function wantedBlocks(blocks: readonly Block[], from: number, mask: number): Block[] {
-  return blocks.filter((block, index) => {
-    const nextFirst = blocks[index + 1]?.first ?? Number.POSITIVE_INFINITY;
-    return nextFirst > from && (block.mask & mask) !== 0;
-  });
+/** Blocks that hold something of `mask`. */
+function wantedBlocks(blocks: readonly Block[], mask: number): Block[] {
+  return blocks.filter((block) => (block.mask & mask) !== 0);
 }

@@ -76,6 +76,15 @@ export interface MetricQuery {
   points: number;
 }
 
+export interface RowQuery {
+  /** The metrics that a row may hold. */
+  names: readonly string[];
+  /** Only steps that are a multiple of it. */
+  every: number;
+  fromStep: number;
+  toStep: number;
+}
+
 export interface Series {
   name: string;
   steps: number[];

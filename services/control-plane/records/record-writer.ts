@@ -3,12 +3,12 @@ import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
 import type { Redactor } from '../../platform/redaction.ts';
 import { parseRecord } from './parse-record.ts';
-import { redactRecord } from './redact-record.ts';
 import { appendLines, cutFile, readLines, sizeOf } from './record-file.ts';
 import { RecordGapError } from './record-gap-error.ts';
 import type { IndexedRecord, RecordIndex } from './record-index.ts';
 import { noteAttempt } from './record-lineage.ts';
 import type { RecordBatch } from './record-types.ts';
+import { redactRecord } from './redact-record.ts';
 
 const CATCH_UP_BATCH = 1000;
 

@@ -9,7 +9,7 @@ import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { START } from './cursor.ts';
 import { followRecords } from './follow-records.ts';
-import { positionAt, queryMetrics, queryRows } from './metric-query.ts';
+import { lastStep, latestValues, positionAt, queryMetrics, queryRows } from './metric-query.ts';
 import { feel, noPulse, type Pulse, type PulseState } from './pulse.ts';
 import { createRecordIndex } from './record-index.ts';
 import { noteResume, readResumePoints } from './record-lineage.ts';
@@ -29,6 +29,7 @@ import type {
   RecordFilter,
   RecordPage,
   ResumePoint,
+  RowQuery,
   Series,
 } from './record-types.ts';
 import { createRecordWriter } from './record-writer.ts';
@@ -64,10 +65,16 @@ export interface RecordService {
   evaluations(run: string): Evaluation[];
   /** The same with the record each comes from. */
   evaluationEntries(run: string): EvaluationEntry[];
+  /** The record of the newest evaluation, whether it counts or not; null before the first. It changes with each. */
+  lastEvaluated(run: string): { attempt: number; n: number } | null;
   logs(query: LogQuery): Promise<LogLine[]>;
   metrics(query: MetricQuery): Promise<Series[]>;
-  /** A row for each step that is a multiple of `every` and has one of the metrics `names`; with `includeLast` the last one too. */
-  rows(run: string, query: { names: readonly string[]; every: number; includeLast: boolean }): MetricRow[];
+  /** Rows on the clean axis. */
+  rows(run: string, query: RowQuery): MetricRow[];
+  /** The last step on the clean axis that has one of these metrics; -1 before the first. */
+  lastStep(run: string, names: readonly string[]): number;
+  /** The newest value on the clean axis of each of these metrics that has one; NaN and infinities are numbers here. */
+  latestValues(run: string, names: readonly string[]): Record<string, number>;
   /** Epoch and samples at a step. */
   positionAt(run: string, step: number): { epoch: number; samples: number };
 
@@ -81,6 +88,8 @@ export interface RecordService {
   ): AsyncGenerator<RecordEntry & { cursor: Cursor }>;
   /** After the last stored record of the run. */
   end(run: string): Cursor;
+  /** How many records the run has, of all attempts. */
+  count(run: string): number;
   /** The record files of the run, oldest attempt first, as far as they hold records now. */
   files(run: string): RecordFileView[];
   /** Calls `listener` after each stored batch. */
@@ -169,14 +178,16 @@ export function createRecordService({
 
     outcome: index.outcome,
     progress: index.progress,
-    latestEvaluation: (run) =>
-      index.evaluations(run).findLast(({ evaluation }) => !evaluation.is_baseline)?.evaluation ?? service.baseline(run),
-    baseline: (run) => index.evaluations(run).find(({ evaluation }) => evaluation.is_baseline)?.evaluation ?? null,
+    latestEvaluation: index.latestEvaluation,
+    baseline: index.baseline,
     evaluations: (run) => index.evaluations(run).map(({ evaluation }) => evaluation),
     evaluationEntries: index.evaluations,
+    lastEvaluated: index.lastEvaluated,
     logs: (query) => readLogs(reader, query),
     metrics: (query) => queryMetrics(db, query),
     rows: (run, query) => queryRows(db, { run, ...query }),
+    lastStep: (run, names) => lastStep(db, run, names),
+    latestValues: (run, names) => latestValues(db, run, names),
     positionAt: (run, step) => positionAt(db, run, step),
 
     since: (run, cursor, { filter = {}, limit = PAGE } = {}) => readPage(reader, run, cursor, { filter, limit }),
@@ -190,6 +201,7 @@ export function createRecordService({
       const last = index.positions(run).at(-1);
       return last === undefined ? START : { attempt: last.attempt, n: last.high, offset: last.size };
     },
+    count: (run) => index.positions(run).reduce((sum, { high }) => sum + high, 0),
     files: (run) => index.positions(run).map((file) => ({ ...file, path: pathOf(run, file.attempt) })),
     subscribe: subscriptions.subscribe,
 

@@ -5,7 +5,7 @@ import type { TrainerRecord } from '../../contracts/record.ts';
 import { createRedactor } from '../../platform/redaction.ts';
 import { plantSecrets, secretsIn } from '../../platform/testing/plant-secrets.ts';
 import { START } from './cursor.ts';
-import { eventRecord, logRecord, metricsRecord, openRecords, RUN, type RecordFixture } from './record.fixtures.ts';
+import { eventRecord, logRecord, metricsRecord, openRecords, type RecordFixture, RUN } from './record.fixtures.ts';
 import { redactRecord } from './redact-record.ts';
 
 let fixture: RecordFixture;
@@ -31,7 +31,8 @@ describe('records of a trainer that tells secrets', () => {
     });
     const batch = Array.from({ length: 90 }, (_, index): TrainerRecord => {
       const n = index + 1;
-      if (n % 3 === 0) return { ...eventRecord(n, 'failed'), message: planted.text(), data: planted.value() } as TrainerRecord;
+      if (n % 3 === 0)
+        return { ...eventRecord(n, 'failed'), message: planted.text(), data: planted.value() } as TrainerRecord;
       if (n % 3 === 1) return { ...logRecord(n, planted.text()), fields: planted.value() } as TrainerRecord;
       return metricsRecord(n, n, { [planted.text()]: 1, 'train/tokens': 2 });
     });
@@ -58,7 +59,10 @@ describe('records of a trainer that tells secrets', () => {
   });
 
   it('are the same objects in every respect when there is nothing to hide', () => {
-    const record = { ...logRecord(1, 'Step 1/2'), fields: { step: 1, nested: { list: [null, 'x', true] } } } as TrainerRecord;
+    const record = {
+      ...logRecord(1, 'Step 1/2'),
+      fields: { step: 1, nested: { list: [null, 'x', true] } },
+    } as TrainerRecord;
     expect(redactRecord(record, createRedactor({ A_KEY: 'something' }))).toEqual(record);
   });
 });

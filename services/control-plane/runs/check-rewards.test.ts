@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -34,4 +34,28 @@ test('files of rewards are found below the roots, and addresses may be called', 
     { path: 'reward.2.url', message: expect.stringContaining('is link-local') },
     { path: 'reward.3.url', message: expect.stringContaining('must be an http or https URL') },
   ]);
+});
+
+test('what the file of a reward imports lies beside it, and where its links lead is looked at too', async () => {
+  const cwd = mkdtempSync(join(tmpdir(), 'tandem-rewards-'));
+  onTestFinished(() => rmSync(cwd, { recursive: true, force: true }));
+  mkdirSync(join(cwd, 'rewards'));
+  writeFileSync(join(cwd, 'shared.mjs'), '');
+  writeFileSync(join(cwd, 'rewards/up.mjs'), "import '../shared.mjs';");
+  writeFileSync(join(cwd, 'rewards/linked.py'), 'import secrets_of_others');
+  symlinkSync('/etc/passwd', join(cwd, 'rewards/secrets_of_others.py'));
+  const paths = createPathPolicy({ cwd, roots: [cwd], outputs: join(cwd, 'outputs'), home: join(cwd, '.tandem') });
+  const rewards = ['rewards/up.mjs:score', 'rewards/linked.py:score'].map(
+    (named): RewardSpec => rewardSchema.parse({ name: 'function', function: named }),
+  );
+  expect(await checkRewards(rewards, paths)).toEqual({
+    files: [],
+    issues: [
+      {
+        path: 'reward.0.function',
+        message: expect.stringContaining('up.mjs imports ../shared.mjs, which lies outside'),
+      },
+      { path: 'reward.1.function', message: expect.stringContaining('leads to /etc/passwd, which is outside') },
+    ],
+  });
 });

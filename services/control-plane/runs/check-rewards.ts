@@ -1,7 +1,9 @@
+import { dirname, join } from 'node:path';
 import type { SpecIssue } from '../../contracts/resolve-run-spec.ts';
 import { splitFunction } from '../../contracts/run-spec/reward.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { refuseUrl } from '../../platform/address-policy.ts';
+import { followImports, ImportRefusedError } from '../../platform/local-imports/follow-imports.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';
 
 interface CheckedRewards {
@@ -26,9 +28,12 @@ export async function checkRewards(
     }
     if (reward.name !== 'function') continue;
     try {
-      checked.files.push(await paths.existing(splitFunction(reward.function).file, 'file'));
+      const file = await paths.existing(splitFunction(reward.function).file, 'file');
+      // What comes along with it may be links, which are followed.
+      for (const name of await followImports(file)) await paths.existing(join(dirname(file), name), 'file');
+      checked.files.push(file);
     } catch (error) {
-      if (!(error instanceof PathRefusedError)) throw error;
+      if (!(error instanceof PathRefusedError || error instanceof ImportRefusedError)) throw error;
       checked.issues.push({ path: `reward.${i}.function`, message: error.message });
     }
   }

@@ -15,8 +15,8 @@ export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
   /** Of the control plane; only whether keys are set is looked at. */
   environment: Readonly<Record<string, string | undefined>>;
-  /** The model, where it is known already: what a run was made from may be gone by the time it is resumed. */
-  model?: ModelSource;
+  /** The model, where it is known already: what a run was made from may be gone, or its revision mean another commit, by the time it goes on. */
+  known?: (spec: RunSpec) => Promise<ModelSource | null>;
 }
 
 /** A spec that this machine can run, and what its names mean here. */
@@ -53,7 +53,10 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
       return null;
     });
 
-  const model = options.model ?? (await attempt('model.name', () => findModel(spec.model, options)));
+  const model = await attempt(
+    'model.name',
+    async () => (await options.known?.(spec)) ?? (await findModel(spec.model, options)),
+  );
   const isEvaluation = spec.task === 'evaluate';
   const train = isEvaluation
     ? null

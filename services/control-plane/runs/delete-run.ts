@@ -10,7 +10,7 @@ import type { RunServiceOptions } from './run-service-options.ts';
  * off is completed by repeating it. Throws conflict for a run that has not ended, or that others need.
  */
 export async function deleteRun(run: RunRow, options: RunServiceOptions): Promise<void> {
-  const { runs, records, checkpoints, sinks, runFiles, trees, attempts, runtime, work } = options;
+  const { runs, records, checkpoints, sinks, trackers, runFiles, trees, attempts, runtime, work } = options;
   requireDeletable(run, options);
   const live = attempts.liveRoles().some((role) => role.run === run.id);
   if (live)
@@ -18,6 +18,7 @@ export async function deleteRun(run: RunRow, options: RunServiceOptions): Promis
   // Nothing writes into its tree any more.
   runs.update(run.id, { files_due: 0 });
   await sinks.finish(run.id);
+  await trackers.forget(run.id);
   await checkpoints.remove(run.id);
   await runFiles.remove(run.id);
   await records.remove(run.id);

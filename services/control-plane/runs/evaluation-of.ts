@@ -36,7 +36,7 @@ export async function checkEvaluation(request: EvaluationRequest, options: RunSe
   const { run, manifest } = await findSource(request.checkpoint, options);
   const model = await refuseIn('checkpoint', () => recallModel(run, options));
   const written = mergeSpecs(ofCheckpoint(request, run, manifest), overrides);
-  const checked = await checkSpec(written, { ...options, run: options.runs.get, model });
+  const checked = await checkSpec(written, { ...options, run: options.runs.get, known: async () => model });
   return { ...checked, baseAdapter: run.base_adapter_directory };
 }
 

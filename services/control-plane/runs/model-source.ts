@@ -1,13 +1,13 @@
 import { mkdir, rename, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { CheckpointFile, Manifest } from '../../contracts/checkpoint.ts';
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import { renameAliases } from '../../contracts/resolve-run-spec.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import { allInSlots, createSlots } from '../../platform/transfer/slots.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { ModelFetchError } from '../models/model-fetch-error.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
 import type { FoundModel, Models } from '../models/models.ts';
 import { readConfig } from './model-config.ts';
 import { type PathPolicy, PathRefusedError } from './path-policy.ts';

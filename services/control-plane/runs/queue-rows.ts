@@ -1,5 +1,5 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { Method, RunSpec } from '../../contracts/run-spec.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
 import { hasServer } from './inference-of.ts';
 import type { QueueRow } from './run-row.ts';
 

@@ -36,7 +36,11 @@ export async function resumeRun(
   // An evaluation is of one checkpoint; its own lineage has none.
   const manifest = run.spec.task === 'evaluate' ? undefined : await findCheckpoint(run, request.from, options);
   const model = await refuseIn('model.name', () => recallModel(run, options));
-  const checked = await checkSpec(changedSpec(run, request), { ...options, run: options.runs.get, model });
+  const checked = await checkSpec(changedSpec(run, request), {
+    ...options,
+    run: options.runs.get,
+    known: async () => model,
+  });
   if (request.fork) return await fork(run, manifest, checked, request, options, answer);
   refuseChanges(run.spec, checked.spec);
   if (manifest !== undefined) await refuseOtherData(run, checked);

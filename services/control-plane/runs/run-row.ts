@@ -1,7 +1,7 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { Reason } from '../../contracts/reason.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { Method, RunSpec } from '../../contracts/run-spec.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
 import type { QueuedRun } from '../queue/schedule.ts';
 
 /** Where the next attempt of a run starts. */

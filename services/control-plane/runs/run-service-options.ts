@@ -10,6 +10,7 @@ import type { RecordService } from '../records/record.service.ts';
 import type { Programs } from '../runtimes/role-specs.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
 import type { Sinks } from '../sinks/sinks.ts';
+import type { Trackers } from '../trackers/trackers.ts';
 import type { GpuProfiles } from './gpu-profiles.ts';
 import type { OutputTrees } from './output-tree.ts';
 import type { PathPolicy } from './path-policy.ts';
@@ -26,6 +27,7 @@ export interface RunServiceOptions {
   records: RecordService;
   checkpoints: CheckpointService;
   sinks: Pick<Sinks, 'open' | 'finish'>;
+  trackers: Pick<Trackers, 'forget'>;
   runFiles: Pick<RunFiles, 'save' | 'settled' | 'remove'>;
   trees: OutputTrees;
   paths: PathPolicy;

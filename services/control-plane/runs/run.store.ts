@@ -1,6 +1,7 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import type { RunStatus } from '../../contracts/run.ts';
 import type { BindValue, Database, Params } from '../../platform/database.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
+import type { ModelUse } from '../models/model-room.ts';
 import { listRuns, type RunFilter } from './list-runs.ts';
 import { SELECT_QUEUE_ROW, type StoredQueueRow, toQueueRow } from './queue-rows.ts';
 import type { Dependant, DueModel, QueueRow, RunRow } from './run-row.ts';
@@ -15,12 +16,18 @@ export interface RunStore {
   queued(): QueueRow[];
   /** Models that runs in the queue wait for. */
   modelsDue(): DueModel[];
-  /** The same of one run, whatever its status. */
+  /** Directories that are the models of runs. */
+  modelUses(): ModelUse[];
+  /** What the queue has to know of one run, whatever its status. */
   queueRow(id: string): QueueRow | undefined;
+  /** How many runs have each status; those that none has are absent. */
+  countByStatus(): Map<RunStatus, number>;
+  /** When the run was queued that waits longest, ms since the epoch; null where none waits. */
+  longestQueued(): number | null;
   /** Runs that hold a slot or GPUs. */
   active(): RunRow[];
   /** The same, no more than which they are and what they run on. */
-  underWay(): Pick<RunRow, 'id' | 'profile'>[];
+  underWay(): Pick<RunRow, 'id' | 'profile' | 'started_at'>[];
   /** Runs under way, or about to be restarted, whose tree is being written. */
   filesOpen(): RunRow[];
   /** Runs at rest whose tree does not show yet how they ended. */
@@ -78,10 +85,25 @@ export function createRunStore({ db }: { db: Database }): RunStore {
            WHERE model_due = 1 AND status = 'queued' AND model_origin IS NOT NULL ORDER BY id`,
         )
         .map((row) => ({ ...row, origin: JSON.parse(row.origin) as ModelOrigin })),
+    modelUses: () =>
+      db
+        .all<{ directory: string; needed: 0 | 1; usedAt: number }>(
+          `SELECT model_directory AS directory, max(status NOT IN ('succeeded', 'failed', 'cancelled')) AS needed,
+             max(max(queued_at, coalesce(ended_at, 0))) AS usedAt FROM runs GROUP BY model_directory`,
+        )
+        .map(({ directory, needed, usedAt }) => ({ directory, isNeeded: needed === 1, usedAt })),
     queueRow: (id) => {
       const row = db.get<StoredQueueRow>(`${SELECT_QUEUE_ROW} WHERE id = :id`, { id });
       return row && toQueueRow(row);
     },
+    countByStatus: () =>
+      new Map(
+        db
+          .all<{ status: RunStatus; count: number }>('SELECT status, count(*) AS count FROM runs GROUP BY status')
+          .map(({ status, count }) => [status, count]),
+      ),
+    longestQueued: () =>
+      db.get<{ at: number | null }>("SELECT min(queued_at) AS at FROM runs WHERE status = 'queued'")?.at ?? null,
     active: () =>
       db
         .all<StoredRun>(
@@ -89,8 +111,8 @@ export function createRunStore({ db }: { db: Database }): RunStore {
         )
         .map(parse),
     underWay: () =>
-      db.all<Pick<RunRow, 'id' | 'profile'>>(
-        `SELECT id, profile FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`,
+      db.all<Pick<RunRow, 'id' | 'profile' | 'started_at'>>(
+        `SELECT id, profile, started_at FROM runs WHERE status IN ('starting', 'running', 'stopping') ORDER BY created_at, id`,
       ),
     extendStopDeadlines: (until) => {
       db.run("UPDATE runs SET stop_deadline = max(stop_deadline, :until) WHERE status = 'stopping'", { until });

@@ -18,6 +18,7 @@ export function viewRun(run: RunRow, options: RunViewOptions): Run {
     ...viewSummary(run, options),
     attempts: options.attempts.list(run.id).map(options.attempts.view),
     restarts: viewRestarts(run, options.attempts.list(run.id)),
+    model_origin: run.model_origin,
     spec: run.spec,
   };
 }

@@ -11,5 +11,6 @@ export function sinkTarget(run: RunRow, runs: Pick<RunStore, 'get'>): SinkTarget
     tree: run.tree,
     outputDir: run.output_dir,
     levels: () => logLevelsOf((runs.get(run.id) ?? run).spec),
+    status: () => (runs.get(run.id) ?? run).status,
   };
 }

@@ -1,5 +1,5 @@
+import type { ModelOrigin } from '../../contracts/model-origin.ts';
 import { type RunSpec, runSpecSchema } from '../../contracts/run-spec.ts';
-import type { ModelOrigin } from '../models/model-files.ts';
 import type { RunRow, StartFrom } from './run-row.ts';
 
 /* How a run lies in its table: some columns are JSON. */

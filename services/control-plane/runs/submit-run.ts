@@ -8,6 +8,7 @@ import { describeOrigin, inBytes, totalBytes } from '../models/model-files.ts';
 import { shapeOf } from '../placement/shape-of.ts';
 import { inferenceRole, trainerRole } from '../runtimes/role-specs.ts';
 import { type CheckedSpec, checkSpec, refuseIn } from './check-spec.ts';
+import { continuedModel } from './continued-model.ts';
 import { hasServer } from './inference-of.ts';
 import { prepareModel } from './model-source.ts';
 import { continueRun, refuseShortSteps, requireStill } from './resume-run.ts';
@@ -21,7 +22,7 @@ type Reply = { status: 200 | 201; body: Run };
 
 /** Checks what was written against this machine; it may have to ask a model hub. */
 export function checkSubmission(written: unknown, options: RunServiceOptions): Promise<CheckedSpec> {
-  return checkSpec(written, { ...options, run: options.runs.get });
+  return checkSpec(written, { ...options, run: options.runs.get, known: (spec) => continuedModel(spec, options) });
 }
 
 /** Checks everything about a submission and decides what it will do; changes nothing. */

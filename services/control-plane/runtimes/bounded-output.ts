@@ -68,7 +68,10 @@ export interface CutMark {
 }
 
 /** The mark that `cutOutput` has left in a file; null where nothing was cut. */
-export async function findCut(path: string, { head }: Pick<OutputLimits, 'head'> = OUTPUT_LIMITS): Promise<CutMark | null> {
+export async function findCut(
+  path: string,
+  { head }: Pick<OutputLimits, 'head'> = OUTPUT_LIMITS,
+): Promise<CutMark | null> {
   const file = await open(path, 'r');
   try {
     const text = (await read(file, 0, head + 200)).toString('latin1');

@@ -49,7 +49,11 @@ const HOLE = Buffer.alloc(4096);
  * At most `most` bytes of what a program has printed, from the place `from` on; fewer at the end and before a part that is no longer kept. Places stay the
  * same when the middle of the file is given back and when it is cut at the end (`bounded-output.ts`).
  */
-export async function readPrinted(output: Pick<RoleOutput, 'path' | 'ended'>, from: number, most: number): Promise<Printed> {
+export async function readPrinted(
+  output: Pick<RoleOutput, 'path' | 'ended'>,
+  from: number,
+  most: number,
+): Promise<Printed> {
   const nothing = { at: from, bytes: Buffer.alloc(0), gap: false };
   const size = await stat(output.path).then(
     (found) => found.size,

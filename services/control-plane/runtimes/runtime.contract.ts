@@ -1,9 +1,16 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { readPrinted } from './kept-output.ts';
-import { type ObservedRole, type RoleIdentity, type RoleOutput, type RoleSpec, type Runtime, roleName } from './runtime.ts';
+import {
+  type ObservedRole,
+  type RoleIdentity,
+  type RoleOutput,
+  type RoleSpec,
+  type Runtime,
+  roleName,
+} from './runtime.ts';
 
 export interface RuntimeUnderTest {
   runtime: Runtime;
@@ -244,6 +251,25 @@ export function runtimeContract(name: string, create: () => Promise<RuntimeUnder
         await under.runtime.start({ ...plainRole, identity: trainer, command, inputs: paths });
         expect(await until(hasExited)).toMatchObject({ exitCode: 0 });
         expect(await under.runtime.output(trainer, 1000)).toBe('weights\nlines\n');
+      } finally {
+        rmSync(inputs, { recursive: true });
+      }
+    });
+
+    it('shows a role with a program what that imports, where it looks for it', async () => {
+      const inputs = mkdtempSync(join(tmpdir(), 'tandem-inputs-'));
+      try {
+        mkdirSync(join(inputs, 'lib'));
+        writeFileSync(join(inputs, 'score.mjs'), "import './lib/words.mjs';\n");
+        writeFileSync(join(inputs, 'lib/words.mjs'), "import '../more.mjs';\n");
+        writeFileSync(join(inputs, 'more.mjs'), '// more\n');
+        const program = join(inputs, 'score.mjs');
+        const seen = dirname(under.runtime.seenAt(program));
+        const command = under.shell(`cat '${seen}/score.mjs' '${seen}/lib/words.mjs' '${seen}/more.mjs'`);
+        await under.runtime.start({ ...plainRole, identity: trainer, command, inputs: [program] });
+        expect(await until(hasExited)).toMatchObject({ exitCode: 0 });
+        const output = "import './lib/words.mjs';\nimport '../more.mjs';\n// more\n";
+        expect(await under.runtime.output(trainer, 1000)).toBe(output);
       } finally {
         rmSync(inputs, { recursive: true });
       }

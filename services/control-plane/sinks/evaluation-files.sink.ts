@@ -37,10 +37,11 @@ export function createEvaluationFilesSink({
   records,
 }: {
   target: SinkTarget;
-  records: Pick<RecordService, 'evaluationEntries'>;
+  records: Pick<RecordService, 'evaluationEntries' | 'lastEvaluated' | 'resumePoints'>;
 }): Sink {
   const directory = join(target.tree, 'eval_logs');
   const written = new Map<string, string>();
+  let seen = '';
 
   const write = async (path: string, content: string) => {
     if (written.get(path) === content) return;
@@ -52,6 +53,9 @@ export function createEvaluationFilesSink({
     name: directory,
     wakesOn: ['records'],
     async catchUp() {
+      // Each step wakes this up, and few bring an evaluation.
+      const state = JSON.stringify([records.lastEvaluated(target.run), records.resumePoints(target.run)]);
+      if (state === seen) return;
       const entries = records.evaluationEntries(target.run);
       const wanted = new Map(
         entries.filter(({ evaluation }) => !evaluation.is_baseline).map((entry) => [fileName(entry), entry]),
@@ -68,6 +72,7 @@ export function createEvaluationFilesSink({
         await rm(join(directory, name), { force: true });
         written.delete(join(directory, name));
       }
+      seen = state;
     },
   };
 }

@@ -4,6 +4,9 @@ import type { ObjectStore } from '../../platform/object-store.ts';
 import { rotatedFiles, statOrNull } from './rotated-files.ts';
 import type { Sink, SinkTarget } from './sink.ts';
 
+/** How often it is looked for rotated files. */
+const EVERY_MS = 10_000;
+
 /** Where the log files of a run lie in the object store. */
 export function logPrefix(run: string): string {
   return `runs/${run}/logs/`;
@@ -39,7 +42,8 @@ export function createLogArchiveSink({
 
   return {
     name: `logs of ${target.run} in the object store`,
-    wakesOn: ['records', 'output'],
+    wakesOn: [],
+    everyMs: EVERY_MS,
     last: true,
     async catchUp(final) {
       const rotated = (await Promise.all(logs.map(rotatedFiles))).flat().filter(({ compressed }) => compressed);

@@ -33,7 +33,13 @@ it('rotated log files come into the object store once, the current ones when the
   writeFileSync(file('training-2026-11-20.2.log'), 'not compressed yet');
   writeFileSync(file('mine.txt'), 'not ours');
   const puts: string[] = [];
-  const counting = { list: store.list, put: (...put: Parameters<ObjectStore['put']>) => (puts.push(put[0]), store.put(...put)) };
+  const counting = {
+    list: store.list,
+    put: (...put: Parameters<ObjectStore['put']>) => {
+      puts.push(put[0]);
+      return store.put(...put);
+    },
+  };
   const writer = sink(counting);
   await writer.catchUp(false, signal);
   expect(await stored()).toEqual(['training-2026-11-20.1.log.gz']);
@@ -72,6 +78,11 @@ it('the archive of a run has what its programs printed from its tree, and from t
     'logs/inference-2026-11-20.1.log.gz': 'first part',
   });
   rmSync(fixture.tree, { recursive: true });
-  expect(await take()).toEqual({ 'logs/inference.log': 'at the end', 'logs/inference-2026-11-20.1.log.gz': 'first part' });
-  expect(readFileSync(join(fixture.checkpoints.home, 'kept', logPrefix(RUN), 'inference.log'), 'utf8')).toBe('at the end');
+  expect(await take()).toEqual({
+    'logs/inference.log': 'at the end',
+    'logs/inference-2026-11-20.1.log.gz': 'first part',
+  });
+  expect(readFileSync(join(fixture.checkpoints.home, 'kept', logPrefix(RUN), 'inference.log'), 'utf8')).toBe(
+    'at the end',
+  );
 });

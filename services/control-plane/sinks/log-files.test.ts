@@ -108,7 +108,9 @@ describe('a log file', () => {
     const number = (name: string) => Number(/\.(\d+)\.log/.exec(name)?.[1] ?? 1000);
     const names = readdirSync(logs()).sort((a, b) => number(a) - number(b));
     expect(names.length).toBeGreaterThan(3);
-    expect(names.flatMap((name) => parsed(name)).map(({ n }) => n)).toEqual(days.flatMap((_, at) => [2 * at + 1, 2 * at + 2]));
+    expect(names.flatMap((name) => parsed(name)).map(({ n }) => n)).toEqual(
+      days.flatMap((_, at) => [2 * at + 1, 2 * at + 2]),
+    );
   });
 
   it('keeps so many rotated files of a run, the newest of the log that has most', async () => {

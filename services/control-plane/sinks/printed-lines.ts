@@ -43,7 +43,9 @@ export function printedLines({
   if (hidden.length === raw.length) {
     return raw.map(({ end }, index) => ({ end, message: hidden[index] as string })).filter(hasText);
   }
-  return hidden.map((message, index) => ({ end: index === hidden.length - 1 ? (raw.at(-1)?.end ?? at) : at, message })).filter(hasText);
+  return hidden
+    .map((message, index) => ({ end: index === hidden.length - 1 ? (raw.at(-1)?.end ?? at) : at, message }))
+    .filter(hasText);
 }
 
 /** As much of a line as is kept, from its first bytes and its length. */

@@ -21,6 +21,8 @@ const PAGE = 1 << 18;
 const NEWLINE = Buffer.from('\n');
 /** How long programs that are ending may print on after their run is over. */
 const ENDING_MS = 5000;
+/** How often it is looked what programs have printed. */
+const LOOK_OFTEN_MS = 1000;
 const LOOK_MS = 100;
 
 export interface RoleOutputOptions {
@@ -73,7 +75,9 @@ export function createRoleOutputSink(options: RoleOutputOptions): Sink {
       const timestamp = new Date(now()).toISOString();
       if (lines.length > 0) {
         await file.append(
-          lines.map(({ message, end: n }) => JSON.stringify({ timestamp, role, message, attempt, start, n, run: target.run })),
+          lines.map(({ message, end: n }) =>
+            JSON.stringify({ timestamp, role, message, attempt, start, n, run: target.run }),
+          ),
         );
       }
       places.set(keyOf(source.identity), end);
@@ -88,7 +92,9 @@ export function createRoleOutputSink(options: RoleOutputOptions): Sink {
     if (sources.length === 0) return true;
     output ??= await open();
     try {
-      for (const source of sources.sort((a, b) => a.identity.attempt - b.identity.attempt || a.identity.start - b.identity.start)) {
+      for (const source of sources.sort(
+        (a, b) => a.identity.attempt - b.identity.attempt || a.identity.start - b.identity.start,
+      )) {
         if (!done.has(keyOf(source.identity))) await copy(source, output, signal);
       }
     } catch (error) {
@@ -101,7 +107,8 @@ export function createRoleOutputSink(options: RoleOutputOptions): Sink {
 
   return {
     name: path,
-    wakesOn: ['output'],
+    wakesOn: [],
+    everyMs: LOOK_OFTEN_MS,
     async catchUp(final, signal) {
       let all = await catchUp(signal);
       for (let waited = 0; final && !all && waited < ENDING_MS && !signal.aborted; waited += LOOK_MS) {
@@ -119,7 +126,8 @@ async function readLinesFrom(
   redact: (text: string) => string,
 ): Promise<{ end: number; lines: PrintedLine[] }> {
   const { at, bytes, gap } = await readPrinted(source, from, PAGE);
-  const missing: PrintedLine[] = at > from ? [{ end: at, message: `... ${at - from} bytes are left out here ...` }] : [];
+  const missing: PrintedLine[] =
+    at > from ? [{ end: at, message: `... ${at - from} bytes are left out here ...` }] : [];
   const isShort = bytes.length < PAGE;
   const whole = bytes.lastIndexOf(NEWLINE) + 1;
   if (whole > 0 || isShort) {
@@ -144,7 +152,8 @@ async function readLongLine(
     const follows = page.at === next;
     const newline = follows ? page.bytes.indexOf(NEWLINE) : -1;
     if (newline !== -1) return { end: next + newline + 1, message: lineOf(kept, next + newline - at, redact) };
-    if (!follows || (page.bytes.length === 0 && source.ended)) return { end: next, message: lineOf(kept, next - at, redact) };
+    if (!follows || (page.bytes.length === 0 && source.ended))
+      return { end: next, message: lineOf(kept, next - at, redact) };
     if (page.bytes.length === 0) return null;
     next += page.bytes.length;
   }

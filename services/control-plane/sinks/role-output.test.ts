@@ -28,6 +28,7 @@ const sink = (redactor = createRedactor({}), fileBytes = 1e8) =>
       spec: specOf(),
       tree: home,
       outputDir: home,
+      status: () => 'running',
       levels: () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }),
     },
     runtime: { outputs: async () => [...sources] },
@@ -128,7 +129,16 @@ describe("a role's output", () => {
 
   it('is clean text of valid JSON lines, whatever bytes a program prints', async () => {
     const binary = Buffer.from(Array.from({ length: 300_000 }, (_, index) => (index * 7919 + (index >> 3)) % 256));
-    printing(1, 1, Buffer.concat([binary, Buffer.from('\n\u001b[31mred\u001b[0m 10%\r 50%\r100% done\r\n'), Buffer.alloc(9000), Buffer.from('end\n')]));
+    printing(
+      1,
+      1,
+      Buffer.concat([
+        binary,
+        Buffer.from('\n\u001b[31mred\u001b[0m 10%\r 50%\r100% done\r\n'),
+        Buffer.alloc(9000),
+        Buffer.from('end\n'),
+      ]),
+    );
     await sink().catchUp(false, signal);
     expect(messages().join('')).not.toMatch(/\p{Cc}/u);
     expect(messages()).toContain('100% done');
@@ -153,7 +163,11 @@ describe("a role's output", () => {
   });
 
   it('is copied once when it is cut after it was copied', async () => {
-    const server = printing(1, 1, `${Array.from({ length: 9000 }, (_, index) => `line ${index} ${'z'.repeat(1000)}`).join('\n')}\n`);
+    const server = printing(
+      1,
+      1,
+      `${Array.from({ length: 9000 }, (_, index) => `line ${index} ${'z'.repeat(1000)}`).join('\n')}\n`,
+    );
     await sink().catchUp(false, signal);
     const before = lines().length;
     await cutOutput(server.path);
@@ -163,7 +177,9 @@ describe("a role's output", () => {
     expect(before).toBe(9000);
   });
 
-  it.each([1, 2, 3])('holds none of the secrets that a program prints, broken over lines or not (seed %i)', async (seed) => {
+  it.each([
+    1, 2, 3,
+  ])('holds none of the secrets that a program prints, broken over lines or not (seed %i)', async (seed) => {
     const planted = plantSecrets(seed);
     const text = Array.from({ length: 200 }, () => planted.text()).join('\n');
     expect(secretsIn(text, planted.secrets)).not.toEqual([]);
@@ -186,7 +202,10 @@ describe("a role's output", () => {
 
   it('refuses to mix with the output of another run', async () => {
     mkdirSync(join(home, 'logs'));
-    writeFileSync(path(), `${JSON.stringify({ timestamp: '2026-11-20T09:00:00.000Z', run: 'run-bbbbbbbb', attempt: 1, n: 7 })}\n`);
+    writeFileSync(
+      path(),
+      `${JSON.stringify({ timestamp: '2026-11-20T09:00:00.000Z', run: 'run-bbbbbbbb', attempt: 1, n: 7 })}\n`,
+    );
     printing(1, 1, 'x\n');
     await expect(sink().catchUp(false, signal)).rejects.toThrow(/printed; move it away/);
   });

@@ -40,7 +40,9 @@ export async function rotatedFiles(path: string): Promise<RotatedFile[]> {
       return found && { path: join(directory, name), name, number: Number(number), compressed, bytes: found.size };
     }),
   );
-  return files.filter((file) => file !== null).sort((a, b) => b.number - a.number || Number(b.compressed) - Number(a.compressed));
+  return files
+    .filter((file) => file !== null)
+    .sort((a, b) => b.number - a.number || Number(b.compressed) - Number(a.compressed));
 }
 
 /** The name under which the log `path`, whose newest line is of this day, is put aside. Numbers grow whatever the clock does. */
@@ -58,7 +60,11 @@ export async function compressRotated(path: string): Promise<void> {
   for (const file of (await rotatedFiles(path)).filter(({ compressed }) => !compressed)) {
     const temporary = temporaryName(file.path);
     try {
-      await pipeline(createReadStream(file.path), createGzip(), createWriteStream(temporary, { flags: 'wx', mode: 0o644 }));
+      await pipeline(
+        createReadStream(file.path),
+        createGzip(),
+        createWriteStream(temporary, { flags: 'wx', mode: 0o644 }),
+      );
       await sync(temporary);
       await rename(temporary, `${file.path}.gz`);
       await syncDirectory(dirname(path));
@@ -72,7 +78,10 @@ export async function compressRotated(path: string): Promise<void> {
 }
 
 /** Removes rotated files of the logs of a run until they fit the limits: each time the oldest of the log that takes most. */
-export async function pruneRotated(logs: readonly string[], { fileBytes, runBytes, runFiles }: LogLimits): Promise<void> {
+export async function pruneRotated(
+  logs: readonly string[],
+  { fileBytes, runBytes, runFiles }: LogLimits,
+): Promise<void> {
   const kept = await Promise.all(logs.map(async (path) => [...(await rotatedFiles(path))]));
   const bytesOf = (files: readonly RotatedFile[]) => files.reduce((sum, { bytes }) => sum + bytes, 0);
   const room = Math.max(0, runBytes - logs.length * fileBytes);

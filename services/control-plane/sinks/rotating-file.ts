@@ -3,7 +3,14 @@ import { dirname } from 'node:path';
 import { makeDirectory, temporaryName } from '../../platform/atomic-file.ts';
 import { type LinePosition, positionOfLine } from './log-line.ts';
 import { endLastLine, lastPositionIn, lastPositionInRotated } from './log-tail.ts';
-import { compressRotated, type LogLimits, nextRotatedName, pruneRotated, rotatedFiles, statOrNull } from './rotated-files.ts';
+import {
+  compressRotated,
+  type LogLimits,
+  nextRotatedName,
+  pruneRotated,
+  rotatedFiles,
+  statOrNull,
+} from './rotated-files.ts';
 
 export interface RotatingFile {
   /** Position of the last line that is held, in the current file or a rotated one; null when there is none. */

@@ -33,6 +33,7 @@ export function openSinkFixture(): SinkFixture {
       tree,
       outputDir: 'outputs/run',
       levels: () => ({ training: 'DEBUG', rollout: 'DEBUG', eval: 'DEBUG', performance: 'DEBUG' }),
+      status: () => 'running',
       ...change,
     }),
     close: () => {

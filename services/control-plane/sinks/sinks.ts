@@ -1,20 +1,25 @@
 import { join } from 'node:path';
 import { removeTemporaries } from '../../platform/atomic-file.ts';
 import type { Logger } from '../../platform/logger.ts';
+
 import type { ObjectStore } from '../../platform/object-store.ts';
 import type { Redactor } from '../../platform/redaction.ts';
-import { backoffMs, pause } from '../../platform/retry.ts';
+import { pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { Runtime } from '../runtimes/runtime.ts';
+import type { Trackers } from '../trackers/trackers.ts';
+
 import { createEvaluationFilesSink } from './evaluation-files.sink.ts';
-import { logFilePaths } from './log-file-paths.ts';
 import { createLogArchiveSink } from './log-archive.sink.ts';
+import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
 import { createRoleOutputSink, roleOutputPaths } from './role-output.sink.ts';
 import type { LogLimits } from './rotated-files.ts';
 import type { Sink, SinkTarget } from './sink.ts';
+import type { SinkMeter } from './sink-meter.ts';
+import { createSinkRunner, type SinkRunner } from './sink-runner.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
 /** The sinks of every run that is open: they follow records and checkpoints beside training, and a sink that fails is tried again. */
@@ -30,13 +35,11 @@ export interface Sinks {
   close(): Promise<void>;
 }
 
-/** How often it is looked what programs have printed. */
-const OUTPUT_MS = 1000;
-const RETRY = { baseMs: 1000, maxMs: 60_000 };
-
 export function createSinks({
   records,
   checkpoints,
+  trackers,
+  meter,
   runtime,
   store,
   redactor,
@@ -49,6 +52,8 @@ export function createSinks({
 }: {
   records: RecordService;
   checkpoints: CheckpointService;
+  trackers: Pick<Trackers, 'open' | 'finish'>;
+  meter: Pick<SinkMeter, 'watch' | 'forget'>;
   runtime: Pick<Runtime, 'outputs'>;
   /** Where log files are kept beyond the run's tree. */
   store: Pick<ObjectStore, 'put' | 'list'>;
@@ -73,17 +78,19 @@ export function createSinks({
     for (const warning of warnings) log.warn(warning, { run: target.run });
     const outputs = target.spec.logging.log_to_file ? roleOutputPaths(target) : [];
     const logs = [...files, ...outputs].map(({ path }) => path);
+    meter.forget(target.run);
+    const watched = (kind: string, sink: Sink) => meter.watch(target.run, kind, sink);
     return [
-      ...files.map((file) => createLogFileSink({ target, records, file, logs, limits })),
+      ...files.map((file) => watched('log', createLogFileSink({ target, records, file, logs, limits }))),
       ...outputs.map((output) => createRoleOutputSink({ ...output, target, runtime, logs, limits, redactor, now })),
       createLogArchiveSink({ target, store, logs }),
-      createEvaluationFilesSink({ target, records }),
+      watched('evaluations', createEvaluationFilesSink({ target, records })),
       // What an evaluation measures was trained, and is shown, elsewhere.
       ...(target.spec.task === 'evaluate'
         ? []
         : [
-            createTrainingLogSink({ target, records, checkpoints, now }),
-            createOutputTreeSink({ target, checkpoints }),
+            watched('training_log', createTrainingLogSink({ target, records, checkpoints, now })),
+            watched('tree', createOutputTreeSink({ target, checkpoints })),
           ]),
     ];
   };
@@ -117,15 +124,14 @@ export function createSinks({
         records.subscribe(target.run, wake('records')),
         checkpoints.subscribe(target.run, wake('checkpoints')),
       ];
-      const looking = setInterval(wake('output'), OUTPUT_MS).unref();
       open.set(target.run, {
         runners,
         end: () => {
-          clearInterval(looking);
           for (const each of unsubscribe) each();
         },
       });
       for (const runner of runners) runner.wake();
+      trackers.open(target);
     },
 
     finish(run, signal) {
@@ -134,9 +140,11 @@ export function createSinks({
       const until = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
       const done = stopped.then(async () => {
         const finish = (which: SinkRunner[]) => Promise.all(which.map((runner) => runner.finish(until)));
-        const written = await finish(runners.filter(({ sink }) => !sink.last));
-        written.push(...(await finish(runners.filter(({ sink }) => sink.last))));
+        const files = finish(runners.filter(({ sink }) => !sink.last));
+        const [first, tracked] = await Promise.all([files, trackers.finish(run, until)]);
+        const written = [...first, tracked, ...(await finish(runners.filter(({ sink }) => sink.last)))];
         if (finishing.get(run) === done) finishing.delete(run);
+        if (!open.has(run)) meter.forget(run);
         return written.every((each) => each);
       });
       finishing.set(run, done);
@@ -147,77 +155,5 @@ export function createSinks({
       closing.abort();
       await Promise.all([...[...open.keys()].map(stop), ...finishing.values()]);
     },
-  };
-}
-
-interface SinkRunner {
-  sink: Sink;
-  wake(): void;
-  stop(): Promise<void>;
-  /** After `stop`: one more time, for the end of the run. Says whether all is written. */
-  finish(signal: AbortSignal): Promise<boolean>;
-}
-
-/** Runs one sink, one call at a time; a wake-up during a call leads to another one, a failure to another try after a pause. */
-function createSinkRunner({
-  sink,
-  run,
-  after,
-  log,
-  wait,
-}: {
-  sink: Sink;
-  run: string;
-  after: Promise<unknown>;
-  log: Logger;
-  wait: (ms: number, signal: AbortSignal) => Promise<void>;
-}): SinkRunner {
-  const stopped = new AbortController();
-  let wanted = false;
-  let running: Promise<void> | null = null;
-  let failures = 0;
-
-  const attempt = async (final: boolean, signal: AbortSignal): Promise<boolean> => {
-    try {
-      await sink.catchUp(final, signal);
-      failures = 0;
-      return true;
-    } catch (error) {
-      if (signal.aborted) return false;
-      failures += 1;
-      log.error('A file of a run could not be written; it is tried again.', { run, sink: sink.name, failures, error });
-      return false;
-    }
-  };
-
-  const loop = async () => {
-    await after;
-    while (wanted && !stopped.signal.aborted) {
-      wanted = false;
-      if (await attempt(false, stopped.signal)) continue;
-      wanted = true;
-      await wait(backoffMs({ failures, ...RETRY }), stopped.signal);
-    }
-  };
-
-  const start = () => {
-    if (stopped.signal.aborted) return;
-    running ??= loop().finally(() => {
-      running = null;
-      if (wanted) start();
-    });
-  };
-
-  return {
-    sink,
-    wake() {
-      wanted = true;
-      start();
-    },
-    async stop() {
-      stopped.abort();
-      await running;
-    },
-    finish: (signal) => attempt(true, signal),
   };
 }

@@ -1,16 +1,49 @@
 import { join } from 'node:path';
-import { makeDirectory, writeFileAtomic } from '../../platform/atomic-file.ts';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
+import type { Evaluation } from '../../contracts/evaluation.ts';
+import { makeDirectory } from '../../platform/atomic-file.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import { formatCursor } from '../records/cursor.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { Cursor } from '../records/record-types.ts';
+import { createGrowingFile } from './growing-file.ts';
 import type { Sink, SinkTarget } from './sink.ts';
-import { type EvaluationRow, renderTrainingLog, trainingLogMetrics } from './training-log.ts';
+import {
+  type EvaluationRow,
+  renderEnding,
+  renderHead,
+  renderTrainRows,
+  renderValidationRow,
+  trainingLogMetrics,
+  validationMetrics,
+} from './training-log.ts';
 
 const MIN_INTERVAL_MS = 5000;
+/** Of a run whose file takes long to write, that takes no more than one part in so many of the time. */
+const REST_PER_WRITE = 100;
+/** Steps whose rows are read at a time; other work gets its turn between. */
+const STEPS_AT_ONCE = 2000;
+
+/** What is known of the run, and how much of it the beginning of the file holds. */
+interface Known {
+  /** Which records count; another one means that the file is made anew. */
+  readonly lineage: string;
+  cursor: Cursor;
+  /** The last step with a row's metrics. It may still get some: steps before it are closed. */
+  last: number;
+  /** Rows up to this step are in the beginning of the file, `rows` of them. */
+  closed: number;
+  rows: number;
+  readonly evaluations: Map<number, Evaluation>;
+  /** Rendered rows of evaluations at closed steps. */
+  readonly settled: Map<number, string>;
+  evaluated: number;
+}
 
 /**
- * `training_log.json`: written whole and replaced in one rename, so it is valid JSON whenever it is read. Written at once after an evaluation, a
- * checkpoint and the end, and otherwise at most every five seconds while records come.
+ * `training_log.json`: replaced in one rename, so it is valid JSON whenever it is read. Written at once after an evaluation, a checkpoint, a resume
+ * and the end, and otherwise at most every five seconds while records come. An update reads the new records and renders the new rows alone
+ * (`growing-file.ts`); all is read again after a start of the control plane and after a resume that superseded something.
  */
 export function createTrainingLogSink({
   target,
@@ -19,42 +52,122 @@ export function createTrainingLogSink({
   now,
 }: {
   target: SinkTarget;
-  records: Pick<RecordService, 'rows' | 'evaluationEntries' | 'positionAt' | 'end'>;
+  records: Pick<
+    RecordService,
+    'rows' | 'lastStep' | 'evaluationEntries' | 'positionAt' | 'end' | 'since' | 'resumePoints'
+  >;
   checkpoints: Pick<CheckpointService, 'resolve'>;
   now: () => number;
 }): Sink {
   const path = join(target.tree, 'training_log.json');
   const { run, spec, outputDir } = target;
-  const metrics = trainingLogMetrics(spec.method);
-  let written = { at: Number.NEGATIVE_INFINITY, state: '', milestone: '' };
+  const { method } = spec;
+  const every = spec.training.logging_steps;
+  const names = trainingLogMetrics(method);
+  const file = createGrowingFile(path);
+  let known: Known | null = null;
+  let written = { at: Number.NEGATIVE_INFINITY, restMs: 0, state: '', milestone: '' };
 
-  const evaluations = (): EvaluationRow[] =>
-    records
-      .evaluationEntries(run)
-      .filter(({ evaluation }) => !evaluation.is_baseline)
-      .map(({ evaluation }) => ({ evaluation, step: evaluation.step, ...records.positionAt(run, evaluation.step) }));
+  const lineageNow = () => JSON.stringify(records.resumePoints(run));
 
-  const render = (final: boolean, history: EvaluationRow[]) => {
+  /** In one turn of the event loop, so that all of it is of the same moment. */
+  const readAll = (): Known => {
+    const found = records.evaluationEntries(run).filter(({ evaluation }) => !evaluation.is_baseline);
+    return {
+      lineage: lineageNow(),
+      cursor: records.end(run),
+      last: records.lastStep(run, names),
+      closed: -1,
+      rows: 0,
+      evaluations: new Map(found.map(({ evaluation }) => [evaluation.step, evaluation])),
+      settled: new Map(),
+      evaluated: found.length,
+    };
+  };
+
+  /** Takes in what has come; false when it does not merely follow what is known. */
+  const follow = async (at: Known): Promise<boolean> => {
+    for (let more = true; more; ) {
+      const page = await records.since(run, at.cursor, { filter: { kinds: ['metrics', 'evaluation'] } });
+      for (const { attempt, record } of page.entries) {
+        if (attempt < at.cursor.attempt) return false;
+        if (record.kind === 'metrics' && names.some((name) => name in record.values)) {
+          if (record.step <= at.closed) return false;
+          at.last = Math.max(at.last, record.step);
+        }
+        if (record.kind === 'evaluation' && !record.evaluation.is_baseline) {
+          at.evaluations.set(record.evaluation.step, record.evaluation);
+          at.settled.delete(record.evaluation.step);
+          at.evaluated += 1;
+        }
+      }
+      at.cursor = page.cursor;
+      more = page.more;
+    }
+    return at.lineage === lineageNow();
+  };
+
+  /** Adds the rows before `last` to the beginning of the file. */
+  const extend = async (at: Known, signal: AbortSignal) => {
+    if (at.closed < 0) await file.begin(renderHead(spec, outputDir));
+    const atOnce = Math.max(STEPS_AT_ONCE, Math.ceil((at.last - at.closed) / 1000));
+    while (at.closed < at.last - 1) {
+      signal.throwIfAborted();
+      const toStep = Math.min(at.last - 1, at.closed + atOnce);
+      const rows = records.rows(run, { names, every, fromStep: at.closed + 1, toStep });
+      if (rows.length > 0) await file.append(renderTrainRows(method, rows, at.rows));
+      at.rows += rows.length;
+      at.closed = toStep;
+      await yieldToOthers();
+    }
+  };
+
+  const rowAt = (step: number, evaluation: Evaluation | null): EvaluationRow => {
+    const metrics = method === 'grpo' ? validationMetrics : [];
+    const values = records.rows(run, { names: metrics, every: 1, fromStep: step, toStep: step })[0]?.values ?? {};
+    return { step, evaluation, values, ...records.positionAt(run, step) };
+  };
+
+  const validationsOf = (at: Known): string[] => {
+    const rows = [...at.evaluations].map(([step, evaluation]): [number, string] => {
+      const row = at.settled.get(step) ?? renderValidationRow(method, rowAt(step, evaluation));
+      if (step < at.last) at.settled.set(step, row);
+      return [step, row];
+    });
+    return rows.sort(([a], [b]) => a - b).map(([, row]) => row);
+  };
+
+  const write = async (at: Known, final: boolean, signal: AbortSignal) => {
+    await makeDirectory(target.tree);
+    await extend(at, signal);
+    const open = records.rows(run, { names, every: final ? 1 : every, fromStep: at.last, toStep: at.last });
     const manifest = checkpoints.resolve(run, 'best');
-    const evaluation = history.find(({ step }) => step === manifest?.step)?.evaluation ?? null;
-    const best = manifest && { manifest, evaluation, step: manifest.step, ...records.positionAt(run, manifest.step) };
-    const rows = records.rows(run, { names: metrics, every: spec.training.logging_steps, includeLast: final });
-    return renderTrainingLog({ spec, outputDir, rows, evaluations: history, best: best ?? null, final });
+    const best = manifest && { manifest, ...rowAt(manifest.step, at.evaluations.get(manifest.step) ?? null) };
+    const ending = renderEnding(method, validationsOf(at), { outputDir, best: best ?? null, final });
+    await file.publish(renderTrainRows(method, open, at.rows) + ending);
   };
 
   return {
     name: path,
     wakesOn: ['records', 'checkpoints'],
-    async catchUp(final) {
-      const history = evaluations();
-      const milestone = `${history.length}/${checkpoints.resolve(run, 'best')?.name}/${final}`;
-      const state = `${formatCursor(records.end(run))}/${milestone}`;
-      if (state === written.state) return;
-      const at = now();
-      if (milestone === written.milestone && at - written.at < MIN_INTERVAL_MS) return;
-      await makeDirectory(target.tree);
-      await writeFileAtomic(path, `${JSON.stringify(render(final, history), null, 1)}\n`);
-      written = { at, state, milestone };
+    async catchUp(final, signal) {
+      const before = known;
+      // What fails half-way is not known: all is read again.
+      known = null;
+      const at = before !== null && (await follow(before)) ? before : readAll();
+      const best = checkpoints.resolve(run, 'best');
+      const milestone = `${at.lineage}/${at.evaluated}/${best?.attempt}/${best?.step}/${final}`;
+      const state = `${formatCursor(at.cursor)}/${milestone}`;
+      const since = now() - written.at;
+      // A clock that was set back makes nobody wait.
+      const isRecent = since >= 0 && since < Math.max(MIN_INTERVAL_MS, written.restMs);
+      if (state !== written.state && !(isRecent && milestone === written.milestone)) {
+        const begun = now();
+        await write(at, final, signal);
+        written = { at: begun, restMs: (now() - begun) * REST_PER_WRITE, state, milestone };
+      }
+      if (final) await file.discard();
+      else known = at;
     },
   };
 }

@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunSpecInput } from '../../contracts/run-spec.ts';
@@ -18,6 +18,9 @@ afterEach(() => fixture.close());
 
 const path = () => join(fixture.tree, 'training_log.json');
 const read = () => JSON.parse(readFileSync(path(), 'utf8'));
+/** The very bytes, which `test/golden/training-log/read.py` reads as users' scripts do. */
+const expectGolden = (method: string) =>
+  expect(readFileSync(path(), 'utf8')).toMatchFileSnapshot(`../../../test/golden/training-log/${method}.json`);
 const sink = (spec: Omit<RunSpecInput, 'model'>) =>
   createTrainingLogSink({
     target: fixture.target(spec),
@@ -75,6 +78,7 @@ describe('training_log.json', () => {
       ],
       best_checkpoint: { step: 20, epoch: 0.2, samples: 80, val_reward: 0.7, path: 'outputs/run/best_model' },
     });
+    await expectGolden('grpo');
   });
 
   it('has the rows of an SFT run, and its final metrics at the end', async () => {
@@ -95,6 +99,7 @@ describe('training_log.json', () => {
     await writer.catchUp(true, signal);
     expect(read().train_history.map(({ step }: { step: number }) => step)).toEqual([10, 12]);
     expect(read().final_metrics).toEqual({ best_metric: 0.42, best_checkpoint: 'outputs/run/best_model' });
+    await expectGolden('sft');
   });
 
   it('has the rows of a DPO run, and its best checkpoint with all that was validated', async () => {
@@ -117,6 +122,7 @@ describe('training_log.json', () => {
     const validated = { val_loss: 0.55, val_accuracy: 0.8, val_reward_margin: 0.3 };
     expect(read().val_history).toEqual([{ step: 10, epoch: 0.1, ...validated }]);
     expect(read().best_checkpoint).toEqual({ step: 10, epoch: 0.1, ...validated, path: 'outputs/run/best_model' });
+    await expectGolden('dpo');
   });
 
   it('has an empty val_history where nothing is validated', async () => {
@@ -156,5 +162,103 @@ describe('training_log.json', () => {
     now = 60_000;
     await writer.catchUp(false, signal);
     expect(statSync(path()).mtimeMs).toBe(before);
+  });
+
+  it('is left alone by a clock that was set back', async () => {
+    now = 1_000_000;
+    const writer = sink({});
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 10)]);
+    await writer.catchUp(false, signal);
+    now = 0;
+    await fixture.records.records.ingest(RUN, 1, [grpo(2, 20)]);
+    await writer.catchUp(false, signal);
+    expect(read().train_history).toHaveLength(2);
+  });
+
+  it('has the rewards of visual grounding that were recorded at an evaluation', async () => {
+    const grounding = { val_format: 1, val_bbox: 0.5, val_category: 0.75, val_completeness: 'NaN' as const };
+    await fixture.records.records.ingest(RUN, 1, [
+      grpo(1, 10),
+      evaluationRecord(2, 10, { avg_reward: 0.7 }),
+      metricsRecord(3, 10, grounding),
+      grpo(4, 20),
+    ]);
+    await sink({}).catchUp(false, signal);
+    expect(read().val_history[0]).toMatchObject({ ...grounding, val_reward: 0.7, val_completeness: null });
+  });
+});
+
+describe('an update of training_log.json', () => {
+  const every = { training: { logging_steps: 1 } } as const;
+  const steps = () => read().train_history.map(({ step }: { step: number }) => step);
+  const range = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, at) => from + at);
+
+  it('reads and renders what is new, however long the run is', async () => {
+    const { records } = fixture.records;
+    const asked: [number, number][] = [];
+    const counting = {
+      ...records,
+      rows: (run: string, query: Parameters<typeof records.rows>[1]) => {
+        asked.push([query.fromStep, query.toStep]);
+        return records.rows(run, query);
+      },
+      evaluationEntries: (run: string) => {
+        asked.push([0, Number.POSITIVE_INFINITY]);
+        return records.evaluationEntries(run);
+      },
+    };
+    const { checkpoints } = fixture.checkpoints;
+    const writer = createTrainingLogSink({
+      target: fixture.target(every),
+      records: counting,
+      checkpoints,
+      now: () => now,
+    });
+    await records.ingest(
+      RUN,
+      1,
+      range(1, 500).map((step) => grpo(step, step)),
+    );
+    await writer.catchUp(false, signal);
+    asked.length = 0;
+    now = 5000;
+    await records.ingest(RUN, 1, [grpo(501, 501), grpo(502, 502)]);
+    await writer.catchUp(false, signal);
+    expect(asked).toEqual([
+      [500, 501],
+      [502, 502],
+    ]);
+    expect(steps()).toEqual(range(1, 502));
+  });
+
+  it('corrects rows that a trainer reports late, or anew', async () => {
+    const writer = sink(every);
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 1), grpo(2, 2), grpo(3, 3)]);
+    await writer.catchUp(false, signal);
+    now = 5000;
+    await fixture.records.records.ingest(RUN, 1, [grpo(4, 3, { 'train/loss': 0.25 }), grpo(5, 4)]);
+    await writer.catchUp(false, signal);
+    expect(read().train_history[2].loss).toBe(0.25);
+    now = 10_000;
+    await fixture.records.records.ingest(RUN, 1, [grpo(6, 2, { 'train/loss': 0.125 })]);
+    await writer.catchUp(false, signal);
+    expect(read().train_history[1].loss).toBe(0.125);
+    expect(steps()).toEqual([1, 2, 3, 4]);
+  });
+
+  it('makes the file anew when what it builds on is gone, and leaves nothing else behind', async () => {
+    const writer = sink(every);
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 1), grpo(2, 2)]);
+    await writer.catchUp(false, signal);
+    const hidden = () => readdirSync(fixture.tree).filter((name) => name.startsWith('.tmp-'));
+    expect(hidden()).toHaveLength(1);
+    for (const name of hidden()) rmSync(join(fixture.tree, name));
+    now = 5000;
+    await fixture.records.records.ingest(RUN, 1, [grpo(3, 3)]);
+    await expect(writer.catchUp(false, signal)).rejects.toThrow('ENOENT');
+    expect(steps()).toEqual([1, 2]);
+    await writer.catchUp(true, signal);
+    expect(steps()).toEqual([1, 2, 3]);
+    expect(readdirSync(fixture.tree)).toEqual(['training_log.json']);
   });
 });

@@ -3,27 +3,28 @@ import type { Evaluation } from '../../contracts/evaluation.ts';
 import type { Method, RunSpec } from '../../contracts/run-spec.ts';
 import type { MetricRow } from '../records/record-types.ts';
 
-/**
+/*
  * `training_log.json` (requirement M6): what the users' scripts read with `json.load`. The keys are theirs, and every row has all of them; a value
- * that was not recorded, or is no finite number, is null, since JSON has neither NaN nor infinities.
+ * that was not recorded, or is no finite number, is null, since JSON has neither NaN nor infinities. The text is made in pieces: a head, the rows of
+ * training, which come one after the other and never change once a later one is there, and an ending.
  */
-export interface TrainingLogInput {
-  spec: RunSpec;
-  /** The run's tree, as the user named it. */
-  outputDir: string;
-  rows: readonly MetricRow[];
-  /** With where training stood at each. */
-  evaluations: readonly EvaluationRow[];
-  best: (EvaluationRow & { manifest: Manifest }) | null;
-  /** Whether the run has ended. */
-  final: boolean;
-}
 
+/** An evaluation, with where training stood. */
 export interface EvaluationRow {
   evaluation: Evaluation | null;
   step: number;
   epoch: number;
   samples: number;
+  /** Metrics of the step, `validationMetrics` among them. */
+  values: MetricRow['values'];
+}
+
+export interface Ending {
+  /** The run's tree, as the user named it. */
+  outputDir: string;
+  best: (EvaluationRow & { manifest: Manifest }) | null;
+  /** Whether the run has ended. */
+  final: boolean;
 }
 
 type Row = Record<string, number | string | null>;
@@ -34,8 +35,11 @@ interface Shape {
   trainCounters: readonly ('epoch' | 'samples')[];
   validation: (row: EvaluationRow) => Row;
   config: (spec: RunSpec) => Record<string, unknown>;
-  ending: (input: TrainingLogInput) => Record<string, unknown>;
+  ending: (ending: Ending) => Record<string, unknown>;
 }
+
+/** Rewards of visual grounding, which environments that give them record at an evaluation under these names. */
+export const validationMetrics = ['val_format', 'val_bbox', 'val_category', 'val_completeness'] as const;
 
 const shapes: Readonly<Record<Method, Shape>> = {
   sft: {
@@ -65,15 +69,12 @@ const shapes: Readonly<Record<Method, Shape>> = {
       lr: ['train/learning_rate'],
     },
     trainCounters: ['epoch', 'samples'],
-    validation: ({ step, epoch, samples, evaluation }) => ({
+    validation: ({ step, epoch, samples, evaluation, values }) => ({
       step,
       epoch,
       samples,
       val_reward: finite(evaluation?.avg_reward),
-      val_format: null,
-      val_bbox: null,
-      val_category: null,
-      val_completeness: null,
+      ...Object.fromEntries(validationMetrics.map((name) => [name, finite(values[name])])),
     }),
     config: ({ rollout, grpo }) => ({
       num_generations: rollout.num_rollouts,
@@ -109,26 +110,44 @@ export function trainingLogMetrics(method: Method): string[] {
   return Object.values(shapes[method].train).flat();
 }
 
-/** The document. */
-export function renderTrainingLog(input: TrainingLogInput): Record<string, unknown> {
-  const shape = shapes[input.spec.method];
-  const { spec, outputDir, rows, evaluations } = input;
-  return {
-    config: {
-      model_path: spec.model.name,
-      train_data: spec.data.train_data,
-      val_data: spec.data.val_data,
-      output_dir: outputDir,
-      num_epochs: spec.training.num_epochs,
-      batch_size: spec.training.batch_size,
-      learning_rate: spec.training.learning_rate,
-      gradient_accumulation_steps: spec.training.gradient_accumulation_steps,
-      ...shape.config(spec),
-    },
-    train_history: rows.map((row) => trainRow(shape, row)),
-    val_history: evaluations.map(shape.validation),
-    ...shape.ending(input),
+/** Up to the first row of training. */
+export function renderHead(spec: RunSpec, outputDir: string): string {
+  const config = {
+    model_path: spec.model.name,
+    train_data: spec.data.train_data,
+    val_data: spec.data.val_data,
+    output_dir: outputDir,
+    num_epochs: spec.training.num_epochs,
+    batch_size: spec.training.batch_size,
+    learning_rate: spec.training.learning_rate,
+    gradient_accumulation_steps: spec.training.gradient_accumulation_steps,
+    ...shapes[spec.method].config(spec),
   };
+  return `{\n "config": ${indented(config)},\n "train_history": [`;
+}
+
+/** Rows of training behind `before` others, each on a line of its own. */
+export function renderTrainRows(method: Method, rows: readonly MetricRow[], before: number): string {
+  const lines = rows.map((row) => JSON.stringify(trainRow(shapes[method], row)));
+  return lines.map((line, at) => `${before + at === 0 ? '' : ','}\n  ${line}`).join('');
+}
+
+/** A row of validation, as `renderEnding` takes it. */
+export function renderValidationRow(method: Method, row: EvaluationRow): string {
+  return JSON.stringify(shapes[method].validation(row));
+}
+
+/** What follows the rows of training: those of validation, and what was best. */
+export function renderEnding(method: Method, validations: readonly string[], ending: Ending): string {
+  const rows = validations.map((row) => `\n  ${row}`).join(',');
+  const rest = Object.entries(shapes[method].ending(ending)).map(
+    ([key, value]) => `,\n ${JSON.stringify(key)}: ${indented(value)}`,
+  );
+  return `\n ],\n "val_history": [${rows}${rows === '' ? '' : '\n '}]${rest.join('')}\n}\n`;
+}
+
+function indented(value: unknown): string {
+  return JSON.stringify(value, null, 1).replaceAll('\n', '\n ');
 }
 
 function trainRow(shape: Shape, row: MetricRow): Row {
@@ -140,7 +159,7 @@ function trainRow(shape: Shape, row: MetricRow): Row {
   return Object.fromEntries([['step', row.step] as const, ...counters, ...values]);
 }
 
-function endsWithBest(values: (best: NonNullable<TrainingLogInput['best']>) => Row): Shape['ending'] {
+function endsWithBest(values: (best: NonNullable<Ending['best']>) => Row): Shape['ending'] {
   return ({ best, outputDir }) => ({
     best_checkpoint: best && { step: best.step, epoch: best.epoch, ...values(best), path: bestPath(outputDir) },
   });

@@ -21,12 +21,14 @@ export function openRequest(
     signal: AbortSignal;
     idleMs: number;
     lookup?: LookupFunction;
+    /** Whose connections are used; ours, which go straight there, where it is left out. */
+    agent?: http.Agent;
   },
 ): http.ClientRequest {
   const { idleMs, ...rest } = options;
   const parsed = new URL(url);
   const secure = parsed.protocol === 'https:';
-  const agent = agents[secure ? 'https:' : 'http:'];
+  const agent = options.agent ?? agents[secure ? 'https:' : 'http:'];
   const request = (secure ? https : http).request(parsed, { ...rest, agent });
   request.setTimeout(idleMs, () => request.destroy(new Error(`nothing moved for ${idleMs / 1000} s`)));
   limitConnecting(request, CONNECT_MS, () => new Error(`no connection within ${CONNECT_MS / 1000} s`));

@@ -56,7 +56,16 @@ export async function hashFile(file: FileHandle, partSize: number | null): Promi
 
 /** sha256 of the bytes from `start` up to but not including `end`. */
 export async function hashRange(file: FileHandle, start: number, end: number): Promise<string> {
-  const hash = createHash('sha256');
+  return await hashInto(createHash('sha256'), file, start, end);
+}
+
+/** Goes on with a hash over the bytes of an open file from `start` up to but not including `end`, and gives it in hexadecimal. */
+export async function hashInto(
+  hash: Hash,
+  file: FileHandle,
+  start = 0,
+  end = Number.POSITIVE_INFINITY,
+): Promise<string> {
   for await (const chunk of readPieces(file, start, end)) hash.update(chunk);
   return hash.digest('hex');
 }

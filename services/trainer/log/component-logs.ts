@@ -16,7 +16,6 @@ export interface ComponentLog {
 
 export type ComponentLogs = Readonly<Record<Component, ComponentLog>>;
 
-
 /** For the note that something is left out. */
 const NOTE_ROOM = 100;
 

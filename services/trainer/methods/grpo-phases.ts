@@ -155,7 +155,15 @@ export function createGrpoPhases(params: {
     const seconds = () => (now() - startedAt) / 1000;
     const version = state.policy_version;
     if (batch.trainableTokens === 0) {
-      return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, version, seconds: seconds() };
+      return {
+        batch,
+        loss: 0,
+        objective: emptyGrpoMetrics(),
+        learningRate,
+        gradNorm: null,
+        version,
+        seconds: seconds(),
+      };
     }
     await handOff.toTrainer(control.stopping);
     const updated = await updatePolicy({

@@ -5,7 +5,7 @@ import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
 import type { Policy } from '../learner/policy.ts';
 import { type Inference, openInference } from '../rollout/open-inference.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
-import { hashRewardFiles } from '../rollout/rewards/function-reward.ts';
+import { hashRewardFiles } from '../rollout/rewards/hash-files.ts';
 import { needsAnswer, openReward, type Reward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';

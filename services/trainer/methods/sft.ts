@@ -1,18 +1,16 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { DataOrder, DataPosition } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import { exampleSizes, type Packing, packedSteps, takePacked } from '../data/packed-steps.ts';
 import { type CompletionExample, createCompletionReader } from '../data/readers/completion-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createTeacherForcing } from '../evaluation/teacher-forcing.ts';
-import type { Learner } from '../learner/learner.ts';
-import { limitsOf, type MicroBatchLimits, microBatches, type Sequence } from '../learner/micro-batches.ts';
+import { limitsOf } from '../learner/micro-batches.ts';
 import type { Policy } from '../learner/policy.ts';
 import { trainingStep } from '../log/messages.ts';
 import { type StepMetrics, sftStepMetrics } from '../metrics.ts';
-import { sftLoss } from '../objectives/sft-loss.ts';
 import type { Outcome, Session } from '../session.ts';
 import { load, type Reading, start } from './prepare.ts';
+import { gatherSftGradients, withPrompt } from './sft-gradients.ts';
 import { learnFromExamples } from './training-loop.ts';
 
 /**
@@ -54,14 +52,14 @@ export async function trainSft(session: Session): Promise<Outcome> {
   return learnFromExamples(session, started, async () => {
     const { examples, next } = await take(books.state.data_position);
     const batch = sft.completion_only_loss ? examples : examples.map(withPrompt);
-    const { loss, entropy, tokens } = await gatherGradients(
+    const { loss, entropy, tokens } = await gatherSftGradients({
       learner,
       batch,
       limits,
-      books.state.global_step,
-      control.stopping,
-      books.alive,
-    );
+      step: books.state.global_step,
+      signal: control.stopping,
+      alive: books.alive,
+    });
     const metrics = (at: StepMetrics) => sftStepMetrics({ ...at, tokens, entropy });
     return { loss, samples: batch.length, next, metrics, line: trainingStep({ loss }) };
   });
@@ -86,38 +84,4 @@ export function createSftEvaluator(
 
 function tokensOf({ prompt, completion }: CompletionExample): number {
   return prompt.length + completion.length;
-}
-
-/** The prompt as a part of what is learned. Its first token is predicted by nothing. */
-function withPrompt({ prompt, completion }: CompletionExample): Sequence {
-  return { prompt: prompt.slice(0, 1), completion: [...prompt.slice(1), ...completion] };
-}
-
-/** Forward and backward of one optimizer step; given up between batches when the signal says so. */
-async function gatherGradients(
-  learner: Learner,
-  batch: readonly Sequence[],
-  limits: MicroBatchLimits,
-  step: number,
-  signal: AbortSignal,
-  alive: () => void,
-): Promise<{ loss: number; entropy: number; tokens: number }> {
-  const tokens = batch.reduce((sum, { completion }) => sum + completion.length, 0);
-  let [loss, entropy] = [0, 0];
-  for (const part of microBatches(batch, limits)) {
-    signal.throwIfAborted();
-    const value = learner.accumulate(
-      part,
-      (logprobs, entropies) => {
-        entropy += entropies.reduce((sum, value) => sum + value, 0) / tokens;
-        return sftLoss(logprobs, tokens);
-      },
-      { temperature: 1, step },
-    );
-    loss += value.loss;
-    alive();
-    // Heartbeats, records and the checkpoint being written get their turn.
-    await turn();
-  }
-  return { loss, entropy, tokens };
 }

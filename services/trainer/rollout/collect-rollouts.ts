@@ -13,7 +13,7 @@ export interface Rollout {
   readonly truncated: boolean;
   /** The sum by weight. */
   readonly reward: number;
-  /** Of each reward, before its weight. */
+  /** Of each reward that scores it, before its weight. */
   readonly rewards: Readonly<Record<string, number>>;
   readonly success: boolean;
   readonly turns: number;

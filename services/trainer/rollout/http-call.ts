@@ -11,6 +11,13 @@ export interface HttpReply {
 /** Given up on in the middle: what the server sends is longer than was allowed. */
 export class ReplyTooLong extends Error {
   override readonly name = 'ReplyTooLong';
+  /** In bytes. */
+  readonly limit: number;
+
+  constructor(limit: number) {
+    super(`a reply of more than ${limit} bytes`);
+    this.limit = limit;
+  }
 }
 
 /** Connections are kept between calls: a step makes many short ones. */
@@ -56,7 +63,7 @@ export function httpCall(params: {
             let bytes = 0;
             response.on('data', (chunk: Buffer) => {
               bytes += chunk.length;
-              if (bytes > maxBytes) response.destroy(new ReplyTooLong(`a reply of more than ${maxBytes} bytes`));
+              if (bytes > maxBytes) response.destroy(new ReplyTooLong(maxBytes));
               else chunks.push(chunk);
             });
             response.on('error', fail);

@@ -35,7 +35,7 @@ export function createSingleTurn(params: {
         truncated: finishReason === 'length',
         reward: scores[i]!.total,
         rewards: scores[i]!.parts,
-        success: scores[i]!.total >= reward.highest,
+        success: scores[i]!.success,
         turns: 1,
         messages: task.messages + 1,
       }));

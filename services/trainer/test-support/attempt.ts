@@ -62,6 +62,7 @@ export function testAttempt(params: {
     attempt: params.attempt ?? 1,
     spec: params.spec,
     model_directory: params.task.model,
+    model_origin: null,
     base_adapter_directory: null,
     train_data: params.task.train,
     val_data: params.task.validation,

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { startEngine } from '../../../services/model/backend.ts';
 import { createWasmKernels } from '../../../services/model/kernels/wasm-kernels.ts';
+import { meterHeap } from '../../../services/model/testing/heap-meter.ts';
 import { matmulPeak } from './matmul-peak.ts';
 import { timeMatmuls } from './matmul-time.ts';
 import { fastest, timed } from './measure.ts';
@@ -21,15 +22,20 @@ export interface TrainingFigures {
   /** Of the time of an SFT step; null for `cpu`. */
   readonly matmulTimeShare: number | null;
   readonly peakMib: number;
+  /** Where the highest tensor of the SFT steps ended in the engine's memory; null for `cpu`. */
+  readonly engineMib: number | null;
 }
 
-/** Usage: `training-main.js wasm|cpu <model directory> <steps> <warm-up steps>`; prints `TrainingFigures`. */
-const [engine, directory, steps, warmup] = process.argv.slice(2);
+/** Usage: `training-main.js wasm|cpu <model directory> <steps> <warm-up steps> [again]`; prints `TrainingFigures`. `again`: gradient checkpointing. */
+const [engine, directory, steps, warmup, again] = process.argv.slice(2);
 if (engine !== 'wasm' && engine !== 'cpu') throw new Error(`the engine is wasm or cpu, not ${engine}`);
 const kernels = engine === 'wasm' ? createWasmKernels(await startEngine({ engine })) : await startPlain();
-const step = await createTrainingStep(directory!, kernels);
+const meter = engine === 'wasm' ? meterHeap() : null;
+const step = await createTrainingStep(directory!, kernels, { checkpointLayers: again === 'again' });
 
 const sft = await measure(step.sft);
+const engineMib = meter && meter.peak().top / 2 ** 20;
+meter?.end();
 const matmulTimeShare = engine === 'wasm' ? await profile() : null;
 const grpo = engine === 'wasm' ? await measure(step.grpo) : null;
 const figures: TrainingFigures = {
@@ -41,6 +47,7 @@ const figures: TrainingFigures = {
   matmulPeak: matmulPeak(),
   matmulTimeShare,
   peakMib: process.resourceUsage().maxRSS / 1024,
+  engineMib,
 };
 console.log(JSON.stringify(figures));
 

@@ -30,8 +30,15 @@ export interface TrainingStep {
   readonly flops: number;
 }
 
-/** A step of the trainer with LoRA on all projections, on any kernels; the sequences are the same at every call. */
-export async function createTrainingStep(directory: string, kernels: Kernels): Promise<TrainingStep> {
+/**
+ * A step of the trainer with LoRA on all projections, on any kernels; the sequences are the same at every call.
+ * @param options.checkpointLayers `training.gradient_checkpointing`
+ */
+export async function createTrainingStep(
+  directory: string,
+  kernels: Kernels,
+  { checkpointLayers = false }: { readonly checkpointLayers?: boolean } = {},
+): Promise<TrainingStep> {
   const { config } = await loadConfig(directory);
   const decoder = await readingWeights(directory, config, (source) =>
     loadDecoder({ config, source, kernels, storage: 'frozen' }),
@@ -39,7 +46,7 @@ export async function createTrainingStep(directory: string, kernels: Kernels): P
   const lora: LoraConfig = { r: stepShape.rank, alpha: stepShape.alpha, dropout: 0, targetModules: PROJECTIONS };
   const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
   const logprobsOf = ({ batch, rows, targets }: CompletionRows, temperature: number, adapted: boolean) => {
-    const states = decoder.selectRows(decoder.hidden(batch, adapted ? { adapter } : {}), rows);
+    const states = decoder.selectRows(decoder.hidden(batch, adapted ? { adapter, checkpointLayers } : {}), rows);
     return kernels.tokenLogprobs(decoder.logits(states), targets, temperature);
   };
   const policy = {

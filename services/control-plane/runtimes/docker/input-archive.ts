@@ -10,7 +10,7 @@ export const INPUT_LIST = '.tandem-input.json';
 const TELL_MS = 2000;
 
 export interface InputFile {
-  /** Below the input; empty for an input that is a file itself. */
+  /** Below the input; empty for an input that is a file itself, and `../…` for what lies beside that. */
   name: string;
   path: string;
   size: number;

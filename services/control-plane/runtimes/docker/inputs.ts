@@ -1,5 +1,6 @@
 import { readdir, stat } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { followImports, ImportRefusedError, isProgram } from '../../../platform/local-imports/follow-imports.ts';
 import { serialByKey } from '../../../platform/serial-by-key.ts';
 import { RoleRefusedError, type Starting } from '../runtime.ts';
 import type { DockerEngine } from './engine/docker-engine.ts';
@@ -182,11 +183,17 @@ function checkerBody(volume: string, labels: Record<string, string>, { image, ve
   };
 }
 
-/** The files of a model or data set, by name below it; a file alone has its own name. Links are followed: a model hub's cache is made of them. */
+/**
+ * The files of a model or data set, by name below it. A file alone has its own name; a program comes with what it imports of its directory. Links are followed: a model
+ * hub's cache is made of them.
+ */
 async function listInput(path: string): Promise<InputFile[]> {
   try {
     const found = await stat(path);
-    if (!found.isDirectory()) return [{ name: '', path, size: found.size, modified: found.mtimeMs }];
+    if (!found.isDirectory()) {
+      const alone = { name: '', path, size: found.size, modified: found.mtimeMs };
+      return isProgram(path) ? [alone, ...(await listBeside(path))] : [alone];
+    }
     const files: InputFile[] = [];
     for (const entry of (await readdir(path, { recursive: true })).sort()) {
       const file = await stat(join(path, entry));
@@ -194,9 +201,21 @@ async function listInput(path: string): Promise<InputFile[]> {
     }
     return files;
   } catch (error) {
+    if (error instanceof ImportRefusedError) throw new RoleRefusedError('user_error', error.message, { cause: error });
     const { code, path: at } = error as NodeJS.ErrnoException;
     if (code !== 'ENOENT' && code !== 'EACCES' && code !== 'ENOTDIR' && code !== 'ELOOP') throw error;
     const message = `${at ?? path}, which the run reads, cannot be read (${code}). Put it back, or name another one, then resume.`;
     throw new RoleRefusedError('user_error', message, { cause: error });
   }
+}
+
+async function listBeside(program: string): Promise<InputFile[]> {
+  const names = await followImports(program);
+  return Promise.all(
+    names.map(async (name) => {
+      const path = join(dirname(program), name);
+      const { size, mtimeMs } = await stat(path);
+      return { name: `../${name}`, path, size, modified: mtimeMs };
+    }),
+  );
 }

@@ -3,20 +3,17 @@ import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
+import * as failures from './function-failures.ts';
 import { PYTHON_HOST } from './python-host.ts';
+import type { ScoringError } from './scorer.ts';
 
 /** A user's function, in a process of its own. */
 export interface FunctionProcess {
-  /** Starts it if it does not run. @throws FunctionFailure when the file cannot be loaded */
+  /** Starts it if it does not run. @throws ScoringError when the file cannot be loaded */
   ready(): Promise<void>;
-  /** One call; calls wait for one another. A process that hangs or ends is replaced by a new one at the next call. @throws FunctionFailure */
+  /** One call; calls wait for one another. A process that hangs or ends is replaced by a new one at the next call. @throws ScoringError */
   call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown>;
   close(): Promise<void>;
-}
-
-/** What became of a call, in words that follow the name of the function. */
-export class FunctionFailure extends Error {
-  override readonly name = 'FunctionFailure';
 }
 
 interface Reply {
@@ -24,6 +21,8 @@ interface Reply {
   readonly id?: number;
   readonly scores?: unknown;
   readonly error?: string;
+  /** Whether the error is that memory ran out. */
+  readonly starved?: boolean;
 }
 
 interface Running {
@@ -32,11 +31,13 @@ interface Running {
   readonly gone: Promise<unknown>;
   /** The end of what it printed. */
   printed: string;
+  /** Whether V8 has said that its heap is full. */
+  starved: boolean;
   /** What waits for a reply, with the number of its call, 0 while it is loaded; null once it is answered. */
   waiting: {
     readonly id: number;
     readonly resolve: (reply: Reply) => void;
-    readonly reject: (error: FunctionFailure) => void;
+    readonly reject: (error: ScoringError) => void;
   } | null;
 }
 
@@ -67,6 +68,7 @@ export function createFunctionProcess(params: {
   readonly memoryMb: number;
 }): FunctionProcess {
   const { file, name, timeoutMs, memoryMb } = params;
+  const isPython = file.endsWith('.py');
   let running: Running | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   let calls = 0;
@@ -84,17 +86,19 @@ export function createFunctionProcess(params: {
       child.once('close', () => resolve());
       if (child.pid === undefined) resolve();
     });
-    const started: Running = { child, gone, printed: '', waiting: null };
+    const started: Running = { child, gone, printed: '', starved: false, waiting: null };
     // It is waited for by whoever asked it something, not by the process.
     for (const output of [child.stdout, child.stderr] as const) {
       output!.on('data', (text: Buffer) => {
-        started.printed = (started.printed + text.toString()).slice(-PRINTED);
+        const printed = started.printed + text.toString();
+        started.starved ||= failures.V8_STARVED.test(printed);
+        started.printed = printed.slice(-PRINTED);
       });
     }
     // A broken pipe is told by the end of the process.
     child.stdin!.on('error', () => {});
     createInterface({ input: child.stdio[3] as Readable }).on('line', (line) => settle(started, line));
-    child.on('error', (error) => ended(started, explainStart(command!, error)));
+    child.on('error', (error) => ended(started, failures.notStarted(command!, error)));
     child.on('exit', () => {
       killGroup(child);
       const timer = setTimeout(() => {
@@ -102,7 +106,9 @@ export function createFunctionProcess(params: {
       }, LAST_WORDS_MS);
       void gone.then(() => clearTimeout(timer));
     });
-    child.on('close', (code, killed) => ended(started, explainEnd(started, code, killed, memoryMb)));
+    child.on('close', (code, killed) =>
+      ended(started, failures.explainEnd(started, { code, killed, isPython, memoryMb })),
+    );
     return started;
   }
 
@@ -111,17 +117,14 @@ export function createFunctionProcess(params: {
     which.waiting = null;
     const reply = parseReply(line);
     if (reply !== null && (reply.id ?? 0) === waiting?.id) waiting.resolve(reply);
-    else
-      waiting?.reject(
-        new FunctionFailure(`wrote ${JSON.stringify(line.slice(0, 80))} to descriptor 3, which is for replies`),
-      );
+    else waiting?.reject(failures.spokeAside(line));
   }
 
-  function ended(which: Running, why: string): void {
+  function ended(which: Running, why: ScoringError): void {
     if (running === which) running = null;
     const { waiting } = which;
     which.waiting = null;
-    waiting?.reject(new FunctionFailure(why));
+    waiting?.reject(why);
   }
 
   async function kill(which: Running): Promise<void> {
@@ -133,7 +136,7 @@ export function createFunctionProcess(params: {
   /** The next reply, or the end of the process that does not give one. */
   async function answer(
     which: Running,
-    { id, limitMs, late }: { readonly id: number; readonly limitMs: number; readonly late: string },
+    { id, limitMs, late }: { readonly id: number; readonly limitMs: number; readonly late: ScoringError },
     signal?: AbortSignal,
   ): Promise<Reply> {
     let timer: NodeJS.Timeout | undefined;
@@ -141,7 +144,7 @@ export function createFunctionProcess(params: {
     try {
       return await new Promise<Reply>((resolve, reject) => {
         which.waiting = { id, resolve, reject };
-        timer = setTimeout(() => reject(new FunctionFailure(late)), limitMs);
+        timer = setTimeout(() => reject(late), limitMs);
         onAbort = () => reject(signal?.reason);
         signal?.addEventListener('abort', onAbort, { once: true });
         if (signal?.aborted) onAbort();
@@ -160,24 +163,25 @@ export function createFunctionProcess(params: {
   async function ensure(signal?: AbortSignal): Promise<Running> {
     // What waited for its turn must not start the process again.
     signal?.throwIfAborted();
-    if (closed) throw new FunctionFailure('is closed');
+    if (closed) throw failures.closed();
     if (running !== null) return running;
     const started = start();
     running = started;
-    const late = `was not loaded after ${LOAD_MS / 1000} s`;
-    const { error } = await answer(started, { id: 0, limitMs: LOAD_MS, late }, signal);
+    const late = failures.tooSlowToLoad(LOAD_MS);
+    const { error, starved } = await answer(started, { id: 0, limitMs: LOAD_MS, late }, signal);
     if (error === undefined) return started;
     await kill(started);
-    throw new FunctionFailure(`cannot be loaded: ${error}`);
+    throw starved ? failures.outOfMemory(memoryMb, isPython) : failures.notLoaded(error);
   }
 
   async function call(request: Readonly<Record<string, unknown>>, signal: AbortSignal): Promise<unknown> {
     const which = await ensure(signal);
     const id = ++calls;
     which.child.stdin!.write(`${JSON.stringify({ ...request, id })}\n`);
-    const late = `gave no scores within ${timeoutMs / 1000} s`;
+    const late = failures.tooSlow(timeoutMs);
     const reply = await answer(which, { id, limitMs: timeoutMs, late }, signal);
-    if (reply.error !== undefined) throw new FunctionFailure(`threw ${reply.error}`);
+    if (reply.starved) throw failures.outOfMemory(memoryMb, isPython);
+    if (reply.error !== undefined) throw failures.threw(reply.error);
     return reply.scores;
   }
 
@@ -232,18 +236,4 @@ function programFile(): string {
   const here = fileURLToPath(import.meta.url);
   if (!here.endsWith('.ts')) return path.join(path.dirname(here), PROGRAM);
   return path.join(path.dirname(here), '../../../../dist/services/trainer/rollout/rewards', PROGRAM);
-}
-
-function explainStart(command: string, error: Error): string {
-  if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return `cannot be started: ${error.message}`;
-  return `cannot be started: there is no ${command} where the trainer runs`;
-}
-
-function explainEnd({ printed }: Running, code: number | null, killed: string | null, memoryMb: number): string {
-  // Of its last words V8's are only its own stack.
-  if (killed === 'SIGABRT' || /heap out of memory|MemoryError|bad_alloc/.test(printed)) {
-    return `ended with ${killed ?? code} for want of memory (memory_mb ${memoryMb})`;
-  }
-  const tail = printed.trim().split('\n').slice(-3).join(' | ');
-  return `ended with ${killed ?? code}${tail === '' ? '' : `: ${tail}`}`;
 }

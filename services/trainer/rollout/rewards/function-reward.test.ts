@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -5,8 +6,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type RewardSpec, rewardSchema } from '../../../contracts/run-spec/reward.ts';
 import type { PromptExample } from '../../data/readers/prompt-reader.ts';
 import { createFunctionProcess } from './function-process.ts';
-import { hashRewardFiles } from './function-reward.ts';
-import { openReward } from './reward.ts';
+import { hashRewardFiles } from './hash-files.ts';
+import { openReward, TaskSkipped } from './reward.ts';
 
 let directory: string;
 beforeAll(() => {
@@ -39,6 +40,7 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
       if (first === 'noise') (await import('node:fs')).writeSync(3, 'noise\\n');
       if (first === 'forged') (await import('node:fs')).writeSync(3, '{"id":1,"scores":[7]}\\n');
       if (first === 'nan') return [Number.NaN];
+      if (first === 'undefined') return [undefined];
       if (first === 'secret') return [process.env.SECRET_KEY === undefined ? 1 : 0];
       return completions.map((text, i) => (text === answers[i] ? level[i] : 0) + calls / 1024 + (prompts[i] === 'q' ? 10 : 0));
     }`,
@@ -52,12 +54,17 @@ test('a JavaScript function scores with the columns of the row, fails by name, i
     expect(await Promise.all([score('85'), score('secret')])).toEqual([[12 + 2 / 1024], [1]]);
     await expect(score('throw')).rejects.toMatchObject({
       reason: 'reward_error',
-      message: `the reward ${at}:right (task t1): threw TypeError: no such thing`,
+      message: `the reward ${at}:right (task t1): threw TypeError: no such thing (score.mjs, line 6)`,
+      remedy: expect.stringContaining('Mend the function, then resume'),
     });
     await expect(score('nan')).rejects.toThrow('(task t1, completion 1 of 1): gave "NaN", which is no finite number');
     await expect(score('noise')).rejects.toThrow('wrote "noise" to descriptor 3, which is for replies');
     await expect(score('forged')).rejects.toThrow('to descriptor 3, which is for replies');
-    await expect(score('hang')).rejects.toThrow('gave no scores within 0.3 s');
+    await expect(score('undefined')).rejects.toThrow('completion 1 of 1): gave "undefined", which is no finite number');
+    await expect(score('hang')).rejects.toMatchObject({
+      message: expect.stringContaining('gave no scores within 0.3 s'),
+      remedy: expect.stringContaining('Raise timeout of the reward'),
+    });
     expect(await score('85')).toEqual([12 + 1 / 1024]);
     await expect(score('exit')).rejects.toThrow('ended with 3: printed undefined');
     expect(await score('85')).toEqual([12 + 1 / 1024]);
@@ -111,19 +118,73 @@ test('what is started once it was closed ends at once', async () => {
   await expect(program.ready()).rejects.toThrow('is closed');
 });
 
+test('a completion is left to the other rewards with null, is told of with its tokens, and must be scored by one', async () => {
+  const at = file(
+    'some.mjs',
+    `export const even = (_, { completion_ids }) => completion_ids.map(([id]) => (id % 2 === 0 ? 1 : null));
+    export const small = (_, { completion_ids }) => completion_ids.map(([id]) => (id < 5 ? 0.5 : null));`,
+  );
+  const both = (...policies: string[]) =>
+    openReward(
+      ['even', 'small'].map((name, i) =>
+        rewardSchema.parse({ name: 'function', function: `${at}:${name}`, on_failure: policies[i] }),
+      ),
+      [at, at],
+    );
+  const [fails, skips] = await Promise.all([both('skip', 'fail'), both('skip', 'skip')]);
+  const score = (reward: typeof fails, ...ids: number[]) =>
+    reward.score(
+      task,
+      ids.map((id) => ({ text: '', tokens: [id] })),
+      never,
+    );
+  try {
+    expect(await score(fails, 2, 3, 6)).toEqual([
+      { total: 1.5, success: false, parts: { even: 1, small: 0.5 } },
+      { total: 0.5, success: false, parts: { small: 0.5 } },
+      { total: 1, success: true, parts: { even: 1 } },
+    ]);
+    await expect(score(fails, 2, 7)).rejects.toMatchObject({
+      reason: 'reward_error',
+      message: `the reward ${at}:even, the reward ${at}:small (task t1, completion 2 of 2): none of them gave it a score (None)`,
+      remedy: expect.stringContaining('Return a number for each completion from one reward at least'),
+    });
+    await expect(score(skips, 2, 7)).rejects.toBeInstanceOf(TaskSkipped);
+  } finally {
+    await Promise.all([fails.close(), skips.close()]);
+  }
+});
+
 test('what cannot be loaded is found before training', async () => {
-  const at = file('broken.mjs', 'export function other() {}');
+  file('beside.mjs', 'export const limit = 3;\nnull.limit;');
+  const broken = file('imports.mjs', 'import { limit } from "./beside.mjs";\nexport const score = () => [limit];');
+  await expect(open(broken, 'score')).rejects.toThrow(
+    /cannot be loaded: TypeError: Cannot read .* \(beside\.mjs, line 2\)$/,
+  );
+  const wrong = file('wrong.mjs', 'export function score() {\n  return [1;\n}');
+  await expect(open(wrong, 'score')).rejects.toThrow(/cannot be loaded: SyntaxError: .* \(wrong\.mjs, line 2\)$/);
+  const at = file('broken.mjs', 'export function other() {}\nexport const limit = 3;');
   await expect(open(at, 'score')).rejects.toMatchObject({
     reason: 'reward_error',
-    message: `${at}:score cannot be loaded: Error: it exports no function score; it has other`,
+    message: `${at}:score cannot be loaded: Error: it exports no function score; it exports other`,
   });
 });
 
-test('the files of rewards have one hash, which their contents decide', async () => {
-  const at = file('hashed.mjs', 'a');
-  const before = await hashRewardFiles([at]);
+test('the files of rewards have one hash, which their contents and those of their imports decide', async () => {
+  const at = file('hashed.mjs', "import './words.mjs';");
+  file('words.mjs', 'export {}');
   expect(await hashRewardFiles([])).toBeNull();
-  file('hashed.mjs', 'b');
-  expect(await hashRewardFiles([at])).not.toBe(before);
+  const hashes = [await hashRewardFiles([at])];
+  file('words.mjs', 'export { }');
+  hashes.push(await hashRewardFiles([at]));
+  file('hashed.mjs', "import './words.mjs' ;");
+  hashes.push(await hashRewardFiles([at]), await hashRewardFiles([at, at]));
+  expect(new Set(hashes).size).toBe(4);
   await expect(hashRewardFiles([`${at}x`])).rejects.toThrow('cannot be read (ENOENT)');
+});
+
+test('a file that imports nothing of its directory has the hash that checkpoints have of it', async () => {
+  const at = file('alone.mjs', 'export const score = () => [1];');
+  const known = createHash('sha256').update('31\0export const score = () => [1];').digest('hex');
+  expect(await hashRewardFiles([at])).toBe(known);
 });

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { RewardSpec } from '../../../contracts/run-spec/reward.ts';
-import { refuseUrl } from '../../../platform/address-policy.ts';
+import { AddressRefusedError, refuseUrl } from '../../../platform/address-policy.ts';
 import { type HttpReply, httpCall, ReplyTooLong } from '../http-call.ts';
+import { explainSilence, explainStatus, explainText } from './http-failures.ts';
 import { type Scorer, ScoringError } from './scorer.ts';
 import { scoringRequest } from './scoring-request.ts';
 
@@ -12,6 +13,9 @@ const FIRST_WAIT_MS = 500;
 /** A hundred thousand scores and much beside them. */
 const LONGEST_REPLY = 16 << 20;
 const reply = z.looseObject({ scores: z.array(z.unknown()) });
+
+/** What a server said, or why it is worth while to ask again. */
+type Asked = { readonly answer: HttpReply } | { readonly again: ScoringError };
 
 /**
  * Asks a server. A broken connection, a timeout and a 5xx are tried again; any other answer is what the server means. Redirects are not followed: they would lead
@@ -25,48 +29,49 @@ export function createHttpReward(
   const refusal = refuseUrl(text);
   const url = new URL(text);
 
-  async function ask(body: unknown, signal: AbortSignal): Promise<HttpReply | ScoringError> {
+  /** @throws ScoringError when asking again would not help */
+  async function ask(body: unknown, signal: AbortSignal): Promise<Asked> {
     try {
       const answer = await httpCall({ url, body, timeoutMs: timeout * 1000, maxBytes: LONGEST_REPLY, signal });
-      return answer.status < 500 ? answer : problem(`answers ${answer.status}: ${answer.text.slice(0, 200)}`);
+      return answer.status < 500 ? { answer } : { again: explainStatus(answer.status, answer.text) };
     } catch (error) {
       signal.throwIfAborted();
-      if (error instanceof ReplyTooLong) throw problem(`answers more than ${LONGEST_REPLY >> 20} MiB`);
-      return problem(`cannot be asked: ${error instanceof Error ? error.message : String(error)}`);
+      const why = explainSilence(error, timeout);
+      if (error instanceof ReplyTooLong || error instanceof AddressRefusedError) throw why;
+      return { again: why };
     }
   }
-
-  const problem = (what: string) =>
-    new ScoringError(
-      `${url.origin}${url.pathname} ${what}`,
-      'Look whether the server runs there, and what its log says.',
-    );
 
   return {
     label,
     async score(task, completions, signal) {
-      if (refusal !== null) throw new ScoringError(`${text} ${refusal}`, 'Change reward.url.');
+      if (refusal !== null) throw new ScoringError(refusal, 'Correct reward.url.');
       const body = scoringRequest(task, completions);
-      let answer = await ask(body, signal);
-      for (let tried = 0; answer instanceof ScoringError && tried < retries; tried++) {
+      let asked = await ask(body, signal);
+      let tries = 1;
+      for (; 'again' in asked && tries <= retries; tries++) {
         // Of an abort it would tell itself, not for what.
-        await sleep(firstWaitMs * 2 ** tried, undefined, { signal }).catch(() => signal.throwIfAborted());
-        answer = await ask(body, signal);
+        await sleep(firstWaitMs * 2 ** (tries - 1), undefined, { signal }).catch(() => signal.throwIfAborted());
+        asked = await ask(body, signal);
       }
-      if (answer instanceof ScoringError) throw answer;
-      if (answer.status >= 300 && answer.status < 400)
-        throw problem('redirects, which is not followed; name the address itself');
-      if (answer.status !== 200) throw problem(`answers ${answer.status}: ${answer.text.slice(0, 200)}`);
-      return scoresOf(answer.text, problem);
+      if ('again' in asked) throw tries === 1 ? asked.again : askedOften(asked.again, tries);
+      const { status, text: said } = asked.answer;
+      if (status !== 200) throw explainStatus(status, said);
+      return scoresOf(said);
     },
     close: async () => {},
   };
 }
 
-function scoresOf(text: string, problem: (what: string) => ScoringError): readonly unknown[] {
-  const parsed = reply.safeParse(parseJson(text));
+function askedOften({ message, remedy }: ScoringError, tries: number): ScoringError {
+  return new ScoringError(`${message} (asked ${tries} times)`, remedy);
+}
+
+function scoresOf(text: string): readonly unknown[] {
+  const document = parseJson(text);
+  const parsed = reply.safeParse(document);
   if (parsed.success) return parsed.data.scores;
-  throw problem(`answers ${JSON.stringify(text.slice(0, 200))}, not {"scores": [...]}`);
+  throw explainText(text, document !== undefined);
 }
 
 function parseJson(text: string): unknown {

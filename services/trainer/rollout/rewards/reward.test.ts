@@ -1,16 +1,13 @@
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { type RewardSpec, rewardSchema } from '../../../contracts/run-spec/reward.ts';
 import type { PromptExample } from '../../data/readers/prompt-reader.ts';
 import { boxedReward, lastBoxed } from './boxed.ts';
 import { exactReward } from './exact.ts';
-import { createHttpReward } from './http-reward.ts';
 import { createJsonSchemaReward } from './json-schema.ts';
 import { lengthReward } from './length.ts';
 import { lastNumber, numericReward } from './numeric.ts';
 import { createRegexReward } from './regex.ts';
-import { needsAnswer, openReward, TaskSkipped } from './reward.ts';
+import { needsAnswer, openReward } from './reward.ts';
 
 const never = new AbortController().signal;
 const task: PromptExample = {
@@ -133,10 +130,10 @@ test('rewards add up by weight, each is told under a name of its own, and the hi
     ),
     [],
   );
-  expect(reward.highest).toBe(2.5);
-  expect(await reward.score(task, texts('85', 'is 85'), never)).toEqual([
-    { total: 1.5, parts: { exact: 1, numeric: 1, length: 1, length_2: 1 } },
-    { total: 0.5, parts: { exact: 0, numeric: 1, length: 0, length_2: 0 } },
+  expect(await reward.score(task, texts('85', 'is 85', '1000'), never)).toEqual([
+    { total: 1.5, success: false, parts: { exact: 1, numeric: 1, length: 1, length_2: 1 } },
+    { total: 0.5, success: false, parts: { exact: 0, numeric: 1, length: 0, length_2: 0 } },
+    { total: 0, success: false, parts: { exact: 0, numeric: 0, length: 0, length_2: 0 } },
   ]);
 });
 
@@ -154,93 +151,4 @@ test('a score too large to compute with is refused, by its reward, its value and
 test('an answer is needed by the rewards that compare with it', () => {
   expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'boxed' }))).toBe('the reward boxed');
   expect(needsAnswer(spec({ name: 'length', max: 2 }, { name: 'regex', pattern: 'a' }))).toBeNull();
-});
-
-describe('a server that scores', () => {
-  let server: Server;
-  let url: string;
-  let answers: (() => { status: number; body: string; location?: string })[] = [];
-  const asked: unknown[] = [];
-  beforeAll(async () => {
-    server = createServer(async (request, response) => {
-      let body = '';
-      for await (const chunk of request) body += chunk;
-      asked.push(JSON.parse(body));
-      const { status, body: text, location } = answers.shift()!();
-      if (status === 0) request.socket.destroy();
-      else response.writeHead(status, location === undefined ? {} : { location }).end(text);
-    });
-    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/score`;
-  });
-  afterAll(() => server.close());
-
-  const say =
-    (status: number, body = '{"scores":[1,0.5]}', more = {}) =>
-    () => ({ status, body, ...more });
-  const score = (retries = 3) =>
-    createHttpReward({ url, timeout: 5, retries }, 'http', 1).score(task, texts('85', '86'), never);
-
-  test('is given the completions with their row, and asked again while it is away', async () => {
-    asked.length = 0;
-    answers = [say(503, 'busy'), say(0), say(200)];
-    expect(await score()).toEqual([1, 0.5]);
-    expect(asked).toHaveLength(3);
-    expect(asked[2]).toEqual({
-      completions: ['85', '86'],
-      prompts: ['42+43=', '42+43='],
-      answers: ['85', '85'],
-      columns: { level: [2, 2] },
-    });
-  });
-
-  test.each([
-    [[say(503, 'busy'), say(500, 'worse')], 'answers 500: worse'],
-    [[say(404, 'not here')], 'answers 404: not here'],
-    [[say(302, '', { location: 'http://169.254.169.254/' })], 'redirects, which is not followed'],
-    [[say(200, '[1, 2]')], 'not {"scores": [...]}'],
-    [[() => ({ status: 200, body: ' '.repeat((16 << 20) + 1) })], 'answers more than 16 MiB'],
-    [[say(200, 'yes')], 'not {"scores": [...]}'],
-  ])('is believed in what it means: %#', async (given, problem) => {
-    answers = given;
-    await expect(score(1)).rejects.toThrow(problem);
-    expect(answers).toEqual([]);
-  });
-
-  test('is not waited for by a run that stops, which is told why', async () => {
-    const [stop, why] = [new AbortController(), new Error('stop requested')];
-    answers = [say(503, 'busy')];
-    const waiting = createHttpReward({ url, timeout: 5, retries: 1 }, 'http', 60_000).score(
-      task,
-      texts('85'),
-      stop.signal,
-    );
-    setTimeout(() => stop.abort(why), 50);
-    await expect(waiting).rejects.toBe(why);
-    expect(answers).toEqual([]);
-  });
-
-  test('must not be where no server of a user is', async () => {
-    const reward = createHttpReward({ url: 'http://169.254.169.254/x', timeout: 1, retries: 0 }, 'http');
-    await expect(reward.score(task, texts('1'), never)).rejects.toThrow('169.254.169.254 is link-local');
-  });
-
-  test.each([
-    ['{"scores":[1]}', 'gave 1 scores for 2 completions'],
-    ['{"scores":[1,"good"]}', 'gave "good", which is no finite number'],
-    ['{"scores":[null,1]}', 'gave null, which is no finite number'],
-  ])('may talk nonsense, which is an error of the reward: %s', async (body, problem) => {
-    const [fails, skips] = await Promise.all(
-      ['fail', 'skip'].map((on_failure) => openReward(spec({ name: 'http', url, retries: 0, on_failure }), [])),
-    );
-    answers = [say(200, body), say(200, body)];
-    await expect(fails!.score(task, texts('85', '86'), never)).rejects.toMatchObject({
-      reason: 'reward_error',
-      message: expect.stringContaining(problem),
-      remedy: expect.stringContaining('one finite number for each completion'),
-    });
-    const skipped = await skips!.score(task, texts('85', '86'), never).catch((error: unknown) => error);
-    expect(skipped).toBeInstanceOf(TaskSkipped);
-    expect((skipped as TaskSkipped).cause.message).toMatch(/^the reward http:.*\(task t1/);
-  });
 });

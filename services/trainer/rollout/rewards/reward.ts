@@ -11,12 +11,15 @@ import { lengthReward } from './length.ts';
 import { numericReward } from './numeric.ts';
 import { createRegexReward } from './regex.ts';
 import { type Completion, pureScorer, type Scorer, ScoringError } from './scorer.ts';
+import { type OneScore, requireScores, weighScores } from './weigh-scores.ts';
 
 /** What a completion is worth. */
 export interface Score {
-  /** The sum by weight. */
+  /** The sum by weight of the rewards that score it. */
   readonly total: number;
-  /** Of each reward, before its weight, by its label. */
+  /** Whether each of them calls it right (1). */
+  readonly success: boolean;
+  /** Of each of them, before its weight, by its label. */
   readonly parts: Readonly<Record<string, number>>;
 }
 
@@ -35,8 +38,6 @@ export class TaskSkipped extends Error {
 export interface Reward {
   /** @throws TrainerError `reward_error` for what is no score, or TaskSkipped where the reward says so */
   score(task: PromptExample, completions: readonly Completion[], signal: AbortSignal): Promise<Score[]>;
-  /** The score of a completion that every reward calls right (1): what counts as success. */
-  readonly highest: number;
   close(): Promise<void>;
 }
 
@@ -52,32 +53,39 @@ export function needsAnswer(spec: RunSpec['reward']): string | null {
  */
 export async function openReward(spec: RunSpec['reward'], files: readonly string[]): Promise<Reward> {
   const waiting = [...files];
-  const scorers: { readonly scorer: Scorer; readonly spec: RewardSpec }[] = [];
-  const close = async () => void (await Promise.all(scorers.map(({ scorer }) => scorer.close())));
+  const opened: Opened[] = [];
+  const close = async () => void (await Promise.all(opened.map(({ scorer }) => scorer.close())));
   try {
     for (const each of spec) {
-      const taken = scorers.map(({ scorer }) => scorer.label);
+      const taken = opened.map(({ scorer }) => scorer.label);
       const file = each.name === 'function' ? waiting.shift() : undefined;
-      scorers.push({ scorer: await openScorer(each, labelOf(each, taken), file), spec: each });
+      opened.push({ scorer: await openScorer(each, labelOf(each, taken), file), spec: each });
     }
   } catch (error) {
     await close();
     throw error;
   }
 
+  const weights = spec.map(({ weight }) => weight);
   return {
-    highest: spec.reduce((sum, { weight }) => sum + Math.max(0, weight), 0),
     close,
     async score(task, completions, signal) {
-      const columns = await Promise.all(scorers.map((each) => scoresOf(each, task, completions, signal)));
-      return completions.map((_, i) => {
-        return {
-          total: spec.reduce((sum, { weight }, reward) => sum + weight * columns[reward]![i]!, 0),
-          parts: Object.fromEntries(scorers.map(({ scorer }, reward) => [scorer.label, columns[reward]![i]!])),
-        };
-      });
+      const columns = await Promise.all(opened.map((each) => scoresOf(each, task, completions, signal)));
+      const scores = completions.map((_, i) => columns.map((column) => column[i]!));
+      requireOneEach(spec, task, scores);
+      return scores.map((each) => ({
+        ...weighScores(weights, each),
+        parts: Object.fromEntries(
+          opened.flatMap(({ scorer }, i) => (each[i] === null ? [] : [[scorer.label, each[i]!]])),
+        ),
+      }));
     },
   };
+}
+
+interface Opened {
+  readonly scorer: Scorer;
+  readonly spec: RewardSpec;
 }
 
 async function openScorer(spec: RewardSpec, label: string, file: string | undefined): Promise<Scorer> {
@@ -110,41 +118,51 @@ async function openScorer(spec: RewardSpec, label: string, file: string | undefi
   }
 }
 
-/** A larger reward, or a difference of two, would overflow float32 (3.4e38) in the gradients, and its square even float64 (1.8e308). */
-const LARGEST = 1e30;
-
-/** All scores of one reward for a task, each a finite number that can be computed with. */
+/** All scores of one reward for a task. */
 async function scoresOf(
-  { scorer, spec }: { readonly scorer: Scorer; readonly spec: RewardSpec },
+  { scorer, spec }: Opened,
   task: PromptExample,
   completions: readonly Completion[],
   signal: AbortSignal,
-): Promise<readonly number[]> {
+): Promise<readonly OneScore[]> {
   try {
-    return requireScores(await scorer.score(task, completions, signal), completions.length, spec.weight);
+    return requireScores(await scorer.score(task, completions, signal), {
+      count: completions.length,
+      weight: spec.weight,
+      // A server has no way to tell it from NaN, for which JSON has no other word.
+      leavesOut: spec.name === 'function',
+      remedy:
+        spec.name === 'http'
+          ? 'Let the server answer {"scores": [...]} with one finite number for each completion, in their order.'
+          : 'Return a list with one finite number for each completion, in their order; None (null) leaves this reward out for a completion.',
+    });
   } catch (error) {
     if (!(error instanceof ScoringError)) throw error;
-    const sample = error.index === null ? '' : `, completion ${error.index + 1} of ${completions.length}`;
-    const failure = rewardError(`${titleOf(spec)} (task ${task.id}${sample}): ${error.message}`, error.remedy);
-    throw 'on_failure' in spec && spec.on_failure === 'skip' ? new TaskSkipped(failure) : failure;
+    const at = placeOf(task, { index: error.index, count: completions.length });
+    throw failureOf([spec], rewardError(`${titleOf(spec)} ${at}: ${error.message}`, error.remedy));
   }
 }
 
-function requireScores(scores: readonly unknown[], count: number, weight: number): readonly number[] {
-  const remedy = 'Return a list with one finite number for each completion, in their order.';
-  if (scores.length !== count) throw new ScoringError(`gave ${scores.length} scores for ${count} completions`, remedy);
-  const wrong = scores.findIndex((score) => typeof score !== 'number' || !Number.isFinite(score));
-  if (wrong >= 0)
-    throw new ScoringError(`gave ${JSON.stringify(scores[wrong])}, which is no finite number`, remedy, wrong);
-  const numbers = scores as readonly number[];
-  const huge = numbers.findIndex((score) => Math.abs(score * weight) > LARGEST);
-  if (huge < 0) return numbers;
-  const times = weight === 1 ? '' : ` (times its weight ${weight})`;
-  throw new ScoringError(
-    `gave ${numbers[huge]}${times}, which is too large to learn from: at most ${LARGEST} can be computed with`,
-    'Scale the scores, best to about 0 to 1, or lower the weight of the reward.',
-    huge,
+/** Where no reward has anything to say of a completion, there is nothing to learn from, and 0 would be a lie. */
+function requireOneEach(spec: readonly RewardSpec[], task: PromptExample, scores: readonly OneScore[][]): void {
+  const index = scores.findIndex((each) => each.every((score) => score === null));
+  if (index < 0) return;
+  const titles = spec.map(titleOf).join(', ');
+  const what = spec.length === 1 ? 'gave it no score' : 'none of them gave it a score';
+  const failure = rewardError(
+    `${titles} ${placeOf(task, { index, count: scores.length })}: ${what} (None)`,
+    'Return a number for each completion from one reward at least, or leave such tasks out with on_failure: skip.',
   );
+  throw failureOf(spec, failure);
+}
+
+function placeOf({ id }: PromptExample, at: { readonly index: number | null; readonly count: number }): string {
+  return `(task ${id}${at.index === null ? '' : `, completion ${at.index + 1} of ${at.count}`})`;
+}
+
+/** The task is left out where every reward concerned says so. */
+function failureOf(spec: readonly RewardSpec[], failure: TrainerError): Error {
+  return spec.every((each) => 'on_failure' in each && each.on_failure === 'skip') ? new TaskSkipped(failure) : failure;
 }
 
 function titleOf(spec: RewardSpec): string {

@@ -1,0 +1,104 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { TrackerStatus } from '../../contracts/tracker.ts';
+import { openDatabase } from '../../platform/database.ts';
+import { logRecord } from '../records/record.fixtures.ts';
+import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../sinks/sink.fixtures.ts';
+import { createSinkMeter } from '../sinks/sink-meter.ts';
+import { trackerTables } from './tracker.tables.ts';
+import type { Tracker } from './tracker.ts';
+import { createTrackers } from './trackers.ts';
+
+let fixture: SinkFixture;
+const db = openDatabase({ path: ':memory:', migrations: [trackerTables] });
+beforeEach(() => {
+  fixture = openSinkFixture();
+  db.run('DELETE FROM trackers_owed', {});
+});
+afterEach(() => fixture.close());
+
+/** A tracker that counts calls and does what it is told. */
+function scripted(remote: boolean, catchUp: Tracker['catchUp']): Tracker {
+  return {
+    name: remote ? 'server' : 'file',
+    remote,
+    wakesOn: ['records'],
+    catchUp,
+    status: async () => ({ kind: 'wandb' }) as TrackerStatus,
+  };
+}
+const open = (...made: Tracker[]) =>
+  createTrackers({
+    db,
+    records: fixture.records.records,
+    checkpoints: fixture.checkpoints.checkpoints,
+    meter: createSinkMeter({ records: fixture.records.records }),
+    factories: made.map((tracker) => () => tracker),
+    log: quietLog,
+    wait: () => new Promise((resolve) => setImmediate(resolve)),
+  });
+const until = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+};
+const hang = (signal: AbortSignal) =>
+  new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason));
+  });
+
+it('a server that hangs delays neither records nor the end of a run, and is owed the rest', async () => {
+  const finals: boolean[] = [];
+  const trackers = open(
+    scripted(true, (_final, signal) => hang(signal)),
+    scripted(false, async (final) => void finals.push(final)),
+  );
+  trackers.open(fixture.target());
+  expect(await fixture.records.records.ingest(RUN, 1, [logRecord(1)])).toBe(1);
+  expect(await trackers.finish(RUN, new AbortController().signal)).toBe(true);
+  expect(finals.at(-1)).toBe(true);
+  expect(trackers.owed()).toEqual([RUN]);
+  await trackers.close();
+  expect(trackers.owed()).toEqual([RUN]);
+});
+
+it('what is owed is sent by the next process, until the server takes it', async () => {
+  const first = open(scripted(true, (_final, signal) => hang(signal)));
+  first.open(fixture.target());
+  await first.finish(RUN, new AbortController().signal);
+  await first.close();
+  let finals = 0;
+  const second = open(
+    scripted(true, async (final) => {
+      if (final && ++finals < 3) throw new Error('503');
+    }),
+  );
+  second.settle(fixture.target());
+  await until(() => second.owed().length === 0);
+  expect(finals).toBe(3);
+});
+
+it('of a run that is opened again, or deleted, the loop before has ended first', async () => {
+  let inside = 0;
+  let most = 0;
+  const trackers = open(
+    scripted(true, async (_final, signal) => {
+      most = Math.max(most, ++inside);
+      await hang(signal).catch(() => {});
+      inside -= 1;
+    }),
+  );
+  trackers.open(fixture.target());
+  await until(() => inside === 1);
+  await trackers.finish(RUN, new AbortController().signal);
+  trackers.open(fixture.target());
+  await until(() => inside === 1);
+  await trackers.forget(RUN);
+  expect({ inside, most, owed: trackers.owed() }).toEqual({ inside: 0, most: 1, owed: [] });
+});
+
+it('tells of runs whether they go on or have ended, and of none where nothing is turned on', async () => {
+  const trackers = open(scripted(true, async () => {}));
+  expect(await trackers.status(fixture.target())).toEqual([{ kind: 'wandb' }]);
+  trackers.open(fixture.target());
+  expect(await trackers.status(fixture.target())).toEqual([{ kind: 'wandb' }]);
+  await trackers.close();
+  expect(await open().status(fixture.target())).toEqual([]);
+});

@@ -1,0 +1,154 @@
+import type { TrackerStatus } from '../../contracts/tracker.ts';
+import type { Database } from '../../platform/database.ts';
+import type { Logger } from '../../platform/logger.ts';
+import { backoffMs, pause } from '../../platform/retry.ts';
+import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
+import type { RecordService } from '../records/record.service.ts';
+import type { SinkTarget } from '../sinks/sink.ts';
+import type { SinkMeter } from '../sinks/sink-meter.ts';
+import { createSinkRunner, SINK_RETRY, type SinkRunner } from '../sinks/sink-runner.ts';
+import type { Tracker, TrackerFactory } from './tracker.ts';
+
+/** The trackers of all runs. Each has a loop of its own, so one that hangs holds up neither training nor another one. */
+export interface Trackers {
+  /** Starts, or with a changed spec restarts, those of a run. */
+  open(target: SinkTarget): void;
+  /**
+   * The run has ended. Those that write files do it now, and it is said whether they could; those that talk to a server go on by themselves until it
+   * has everything, in the next process too.
+   */
+  finish(run: string, signal: AbortSignal): Promise<boolean>;
+  /** Runs that had ended and were still owed to a server when an earlier process ended, or were going on. */
+  owed(): string[];
+  /** Goes on with such a run. */
+  settle(target: SinkTarget): void;
+  /** Ends those of a run that is being deleted; what was not sent is not sent any more. */
+  forget(run: string): Promise<void>;
+  status(target: SinkTarget): Promise<TrackerStatus[]>;
+  /** Ends all where they are; they go on from there when they are opened again. */
+  close(): Promise<void>;
+}
+
+export function createTrackers({
+  db,
+  records,
+  checkpoints,
+  meter,
+  factories,
+  log,
+  wait = pause,
+}: {
+  db: Database;
+  records: Pick<RecordService, 'subscribe'>;
+  checkpoints: Pick<CheckpointService, 'subscribe'>;
+  meter: Pick<SinkMeter, 'watch' | 'forget'>;
+  factories: readonly TrackerFactory[];
+  log: Logger;
+  wait?: (ms: number, signal: AbortSignal) => Promise<void>;
+}): Trackers {
+  interface Entry {
+    followers: { tracker: Tracker; runner: SinkRunner }[];
+    unsubscribe: (() => void)[];
+    /** Ends what goes on after the end of the run. */
+    ended: AbortController;
+    settling: Promise<void>;
+  }
+  const open = new Map<string, Entry>();
+  /** Of a run that is opened again, the loops before; two must never send at a time. */
+  const stopping = new Map<string, Promise<unknown>>();
+
+  const make = (target: SinkTarget) => factories.map((factory) => factory(target)).filter((made) => made !== null);
+
+  const stop = (run: string): Promise<unknown> => {
+    const entry = open.get(run);
+    open.delete(run);
+    meter.forget(run);
+    if (entry === undefined) return stopping.get(run) ?? Promise.resolve();
+    for (const each of entry.unsubscribe) each();
+    entry.ended.abort();
+    const stopped = Promise.all([
+      stopping.get(run),
+      ...entry.followers.map(({ runner }) => runner.stop()),
+      entry.settling,
+    ]).finally(() => {
+      if (stopping.get(run) === stopped) stopping.delete(run);
+    });
+    stopping.set(run, stopped);
+    return stopped;
+  };
+
+  const sendRest = async (run: string, entry: Entry) => {
+    const { signal } = entry.ended;
+    const remote = entry.followers.filter(({ tracker }) => tracker.remote);
+    await Promise.all(
+      remote.map(async ({ runner }) => {
+        for (let failures = 1; !signal.aborted && !(await runner.finish(signal)); failures += 1) {
+          await wait(backoffMs({ failures, ...SINK_RETRY }), signal);
+        }
+      }),
+    );
+    if (signal.aborted) return;
+    db.run('DELETE FROM trackers_owed WHERE run = :run', { run });
+    if (open.get(run) !== entry) return;
+    open.delete(run);
+    meter.forget(run);
+  };
+
+  const trackers: Trackers = {
+    open(target) {
+      const { run } = target;
+      const before = stop(run);
+      const made = make(target);
+      if (made.length === 0) return;
+      if (made.some(({ remote }) => remote)) db.run('INSERT OR IGNORE INTO trackers_owed VALUES (:run)', { run });
+      const followers = made.map((tracker) => ({
+        tracker,
+        runner: createSinkRunner({ sink: meter.watch(run, 'tracker', tracker), run, after: before, log, wait }),
+      }));
+      const wake = (source: 'records' | 'checkpoints') => () => {
+        for (const { runner, tracker } of followers) if (tracker.wakesOn.includes(source)) runner.wake();
+      };
+      open.set(run, {
+        followers,
+        unsubscribe: [records.subscribe(run, wake('records')), checkpoints.subscribe(run, wake('checkpoints'))],
+        ended: new AbortController(),
+        settling: Promise.resolve(),
+      });
+      for (const { runner } of followers) runner.wake();
+    },
+
+    async finish(run, signal) {
+      const entry = open.get(run);
+      if (entry === undefined) return true;
+      for (const each of entry.unsubscribe.splice(0)) each();
+      const stopped = Promise.all(entry.followers.map(({ runner }) => runner.stop()));
+      entry.settling = Promise.all([entry.settling, stopped]).then(() => sendRest(run, entry));
+      await stopped;
+      const until = AbortSignal.any([signal, entry.ended.signal]);
+      const local = entry.followers.filter(({ tracker }) => !tracker.remote);
+      return (await Promise.all(local.map(({ runner }) => runner.finish(until)))).every((written) => written);
+    },
+
+    owed: () => db.all<{ run: string }>('SELECT run FROM trackers_owed ORDER BY run').map(({ run }) => run),
+    settle(target) {
+      if (open.has(target.run)) return;
+      trackers.open(target);
+      void trackers.finish(target.run, new AbortController().signal);
+    },
+
+    async forget(run) {
+      await stop(run);
+      db.run('DELETE FROM trackers_owed WHERE run = :run', { run });
+    },
+
+    status: (target) =>
+      Promise.all(
+        (open.get(target.run)?.followers.map(({ tracker }) => tracker) ?? make(target)).map((each) => each.status()),
+      ),
+
+    async close() {
+      await Promise.all([...[...open.keys()].map(stop), ...stopping.values()]);
+    },
+  };
+  return trackers;
+}
