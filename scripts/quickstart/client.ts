@@ -4,6 +4,7 @@ export type Run = components['schemas']['Run'];
 export type Evaluation = components['schemas']['Evaluation'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type CheckpointExport = components['schemas']['CheckpointExport'];
+export type TrackerStatus = components['schemas']['TrackerStatus'];
 export type LogLine = components['schemas']['LogLine'];
 
 export type DryRun = components['schemas']['DryRun'];
@@ -27,6 +28,10 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
   const authorization: Record<string, string> = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
 
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return JSON.parse(await send(method, path, body)) as T;
+  }
+
+  async function send(method: string, path: string, body?: unknown): Promise<string> {
     const response = await fetch(`${baseUrl}${path}`, {
       method,
       headers: { ...authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -36,7 +41,7 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
     if (!response.ok) {
       throw new RefusedError(`${method} ${path}: ${detailOf(text, response.status)}`, response.status);
     }
-    return JSON.parse(text) as T;
+    return text;
   }
 
   return {
@@ -74,8 +79,19 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
         'GET',
         `/runs/${id}/checkpoints/${encodeURIComponent(name)}/export?directory=${encodeURIComponent(directory)}`,
       ),
+    /** A document as it was answered. */
+    text: (path: string) => send('GET', path),
     /** What lies at a path of the API, as it is. */
     bytes: (path: string) => fetch(`${baseUrl}${path}`, { headers: authorization }),
+    trackers: async (id: string) => (await call<{ trackers: TrackerStatus[] }>('GET', `/runs/${id}/trackers`)).trackers,
+    /** The metrics that were recorded at a step, by name. */
+    valuesAt: async (id: string, step: number) => {
+      const { series } = await call<{ series: { name: string; values: (number | string)[] }[] }>(
+        'GET',
+        `/runs/${id}/metrics?from_step=${step}&to_step=${step}`,
+      );
+      return Object.fromEntries(series.map(({ name, values }) => [name, values.at(-1) ?? Number.NaN]));
+    },
     logs: async (id: string, query: string) =>
       (await call<{ lines: LogLine[] }>('GET', `/runs/${id}/logs?${query}`)).lines,
   };

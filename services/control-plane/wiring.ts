@@ -15,6 +15,7 @@ import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.age
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
+import { type CheckpointId, locateCheckpoint } from './checkpoints/checkpoint-keys.ts';
 import { createEventStore } from './events/event.store.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
@@ -34,7 +35,9 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
+import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
+import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
@@ -51,8 +54,11 @@ import { settleWithin } from './settle-within.ts';
 import type { SinkTarget } from './sinks/sink.ts';
 import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
 import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
+import { obeyStop } from './trackers/wandb/obey-stop.ts';
+import { wandbTrackers } from './trackers/wandb/wandb-factory.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -144,7 +150,18 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
-  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
+  const wandb = wandbTrackers({
+    ...{ settings: settings.wandb, records, redactor, now, steady },
+    modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
+    onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
+  });
+  const factories = [
+    wandb,
+    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
+    (target: SinkTarget) =>
+      createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
+  ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
   const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
   const sinks = createSinks({
@@ -256,6 +273,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const streams = createStreams();
   const printed = (id: string) => printedFiles({ id, tree: runs.get(id)?.tree ?? '' }, store);
   const archive = { view: service.get, events, records, checkpoints, printed };
+  const drawing = createDrawing();
   const publicApp = createPublicApp({
     handlers: wireHandlers({
       ...forRuns,
@@ -271,6 +289,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       trackers,
       archive,
       metrics,
+      drawing,
       adopted: () => adopted,
     }),
     settings,
@@ -336,7 +355,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin(
+        [drawing.close(), sweeping, watching, sinks.close(), trackers.close(), runFiles.close()],
+        CLOSE_GRACE_MS,
+      );
     },
   };
 }
