@@ -28,6 +28,10 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
   const authorization: Record<string, string> = apiKey === null ? {} : { authorization: `Bearer ${apiKey}` };
 
   async function call<T>(method: string, path: string, body?: unknown): Promise<T> {
+    return JSON.parse(await send(method, path, body)) as T;
+  }
+
+  async function send(method: string, path: string, body?: unknown): Promise<string> {
     const response = await fetch(`${baseUrl}${path}`, {
       method,
       headers: { ...authorization, ...(body === undefined ? {} : { 'content-type': 'application/json' }) },
@@ -37,7 +41,7 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
     if (!response.ok) {
       throw new RefusedError(`${method} ${path}: ${detailOf(text, response.status)}`, response.status);
     }
-    return JSON.parse(text) as T;
+    return text;
   }
 
   return {
@@ -75,6 +79,8 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
         'GET',
         `/runs/${id}/checkpoints/${encodeURIComponent(name)}/export?directory=${encodeURIComponent(directory)}`,
       ),
+    /** A document as it was answered. */
+    text: (path: string) => send('GET', path),
     /** What lies at a path of the API, as it is. */
     bytes: (path: string) => fetch(`${baseUrl}${path}`, { headers: authorization }),
     trackers: async (id: string) => (await call<{ trackers: TrackerStatus[] }>('GET', `/runs/${id}/trackers`)).trackers,

@@ -215,6 +215,126 @@ export interface paths {
         patch: operations["setLogging"];
         trace?: never;
     };
+    "/runs/{id}/training-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The training log of a run
+         * @description `training_log.json` as the tree of the run has it: `config`, `train_history`, `val_history` and what was best, by the keys of its method. Made from the records, so it is there without the file, and up to date.
+         */
+        get: operations["getTrainingLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/train-history.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The training history of a run as CSV
+         * @description `train_history` of its training log, a column for each key; an empty cell was not recorded or is no finite number. Texts that a spreadsheet would take for a formula begin with an apostrophe.
+         */
+        get: operations["getTrainHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/val-history.csv": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The validation history of a run as CSV
+         * @description `val_history` of its training log, a column for each key; an empty cell was not recorded or is no finite number. Texts that a spreadsheet would take for a formula begin with an apostrophe.
+         */
+        get: operations["getValHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/plots/{file}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A picture of how a run went
+         * @description Raw and smoothed curves of training, evaluations, the best checkpoint and resumes. `reward_curve` also shows the components of the reward (GRPO), or accuracy and margin (DPO). A picture that the log has no numbers for is a 404 that names those there are.
+         */
+        get: operations["getPlot"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/runs/{id}/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run on one page
+         * @description HTML with its curves, statistics, validations and configuration. It has no script and needs nothing else, so it can be saved and sent.
+         */
+        get: operations["getReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/compare": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Several runs side by side
+         * @description Their settings, those that differ first, and mean, variance, trend and best of what they measured. As text/html (what a browser asks for) a page that also overlays their curves.
+         */
+        get: operations["compareRuns"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/runs/{id}/trackers": {
         parameters: {
             query?: never;
@@ -1766,6 +1886,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpec: {
@@ -3175,6 +3319,159 @@ export interface components {
              * @example []
              */
             evaluations: components["schemas"]["Evaluation"][];
+        };
+        /** @description Several runs side by side. */
+        Comparison: {
+            /**
+             * @description In the order they were asked for.
+             * @example []
+             */
+            runs: components["schemas"]["ComparedRun"][];
+            /**
+             * @description Those that differ come first.
+             * @example []
+             */
+            settings: components["schemas"]["ComparedSetting"][];
+        };
+        ComparedRun: {
+            /** @description The run. */
+            id: components["schemas"]["RunId"];
+            /**
+             * @description Its id and name.
+             * @example run-7k3m9q2d addition
+             */
+            title: string;
+            method: components["schemas"]["Method"];
+            /**
+             * @description Its best checkpoint, as the training log has it; null before the first.
+             * @example {
+             *       "step": 80,
+             *       "epoch": 1.6,
+             *       "samples": 1280,
+             *       "val_reward": 0.91,
+             *       "path": "outputs/run-7k3m9q2d/best_model"
+             *     }
+             */
+            best: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * @description By key of the histories of its training log: `loss`, `val_reward`.
+             * @example {}
+             */
+            statistics: {
+                [key: string]: components["schemas"]["Statistics"];
+            };
+        };
+        /** @description What a measure did over a run. */
+        Statistics: {
+            /**
+             * @description Entries.
+             * @example 150
+             */
+            count: number;
+            /**
+             * @description Those of them that have no finite number.
+             * @example 0
+             */
+            not_finite: number;
+            /**
+             * @description First value.
+             * @example 1.92
+             */
+            first: number | null;
+            /**
+             * @description Last value.
+             * @example 0.41
+             */
+            last: number | null;
+            /**
+             * @description Mean.
+             * @example 0.78
+             */
+            mean: number | null;
+            /**
+             * @description Variance of the sample; null below two values.
+             * @example 0.12
+             */
+            variance: number | null;
+            /**
+             * @description Lowest value.
+             * @example 0.39
+             */
+            min: number | null;
+            /**
+             * @description Highest value.
+             * @example 2.01
+             */
+            max: number | null;
+            /**
+             * @description The lowest or the highest, as the measure has it; null where neither is better.
+             * @example {
+             *       "step": 1200,
+             *       "value": 0.39
+             *     }
+             */
+            best: components["schemas"]["BestValue"] | null;
+            /**
+             * @description A line through the later half of the steps, by least squares; null when there are too few entries.
+             * @example {
+             *       "per_1000_steps": -0.031,
+             *       "direction": "falling",
+             *       "from_step": 760
+             *     }
+             */
+            trend: components["schemas"]["Trend"] | null;
+        };
+        BestValue: {
+            /**
+             * @description Where.
+             * @example 1200
+             */
+            step: number;
+            /**
+             * @description What.
+             * @example 0.39
+             */
+            value: number;
+        };
+        Trend: {
+            /**
+             * @description What the value gains in 1000 steps.
+             * @example -0.031
+             */
+            per_1000_steps: number;
+            /**
+             * @description `flat` when the slope is within twice its standard error.
+             * @example falling
+             * @enum {string}
+             */
+            direction: "rising" | "falling" | "flat";
+            /**
+             * @description From which step on it was looked at.
+             * @example 760
+             */
+            from_step: number;
+        };
+        ComparedSetting: {
+            /**
+             * @description Key of the resolved spec.
+             * @example training.learning_rate
+             */
+            key: string;
+            /**
+             * @description Its value in each run, null where a run has none.
+             * @example [
+             *       0.00001,
+             *       0.00003
+             *     ]
+             */
+            values: unknown[];
+            /**
+             * @description Whether the runs differ in it.
+             * @example true
+             */
+            differs: boolean;
         };
         TrackerList: {
             /**
@@ -5680,6 +5977,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpecOutput: {
@@ -7377,6 +7698,529 @@ export interface operations {
             };
             /** @description `unavailable`: Tandem cannot serve this at the moment. */
             503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrainingLog: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The log. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getTrainHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getValHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The rows. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getPlot: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+                /** @description Which picture, and its format. */
+                file: "loss_curve.png" | "loss_curve.svg" | "reward_curve.png" | "reward_curve.svg" | "kl_curve.png" | "kl_curve.svg" | "lr_curve.png" | "lr_curve.svg";
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/png": string;
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getReport: {
+        parameters: {
+            query?: {
+                /** @description Seconds after which a browser asks for it again, to watch a run that goes on; by default never. */
+                refresh?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id of the run. */
+                id: components["schemas"]["RunId"];
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    compareRuns: {
+        parameters: {
+            query: {
+                /** @description Ids of two to ten runs, separated by commas. */
+                runs: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The comparison. As text/html: the page. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Comparison"];
+                    "text/html": string;
+                };
+            };
+            /** @description `invalid-request`: The request is malformed. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthorized`: A valid token is needed. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `forbidden-host`: This host name or origin is not served. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-found`: There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `not-acceptable`: None of the accepted media types can be produced. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `too-many-requests`: Too many requests at once. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal`: Tandem failed. */
+            500: {
                 headers: {
                     [name: string]: unknown;
                 };

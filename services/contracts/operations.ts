@@ -4,6 +4,7 @@ import { evaluationOperations } from './evaluation-operations.ts';
 import { field } from './field.ts';
 import { machineOperations } from './machine-operations.ts';
 import { operation } from './operation.ts';
+import { reportOperations } from './report-operations.ts';
 import { runOperations } from './run-operations.ts';
 import { trackerOperations } from './tracker.ts';
 import { watchOperations } from './watch-operations.ts';
@@ -15,6 +16,7 @@ export const operations = {
   ...runOperations,
   ...evaluationOperations,
   ...watchOperations,
+  ...reportOperations,
   ...trackerOperations,
   ...checkpointOperations,
   ...machineOperations,

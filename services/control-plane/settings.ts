@@ -10,6 +10,7 @@ import { hubEnvironment, readHub, withUpperCaseProxies } from './settings/hub.ts
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
 import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
+import { type MlflowSettings, mlflowEnvironment, readMlflow } from './trackers/mlflow/mlflow-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -46,6 +47,8 @@ export interface Settings {
   modelsMaxBytes: number | null;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
+  /** The MLflow server of runs that name none. */
+  mlflow: MlflowSettings;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
   /** null: roles are processes of this machine. */
@@ -101,6 +104,7 @@ const environmentSchema = z.object({
   TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
   ...wandbEnvironment,
+  ...mlflowEnvironment,
 });
 
 /** What is read from the environment here; where runs are containers, `dockerVariables` as well. */
@@ -150,6 +154,7 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     hub: readHub(env),
     modelsMaxBytes: env.TANDEM_MODELS_MAX_GB === undefined ? null : env.TANDEM_MODELS_MAX_GB * 1e9,
     s3: readS3(env, cwd),
+    mlflow: readMlflow(env),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,
   };

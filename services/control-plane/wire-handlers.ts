@@ -22,6 +22,8 @@ import { dockerSocket } from './preflight/read-docker.ts';
 import { leasableMap } from './queue/gpu-host.ts';
 import { createQueueHandlers } from './queue/queue.handlers.ts';
 import type { QueueDesk } from './queue/queue-desk.ts';
+import type { Drawing } from './reports/drawing-thread.ts';
+import { createReportHandlers } from './reports/reports.handlers.ts';
 import { requireUnused } from './runs/checkpoint-users.ts';
 import { createGpuProfileHandlers } from './runs/gpu-profile.handlers.ts';
 import { createRunHandlers } from './runs/run.handlers.ts';
@@ -53,6 +55,7 @@ export interface HandlerParts
   trackers: Trackers;
   archive: ArchiveServices;
   metrics: Metrics;
+  drawing: Drawing;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -111,6 +114,14 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
     }),
     ...createArchiveHandlers({ ...parts.archive, now }),
     ...createMetricsHandlers(parts.metrics),
+    ...createReportHandlers({
+      run: runs.get,
+      attempts: attempts.list,
+      records,
+      checkpoints,
+      drawing: parts.drawing,
+      now,
+    }),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),
   };
 }

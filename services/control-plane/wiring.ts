@@ -14,6 +14,7 @@ import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.age
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
+import { type CheckpointId, locateCheckpoint } from './checkpoints/checkpoint-keys.ts';
 import { createEventStore } from './events/event.store.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
@@ -33,6 +34,7 @@ import { createReconciler, type Reconciler } from './reconciler/reconciler.ts';
 import { executeStep } from './reconciler/step.ts';
 import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
+import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
 import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
@@ -51,6 +53,7 @@ import { settleWithin } from './settle-within.ts';
 import type { SinkTarget } from './sinks/sink.ts';
 import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
 import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
 import { obeyStop } from './trackers/wandb/obey-stop.ts';
@@ -151,7 +154,13 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
     onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
   });
-  const factories = [wandb, (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
+  const factories = [
+    wandb,
+    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
+    (target: SinkTarget) =>
+      createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
+  ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
   const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
   const sinks = createSinks({
@@ -258,6 +267,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
   const archive = { view: service.get, events, records, checkpoints };
+  const drawing = createDrawing();
   const publicApp = createPublicApp({
     handlers: wireHandlers({
       ...forRuns,
@@ -273,6 +283,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       trackers,
       archive,
       metrics,
+      drawing,
       adopted: () => adopted,
     }),
     settings,
@@ -338,7 +349,10 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     close: async () => {
       closing.abort();
       await checking;
-      await settleWithin([sweeping, watching, sinks.close(), trackers.close(), runFiles.close()], CLOSE_GRACE_MS);
+      await settleWithin(
+        [drawing.close(), sweeping, watching, sinks.close(), trackers.close(), runFiles.close()],
+        CLOSE_GRACE_MS,
+      );
     },
   };
 }

@@ -22,5 +22,24 @@ export const monitoringSpecSchema = z
       'null: `<output_dir>/tensorboard`.',
       'outputs/grpo_cua/tensorboard',
     ),
+    enable_mlflow: field(z.boolean().default(false), 'Send metrics to an MLflow server.', true),
+    mlflow_tracking_uri: field(
+      z
+        .url({ protocol: /^https?$/, error: 'must be the http or https URL of an MLflow server' })
+        .nullable()
+        .default(null),
+      'null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.',
+      'http://mlflow:5000',
+    ),
+    mlflow_experiment: field(
+      z.string().min(1).max(500).nullable().default(null),
+      'null: `MLFLOW_EXPERIMENT_NAME`.',
+      'cua-grpo',
+    ),
+    mlflow_run_name: field(
+      z.string().min(1).max(250).nullable().default(null),
+      'Name shown in MLflow; null: the id of the run.',
+      'grpo-qwen3vl-32b',
+    ),
   })
   .meta({ id: 'MonitoringSpec', description: 'Trackers.' });

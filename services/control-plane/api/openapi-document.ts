@@ -43,6 +43,7 @@ function definition(): ZodOpenApiObject {
     tags: [
       { name: 'runs', description: 'Submitting and steering runs.' },
       { name: 'watching', description: 'Events, logs, metrics and evaluations, as documents or streams.' },
+      { name: 'reports', description: 'How a run went, and how several compare: histories, pictures and pages.' },
       { name: 'checkpoints', description: 'What can be resumed, served and downloaded.' },
       { name: 'machine', description: 'What runs are placed on.' },
       { name: 'service', description: 'Health of the control plane.' },

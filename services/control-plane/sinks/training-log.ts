@@ -110,9 +110,9 @@ export function trainingLogMetrics(method: Method): string[] {
   return Object.values(shapes[method].train).flat();
 }
 
-/** Up to the first row of training. */
-export function renderHead(spec: RunSpec, outputDir: string): string {
-  const config = {
+/** `config`: flat, with the scripts' names. */
+export function trainingLogConfig(spec: RunSpec, outputDir: string): Record<string, unknown> {
+  return {
     model_path: spec.model.name,
     train_data: spec.data.train_data,
     val_data: spec.data.val_data,
@@ -123,24 +123,38 @@ export function renderHead(spec: RunSpec, outputDir: string): string {
     gradient_accumulation_steps: spec.training.gradient_accumulation_steps,
     ...shapes[spec.method].config(spec),
   };
+}
+
+/** Up to the first row of training. */
+export function renderHead(spec: RunSpec, outputDir: string): string {
+  const config = trainingLogConfig(spec, outputDir);
   return `{\n "config": ${indented(config)},\n "train_history": [`;
 }
 
 /** Rows of training behind `before` others, each on a line of its own. */
 export function renderTrainRows(method: Method, rows: readonly MetricRow[], before: number): string {
-  const lines = rows.map((row) => JSON.stringify(trainRow(shapes[method], row)));
+  const lines = rows.map((row) => JSON.stringify(trainRow(method, row)));
   return lines.map((line, at) => `${before + at === 0 ? '' : ','}\n  ${line}`).join('');
 }
 
 /** A row of validation, as `renderEnding` takes it. */
 export function renderValidationRow(method: Method, row: EvaluationRow): string {
-  return JSON.stringify(shapes[method].validation(row));
+  return JSON.stringify(validationRow(method, row));
+}
+
+export function validationRow(method: Method, row: EvaluationRow): Row {
+  return shapes[method].validation(row);
+}
+
+/** What was best, by the keys that the method's scripts look under. */
+export function endingOf(method: Method, ending: Ending): Record<string, unknown> {
+  return shapes[method].ending(ending);
 }
 
 /** What follows the rows of training: those of validation, and what was best. */
 export function renderEnding(method: Method, validations: readonly string[], ending: Ending): string {
   const rows = validations.map((row) => `\n  ${row}`).join(',');
-  const rest = Object.entries(shapes[method].ending(ending)).map(
+  const rest = Object.entries(endingOf(method, ending)).map(
     ([key, value]) => `,\n ${JSON.stringify(key)}: ${indented(value)}`,
   );
   return `\n ],\n "val_history": [${rows}${rows === '' ? '' : '\n '}]${rest.join('')}\n}\n`;
@@ -150,7 +164,8 @@ function indented(value: unknown): string {
   return JSON.stringify(value, null, 1).replaceAll('\n', '\n ');
 }
 
-function trainRow(shape: Shape, row: MetricRow): Row {
+export function trainRow(method: Method, row: MetricRow): Row {
+  const shape = shapes[method];
   const counters = shape.trainCounters.map((key) => [key, row[key]] as const);
   const values = Object.entries(shape.train).map(([key, metrics]) => {
     const recorded = metrics.find((metric) => metric in row.values);
