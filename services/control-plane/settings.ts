@@ -9,8 +9,8 @@ import { apiKey, readApiKey } from './settings/api-key.ts';
 import { hubEnvironment, readHub, withUpperCaseProxies } from './settings/hub.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
-import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
 import { type MlflowSettings, mlflowEnvironment, readMlflow } from './trackers/mlflow/mlflow-settings.ts';
+import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
