@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,mlflow,promtool   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,wandb,mlflow,promtool   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; find_mlflow; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; find_wandb; find_mlflow; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -157,6 +157,21 @@ find_tensorboard() {
   else
     unset TANDEM_TENSORBOARD_PYTHON
     missing+=('tensorboard: python3 with venv could not install it from PyPI; the test that reads event files with it is skipped')
+  fi
+}
+
+# The SDK that Tandem's W&B tracker is compared with; 140 MB.
+find_wandb() {
+  local home="$cache/wandb/venv"
+  if [[ -z "${TANDEM_WANDB_PYTHON:-}" && ! -x "$home/bin/wandb" ]] && command -v python3 >/dev/null; then
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet --no-compile wandb==0.31.0) >"$results/wandb.log" 2>&1 || rm -rf "$home"
+  fi
+  local python="${TANDEM_WANDB_PYTHON:-$home/bin/python}"
+  if "$python" -c 'import wandb' >/dev/null 2>&1; then
+    TANDEM_WANDB_PYTHON="$python"; export TANDEM_WANDB_PYTHON; echo "wandb: $TANDEM_WANDB_PYTHON"
+  else
+    unset TANDEM_WANDB_PYTHON
+    missing+=('wandb: python3 with venv could not install it from PyPI; the test that compares with its SDK is skipped')
   fi
 }
 

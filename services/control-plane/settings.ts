@@ -111,8 +111,8 @@ const environmentSchema = z.object({
   ...hubEnvironment,
   TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
-  ...mlflowEnvironment,
   ...wandbEnvironment,
+  ...mlflowEnvironment,
 });
 
 /** What is read from the environment here; where runs are containers, `dockerVariables` as well. */

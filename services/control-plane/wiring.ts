@@ -150,12 +150,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
-  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
   const wandb = wandbTrackers({
     ...{ settings: settings.wandb, records, redactor, now, steady },
     modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
     onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
   });
+  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
   const factories = [
     wandb,
     (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),

@@ -5,8 +5,7 @@ export function trackerWarnings(
   { monitoring }: RunSpec,
   environment: Readonly<Record<string, string | undefined>>,
 ): string[] {
-  const hasKey = Boolean(environment['WANDB_API_KEY'] || environment['WANDB_API_KEY_FILE']);
-  return monitoring.enable_wandb && !hasKey
+  return monitoring.enable_wandb && !environment['WANDB_API_KEY']
     ? [
         'monitoring.enable_wandb: WANDB_API_KEY is not set, so nothing is sent yet; put it into .env and start the control plane again, and everything is sent then',
       ]

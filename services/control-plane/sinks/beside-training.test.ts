@@ -2,6 +2,8 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { type Database, openDatabase } from '../../platform/database.ts';
+import { openFileStore } from '../../platform/file-store.ts';
+import { createRedactor } from '../../platform/redaction.ts';
 import { START } from '../records/cursor.ts';
 import { logRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { migrations } from '../schema.ts';
@@ -74,7 +76,15 @@ it('what hangs, fails or is slow holds up neither records nor files, and has eve
     wait: turn as () => Promise<void>,
   };
   const trackers = createTrackers({ ...options, db, meter: trackerMeter, factories: all.map((each) => () => each) });
-  const place = { baseDirectory: fixture.checkpoints.home, roots: [], now: () => 0 };
+  const place = {
+    baseDirectory: fixture.checkpoints.home,
+    roots: [],
+    now: () => 0,
+    runtime: { outputs: async () => [] },
+    store: openFileStore(join(fixture.checkpoints.home, 'kept')),
+    redactor: createRedactor({}),
+    limits: { fileBytes: 1e6, runBytes: 1e8, runFiles: 100 },
+  };
   const sinks = createSinks({ ...options, ...place, trackers, meter: fileMeter });
   sinks.open(fixture.target());
 

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { refuseUrl } from '../../../platform/address-policy.ts';
-import { readSecret } from '../../settings/values.ts';
 
 /** W&B as this control plane uses it. The key goes to `baseUrl` and nowhere else. */
 export interface WandbSettings {
@@ -27,7 +26,6 @@ export const wandbEnvironment = {
     .string()
     .regex(/^[\x21-\x7e]+$/, 'must be a key without spaces, from https://wandb.ai/authorize')
     .optional(),
-  WANDB_API_KEY_FILE: z.string().optional(),
   WANDB_BASE_URL: z
     .string()
     .superRefine((text, { addIssue }) => {
@@ -42,11 +40,10 @@ export const wandbEnvironment = {
   WANDB_DIR: z.string().optional(),
 };
 
-/** @throws SettingsError when the file of the key cannot be read */
+/** Relative paths are taken from `cwd`. */
 export function readWandb(env: z.output<z.ZodObject<typeof wandbEnvironment>>, cwd: string): WandbSettings {
-  const key = env.WANDB_API_KEY ?? readSecret('WANDB_API_KEY_FILE', env.WANDB_API_KEY_FILE, cwd);
   return {
-    apiKey: key ?? null,
+    apiKey: env.WANDB_API_KEY ?? null,
     baseUrl: env.WANDB_BASE_URL.replace(/\/+$/, ''),
     project: env.WANDB_PROJECT,
     entity: env.WANDB_ENTITY ?? null,
