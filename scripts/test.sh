@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,wandb,mlflow   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,wandb,mlflow,promtool   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

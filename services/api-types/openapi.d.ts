@@ -187,7 +187,7 @@ export interface paths {
         };
         /**
          * Config, records, logs and evaluations of a run as one archive
-         * @description A tar.gz with `archive.json` (up to which record it reaches), `run.json`, `spec.json`, `evaluations.json`, `checkpoints.json` (without their files), `events.jsonl`, `records/a<attempt>.jsonl` and `logs/`. It shows the run as it was when the request came, also while the run goes on. A transfer that breaks off is not a shorter archive: the gzip stream then has no end.
+         * @description A tar.gz with `archive.json` (up to which record it reaches), `run.json`, `spec.json`, `evaluations.json`, `checkpoints.json` (without their files), `events.jsonl`, `records/a<attempt>.jsonl` and `logs/` (with what the programs printed: `inference.log`, `trainer.out.log`). It shows the run as it was when the request came, also while the run goes on. A transfer that breaks off is not a shorter archive: the gzip stream then has no end.
          */
         get: operations["getArchive"];
         put?: never;
@@ -1809,6 +1809,12 @@ export interface components {
              */
             eval_log_level: components["schemas"]["LogLevel"] | null;
             /**
+             * @description Level of performance lines; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            performance_log_level: components["schemas"]["LogLevel"] | null;
+            /**
              * @description A marker per step, its phases and a group summary; null: as `VERBOSE` says.
              * @default null
              * @example false
@@ -2135,6 +2141,11 @@ export interface components {
             training_log_level?: components["schemas"]["LogLevel"];
             /** @description Level of evaluation. */
             eval_log_level?: components["schemas"]["LogLevel"];
+            /**
+             * @description Level of performance lines.
+             * @example WARNING
+             */
+            performance_log_level?: components["schemas"]["LogLevel"];
         };
         /** @description What to import. */
         ImportRequest: {
@@ -5905,6 +5916,12 @@ export interface components {
              * @example INFO
              */
             eval_log_level: components["schemas"]["LogLevel"] | null;
+            /**
+             * @description Level of performance lines; null: as `level`.
+             * @default null
+             * @example INFO
+             */
+            performance_log_level: components["schemas"]["LogLevel"] | null;
             /**
              * @description A marker per step, its phases and a group summary; null: as `VERBOSE` says.
              * @default null

@@ -146,7 +146,7 @@ export const watchOperations = {
     summary: 'Config, records, logs and evaluations of a run as one archive',
     description:
       'A tar.gz with `archive.json` (up to which record it reaches), `run.json`, `spec.json`, `evaluations.json`, `checkpoints.json` (without ' +
-      'their files), `events.jsonl`, `records/a<attempt>.jsonl` and `logs/`. It shows the run as it was when the request came, also while the ' +
+      'their files), `events.jsonl`, `records/a<attempt>.jsonl` and `logs/` (with what the programs printed: `inference.log`, `trainer.out.log`). It shows the run as it was when the request came, also while the ' +
       'run goes on. A transfer that breaks off is not a shorter archive: the gzip stream then has no end.',
     params: runParams,
     responses: [{ status: 200, description: 'The archive.', media: ['application/gzip'] }],
@@ -164,6 +164,7 @@ export const watchOperations = {
           rollout_log_level: field(logLevelSchema.optional(), 'Level of rollouts.', 'DEBUG'),
           training_log_level: field(logLevelSchema.optional(), 'Level of training.', 'INFO'),
           eval_log_level: field(logLevelSchema.optional(), 'Level of evaluation.', 'INFO'),
+          performance_log_level: field(logLevelSchema.optional(), 'Level of performance lines.', 'WARNING'),
         })
         .meta({ id: 'LoggingChange', description: 'Levels to change.' }),
       media: JSON_OR_YAML,

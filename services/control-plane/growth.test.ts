@@ -93,7 +93,7 @@ test('answers kept for repeated requests are gone a day later', async () => {
 
 test('a log file and its rotated ones never take more than their number times their size', async () => {
   const path = join(home, 'logs', 'training.log');
-  const file = await openRotatingFile({ path, maxBytes: 10_000, maxFiles: 3 });
+  const file = await openRotatingFile({ path, limits: { fileBytes: 10_000, runBytes: 100_000, runFiles: 3 } });
   for (let n = 1; n < 3000; n += 100) {
     const line = (i: number) =>
       JSON.stringify({ run: RUN, attempt: 1, n: n + i, timestamp: '2026-11-20T09:00:00Z', message: 'x'.repeat(100) });

@@ -9,6 +9,7 @@ import { apiKey, readApiKey } from './settings/api-key.ts';
 import { hubEnvironment, readHub, withUpperCaseProxies } from './settings/hub.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
+import type { LogLimits } from './sinks/rotated-files.ts';
 import { type MlflowSettings, mlflowEnvironment, readMlflow } from './trackers/mlflow/mlflow-settings.ts';
 import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
 
@@ -51,12 +52,16 @@ export interface Settings {
   mlflow: MlflowSettings;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
+  /** What the log files of one run may take. */
+  logLimits: LogLimits;
   /** null: roles are processes of this machine. */
   docker: DockerSettings | null;
 }
 
 /** Where the GPUs of the host are known from; `auto` is nvidia-smi where there is one. */
 export type GpusSetting = { source: 'auto' | 'nvidia' | 'none' } | { source: 'file'; path: string };
+
+const MIB = 1024 * 1024;
 
 const environmentSchema = z.object({
   PORT: wholeNumber(0, 65_535).default(8080),
@@ -100,6 +105,9 @@ const environmentSchema = z.object({
   TANDEM_STOP_DEADLINE: wholeNumber(1, 86_400).default(120),
   VLLM_API_BASE: z.url('must be a URL such as http://host:8000/v1').optional(),
   TANDEM_SWEEP_GRACE: wholeNumber(0, 604_800).default(3600),
+  TANDEM_LOG_FILE_MB: wholeNumber(1, 1024).default(20),
+  TANDEM_LOG_RUN_MB: wholeNumber(1, 1_000_000).default(500),
+  TANDEM_LOG_RUN_FILES: wholeNumber(0, 10_000).default(100),
   ...hubEnvironment,
   TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
@@ -154,6 +162,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     hub: readHub(env),
     modelsMaxBytes: env.TANDEM_MODELS_MAX_GB === undefined ? null : env.TANDEM_MODELS_MAX_GB * 1e9,
     s3: readS3(env, cwd),
+    logLimits: {
+      fileBytes: env.TANDEM_LOG_FILE_MB * MIB,
+      runBytes: env.TANDEM_LOG_RUN_MB * MIB,
+      runFiles: env.TANDEM_LOG_RUN_FILES,
+    },
     mlflow: readMlflow(env),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,

@@ -10,6 +10,7 @@ import { createIdempotency } from './api/idempotency.ts';
 import { createPublicApp } from './api/public-app.ts';
 import { createStreams } from './api/sse.ts';
 import type { ArchiveServices } from './archive/archive-run.ts';
+import { printedFiles } from './archive/printed-files.ts';
 import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.agent.ts';
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
@@ -168,8 +169,12 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     checkpoints,
     trackers,
     meter: fileMeter,
+    runtime,
+    store,
+    redactor,
     baseDirectory: cwd,
     roots: dataRoots,
+    limits: settings.logLimits,
     now,
     log,
   });
@@ -266,7 +271,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const service = createRunService(forRuns);
   const imports = createImportService({ ...forRuns, store, journal: join(home, 'imports') });
   const streams = createStreams();
-  const archive = { view: service.get, events, records, checkpoints };
+  const printed = (id: string) => printedFiles({ id, tree: runs.get(id)?.tree ?? '' }, store);
+  const archive = { view: service.get, events, records, checkpoints, printed };
   const drawing = createDrawing();
   const publicApp = createPublicApp({
     handlers: wireHandlers({

@@ -76,12 +76,12 @@ export function secretValues(known: readonly string[]): RegExp | null {
   const forms = known
     .flatMap(linesOf)
     .flatMap((each) => [each, JSON.stringify(each).slice(1, -1), encodeURIComponent(each)]);
-  return anyOf(forms.map(escape));
+  return anyOf(forms.map(literally));
 }
 
 /** The same for secrets that have line ends in them. */
 export function brokenValues(known: readonly string[]): RegExp | null {
-  return anyOf(known.flatMap(linesOf).map((value) => [...value].map(escape).join(LINE_END)));
+  return anyOf(known.flatMap(linesOf).map((value) => [...value].map(literally).join(LINE_END)));
 }
 
 function linesOf(value: string): string[] {
@@ -93,6 +93,6 @@ function anyOf(alternatives: readonly string[]): RegExp | null {
   return longestFirst.length === 0 ? null : new RegExp(longestFirst.join('|'), 'g');
 }
 
-function escape(text: string): string {
+function literally(text: string): string {
   return text.replace(/[\\^$.*+?()[\]{}|/-]/g, '\\$&');
 }

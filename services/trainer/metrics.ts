@@ -5,7 +5,7 @@ import type { GrpoMetrics } from './objectives/grpo-metrics.ts';
 import { type Statistics, statisticsOf } from './statistics.ts';
 
 /*
- * The names of everything that is measured (requirements M1, M2, M3), in one place. A value that depends on the machine or the time of
+ * The names of everything that is measured (requirements M1, M2, M3), in one place; what each means is in `contracts/metrics.ts` and METRICS.md. A value that depends on the machine or the time of
  * day is named `perf/` or `system/` and is no part of what a resumed run repeats.
  */
 
@@ -65,6 +65,8 @@ export interface GrpoStep extends StepMetrics {
   readonly truncated: number;
   /** Mean of what rollouts lost by their length; their rewards are reported without it. */
   readonly overlongPenalty: number;
+  /** Policy versions by which the rollouts are behind the policy that learns. */
+  readonly staleness: number;
   readonly objective: GrpoMetrics;
 }
 
@@ -90,6 +92,7 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/sampling_rounds': at.samplingRounds,
     'train/truncated_ratio': at.truncated,
     'train/overlong_penalty': at.overlongPenalty,
+    'train/staleness': at.staleness,
     'train/entropy': objective.entropy,
     'train/clip_fraction_low': objective.clipFractionLow,
     'train/clip_fraction_high': objective.clipFractionHigh,
@@ -123,11 +126,32 @@ export function rewardEvaluationMetrics(evaluation: Evaluation, bestAccuracy: nu
     'eval/median_reward': evaluation.median_reward,
     'eval/reward_std': evaluation.std_reward,
     'eval/std_reward': evaluation.std_reward,
-    ...(evaluation.avg_turns !== undefined && { 'eval/avg_turns': evaluation.avg_turns }),
+    ...evaluationRates(evaluation),
     eval_avg_test_pass_rate: evaluation.accuracy,
     val_reward: evaluation.avg_reward,
     'inference/step': evaluation.step,
   };
+}
+
+/** Of a pass rate that is taken beside evaluations. `generated`: on problems of training, for want of an evaluation set. */
+export function passRateMetrics(rate: number, step: number, generated: boolean): MetricValues {
+  return { eval_avg_test_pass_rate: rate, eval_problems_generated: generated ? 1 : 0, 'inference/step': step };
+}
+
+/** Of what an environment counted in an evaluation (requirement M2): counts as shares of all samples, means as they are. What it did not report is left out. */
+export function evaluationRates(evaluation: Evaluation): MetricValues {
+  const { total_samples: total } = evaluation;
+  const share = (count: number | undefined) => (count === undefined ? undefined : total === 0 ? 0 : count / total);
+  const values = {
+    'eval/attempted_answer_rate': share(evaluation.attempted_answer),
+    'eval/found_profile_rate': share(evaluation.found_correct_profile),
+    'eval/read_profile_rate': share(evaluation.read_correct_profile),
+    'eval/avg_turns': evaluation.avg_turns,
+    'eval/avg_search_attempts': evaluation.avg_search_attempts,
+  };
+  return Object.fromEntries(
+    Object.entries(values).filter((entry): entry is [string, number] => entry[1] !== undefined),
+  );
 }
 
 export function lossEvaluationMetrics(evaluation: Evaluation, bestAccuracy: number): MetricValues {

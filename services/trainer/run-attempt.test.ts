@@ -6,6 +6,7 @@ import type { AttemptSpec } from '../contracts/agent-operations.ts';
 import { startStoreServer } from '../platform/testing/store-server.ts';
 import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
 import { event, type Interruption, type Life, live, measured, messages } from './test-support/lives.ts';
+import { expectDocumentedMetrics } from './test-support/metric-names.ts';
 
 let root: string;
 let task: TestTask;
@@ -63,6 +64,10 @@ describe('a run that completes', () => {
       expect(covered.at(-1)).toMatchObject({ step });
       expect(epoch).toBeCloseTo((step * 8) / 40);
     }
+  });
+
+  test('records the metrics that are documented, all of them and no others', () => {
+    expectDocumentedMetrics(whole.records, 'sft');
   });
 
   test('leaves nothing in its workspace but the spool', async () => {

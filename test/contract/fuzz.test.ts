@@ -11,6 +11,7 @@ import type { Operation } from '../../services/contracts/operation.ts';
 import { operations } from '../../services/contracts/operations.ts';
 import { createListener } from '../../services/control-plane/api/listener.ts';
 import { createLeaseStore } from '../../services/control-plane/leases/lease.store.ts';
+import { metricsRecord } from '../../services/control-plane/records/record.fixtures.ts';
 import { TOKEN_FILE } from '../../services/control-plane/runtimes/role-specs.ts';
 import { createTestBench, reconcileUntil, type TestBench } from '../../services/control-plane/testing.ts';
 import { faultOf } from '../support/fuzz/check-answer.ts';
@@ -62,6 +63,9 @@ beforeAll(async () => {
   const leases = createLeaseStore({ db: wiring.db });
   leases.grant({ run: live, attempt: 1, granted_at: 0 }, { inference: [], trainer: suspects });
   leases.suspect({ run: live, attempt: 1 }, 'trainer', 'NVRM: Xid 79');
+  // A step to draw.
+  const values = { 'train/loss': 0.5, 'train/avg_reward': 0.5, 'train/kl': 0, 'train/learning_rate': 1e-5 };
+  await wiring.records.ingest(live, 1, [metricsRecord(1, 10, values)]);
   mkdirSync(join(bench.root, 'old-run'));
   writeFileSync(join(bench.root, 'old-run/adapter_model.safetensors'), '\x02\0\0\0\0\0\0\0{}');
   writeFileSync(join(bench.root, 'old-run/adapter_config.json'), '{"r": 4, "lora_alpha": 8}');
@@ -120,6 +124,7 @@ function known(parameter: string): readonly string[] {
       'checkpoint-99',
     ];
   if (parameter === 'uuid') return suspects;
+  if (parameter === 'runs') return [`${ids[0]},${ids[1]}`, `${ids[1]}, ${ids[0]}`, `${ids[0]},${ids[0]}`];
   if (parameter === 'path') return ['optimizer.pt', 'manifest.json'];
   if (parameter === 'range') return ['bytes=0-3', 'bytes=-2', 'bytes=3-', 'bytes=9-1', 'bytes=99-', 'lines=1-2'];
   if (parameter === 'last-event-id') return ['1', '1:1', '0:0', '1:999', '99'];

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { generateApi } from '../../scripts/generate-api.ts';
+import { generateMetrics } from '../../scripts/generate-metrics.ts';
 import { agentOperations } from '../../services/contracts/agent-operations.ts';
 import { operations } from '../../services/contracts/operations.ts';
 import { problems } from '../../services/contracts/problem.ts';
@@ -29,8 +30,9 @@ describe('what is committed', () => {
   test.each([
     'openapi/openapi.yaml',
     'services/api-types/openapi.d.ts',
+    'services/trainer/METRICS.md',
   ])('%s is what the contracts say; `npm run generate` writes it', async (path) => {
-    const generated = (await generateApi()).find((file) => file.path === path);
+    const generated = [...(await generateApi()), generateMetrics()].find((file) => file.path === path);
     expect(generated?.content === readFileSync(path, 'utf8'), `${path} is out of date: run npm run generate`).toBe(
       true,
     );

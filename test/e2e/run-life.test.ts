@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -75,6 +76,32 @@ test('a GRPO run leaves the tree, the log messages and the evaluations that user
   expect(current.map((line) => (JSON.parse(line) as { message: string }).message)).toContain(
     'Checkpoint saved: checkpoint-12',
   );
+});
+
+test("a run's logs are beside each other in its tree, kept in the object store and in its archive, and go with it", async () => {
+  const { id } = await submit(small.grpo({ max_steps: 2, eval_steps: 0 }));
+  const run = await finish(id);
+  const names = ['inference.log', 'performance.log', 'rollouts.log', 'training.log'];
+  // Our trainer prints nothing: what it says it records.
+  const silent = 'trainer.out.log';
+  const kept = join(tandem.home, 'objects/runs', id, 'logs');
+  await expect.poll(() => existsSync(kept) && readdirSync(kept).sort(), { timeout: 20_000 }).toEqual(names);
+  expect(readdirSync(join(tandem.tree(run), 'logs')).sort()).toEqual([...names, silent].sort());
+  for (const name of names) {
+    const lines = readFileSync(join(tandem.tree(run), 'logs', name), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines.map((line) => JSON.parse(line) as object)).toContainEqual(
+      expect.objectContaining({ run: id, attempt: 1, message: expect.any(String) }),
+    );
+    expect(readFileSync(join(kept, name), 'utf8').trim().split('\n')).toEqual(lines);
+  }
+  const response = await fetch(`${tandem.url}/runs/${id}/archive`);
+  const listed = execFileSync('tar', ['-tz'], { input: Buffer.from(await response.arrayBuffer()) }).toString();
+  for (const name of [...names, silent]) expect(listed).toContain(`${id}/logs/${name}\n`);
+  await fetch(`${tandem.url}/runs/${id}`, { method: 'DELETE' });
+  expect(existsSync(kept)).toBe(false);
+  expect(existsSync(tandem.tree(run))).toBe(false);
 });
 
 test("the users' smoke run of one rollout learns nothing, evaluates, saves and succeeds with a warning", async () => {

@@ -19,6 +19,7 @@ import {
   messages,
   stopAt,
 } from '../../services/trainer/test-support/lives.ts';
+import { expectDocumentedMetrics } from '../../services/trainer/test-support/metric-names.ts';
 
 let root: string;
 let task: TestTask;
@@ -79,6 +80,10 @@ function metric(life: Life, name: string): unknown[] {
 function updates(life: Life): number {
   return life.manifests.at(-1)!.policy_version;
 }
+
+test('a run records the metrics that are documented, all of them and no others', () => {
+  expectDocumentedMetrics(whole.records, 'grpo');
+});
 
 test('a run that was stopped and fenced off on its way ends with the bytes of one that was not', async () => {
   const files = ['model/adapter_model.safetensors', ...state];

@@ -29,6 +29,11 @@ export const loggingSpecSchema = z
     rollout_log_level: field(logLevelSchema.nullable().default(null), 'Level of rollouts; null: as `level`.', 'DEBUG'),
     training_log_level: field(logLevelSchema.nullable().default(null), 'Level of training; null: as `level`.', 'INFO'),
     eval_log_level: field(logLevelSchema.nullable().default(null), 'Level of evaluation; null: as `level`.', 'INFO'),
+    performance_log_level: field(
+      logLevelSchema.nullable().default(null),
+      'Level of performance lines; null: as `level`.',
+      'INFO',
+    ),
     verbose: field(
       z.boolean().nullable().default(null),
       'A marker per step, its phases and a group summary; null: as `VERBOSE` says.',

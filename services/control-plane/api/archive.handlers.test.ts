@@ -182,6 +182,7 @@ const endless = {
   events: { list: () => [], last: () => 0 },
   records: { files: () => [{ attempt: 1, path: '/dev/urandom', high: 1, size: 2 ** 40 }], evaluations: () => [] },
   checkpoints: { list: () => [] },
+  printed: async function* () {},
 };
 
 test('an archive whose reader takes nothing is broken off, and makes room', async () => {

@@ -18,14 +18,17 @@ export interface ArchiveServices {
   events: Pick<EventStore, 'list' | 'last'>;
   records: Pick<RecordService, 'files' | 'evaluations'>;
   checkpoints: Pick<CheckpointService, 'list'>;
+  /** The files of what its programs printed, named as in the archive. */
+  printed: (run: string) => AsyncIterable<ArchiveEntry>;
 }
 
 /**
  * The files of a run's archive, below a directory of its name. What they hold is as of this call: records and events that come later are not in them,
- * however long the archive takes to be read. Logs hold every line that was recorded, whatever the levels of the run's own log files.
+ * however long the archive takes to be read. Logs hold every line that was recorded, whatever the levels of the run's own log files, and what its
+ * programs printed, as far as that is kept when it is their turn.
  */
 export function archiveRun(id: string, services: ArchiveServices, now: number): AsyncGenerator<ArchiveEntry> {
-  const { view, events, records, checkpoints } = services;
+  const { view, events, records, checkpoints, printed } = services;
   const run = view(id);
   const files = records.files(id);
   const lastEvent = events.last(id);
@@ -51,6 +54,7 @@ export function archiveRun(id: string, services: ArchiveServices, now: number): 
     yield* lineParts(eventLines(id, events, lastEvent));
     for (const file of files) yield recordEntry(id, file);
     yield* lineParts(logLines(id, files));
+    for await (const { name, content } of printed(id)) yield { name: `${id}/${name}`, content };
   })();
 }
 

@@ -102,10 +102,13 @@ describe('the agent API', () => {
 
   it('tells a trainer to stop, until when, and at which level to log', async () => {
     const run = await started();
-    wiring.service.setLogging(run, { training_log_level: 'DEBUG' });
+    wiring.service.setLogging(run, { training_log_level: 'DEBUG', performance_log_level: 'ERROR' });
     wiring.service.pause(run);
     const { want, deadline, log_levels } = await reply(await post(run, []));
-    expect({ want, log_levels }).toMatchObject({ want: 'stop', log_levels: { training: 'DEBUG', eval: 'INFO' } });
+    expect({ want, log_levels }).toMatchObject({
+      want: 'stop',
+      log_levels: { training: 'DEBUG', eval: 'INFO', performance: 'ERROR' },
+    });
     expect(wiring.service.get(run).message).toContain(`until ${deadline} at the latest`);
   });
 

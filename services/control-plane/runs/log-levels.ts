@@ -7,6 +7,6 @@ export function logLevelsOf({ logging }: RunSpec): LogLevels {
     training: logging.training_log_level ?? logging.level,
     rollout: logging.rollout_log_level ?? logging.level,
     eval: logging.eval_log_level ?? logging.level,
-    performance: logging.level,
+    performance: logging.performance_log_level ?? logging.level,
   };
 }

@@ -7,6 +7,7 @@ import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { EventStore } from '../events/event.store.ts';
 import { type EventFile, openEventFile } from '../events/event-file.ts';
 import type { RecordService } from '../records/record.service.ts';
+import { logPrefix } from '../sinks/log-archive.sink.ts';
 import type { RunStore } from './run.store.ts';
 import { renderRunFile, runFileKey } from './run-file.ts';
 
@@ -21,7 +22,7 @@ export interface RunFiles {
   settled(run: string): Promise<void>;
   /** Brings the files of runs up to date, one after another beside other work: a kill may have come between a change and its files. */
   sweep(runs: readonly string[]): void;
-  /** Deletes `run.json`; what is beside the records goes with them. */
+  /** Deletes `run.json` and the kept log files; what is beside the records goes with them. */
   remove(run: string): Promise<void>;
   /** Ends the following of events, after what is under way. */
   close(): Promise<void>;
@@ -32,7 +33,7 @@ export interface RunFilesOptions {
   attempts: Pick<AttemptStore, 'list' | 'roles'>;
   events: Pick<EventStore, 'list' | 'last' | 'subscribeAll'>;
   records: Pick<RecordService, 'resumePoints'>;
-  store: Pick<ObjectStore, 'put' | 'delete'>;
+  store: Pick<ObjectStore, 'put' | 'delete' | 'list'>;
   /** `<TANDEM_HOME>/records` */
   directory: string;
   log: Logger;
@@ -98,6 +99,7 @@ export function createRunFiles({ runs, attempts, events, records, store, directo
     remove: (id) =>
       serial(id, async () => {
         open.delete(id);
+        for await (const { key } of store.list(logPrefix(id))) await store.delete(key);
         await store.delete(runFileKey(id));
       }),
     close: async () => {

@@ -40,7 +40,7 @@ export interface RunService {
 }
 
 export type LoggingChange = {
-  [K in 'rollout_log_level' | 'training_log_level' | 'eval_log_level']?: LogLevel | undefined;
+  [K in 'rollout_log_level' | 'training_log_level' | 'eval_log_level' | 'performance_log_level']?: LogLevel | undefined;
 };
 
 /** What users do with runs. Everything is written down here; the reconciler does it. */

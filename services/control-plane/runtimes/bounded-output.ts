@@ -7,6 +7,8 @@ const run = promisify(execFile);
 const NEWLINE = 0x0a;
 /** What `stat` counts blocks in, whatever the file system does. */
 const BLOCK_BYTES = 512;
+const LEFT_OUT = 'bytes are left out here: only the beginning and the end of an output are kept ...';
+const MARK = new RegExp(`^\\.\\.\\. (\\d+) ${LEFT_OUT}\\n`, 'gm');
 
 export interface OutputLimits {
   /** Bytes from the start that are always kept: what a program says when it starts. */
@@ -47,9 +49,34 @@ export async function cutOutput(path: string, { head, tail, max }: OutputLimits 
     const kept = first.subarray(0, first.lastIndexOf(NEWLINE) + 1 || first.length);
     const newest = last.subarray(last.indexOf(NEWLINE) + 1);
     const gone = size - kept.length - newest.length;
-    const mark = `... ${gone} bytes are left out here: only the beginning and the end of an output are kept ...\n`;
+    const mark = `... ${gone} ${LEFT_OUT}\n`;
     await file.truncate(kept.length);
     await file.appendFile(Buffer.concat([Buffer.from(mark), newest]));
+  } finally {
+    await file.close();
+  }
+}
+
+/** The line that stands for what was cut out of a file. */
+export interface CutMark {
+  /** Offset of the line. */
+  start: number;
+  /** Bytes of the line. */
+  length: number;
+  /** Bytes that it stands for. */
+  gone: number;
+}
+
+/** The mark that `cutOutput` has left in a file; null where nothing was cut. */
+export async function findCut(
+  path: string,
+  { head }: Pick<OutputLimits, 'head'> = OUTPUT_LIMITS,
+): Promise<CutMark | null> {
+  const file = await open(path, 'r');
+  try {
+    const text = (await read(file, 0, head + 200)).toString('latin1');
+    const found = [...text.matchAll(MARK)].at(-1);
+    return found === undefined ? null : { start: found.index, length: found[0].length, gone: Number(found[1]) };
   } finally {
     await file.close();
   }

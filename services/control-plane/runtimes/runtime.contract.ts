@@ -2,7 +2,15 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { type ObservedRole, type RoleIdentity, type RoleSpec, type Runtime, roleName } from './runtime.ts';
+import { readPrinted } from './kept-output.ts';
+import {
+  type ObservedRole,
+  type RoleIdentity,
+  type RoleOutput,
+  type RoleSpec,
+  type Runtime,
+  roleName,
+} from './runtime.ts';
 
 export interface RuntimeUnderTest {
   runtime: Runtime;
@@ -144,15 +152,27 @@ export function runtimeContract(name: string, create: () => Promise<RuntimeUnder
       await expect(under.runtime.remove(trainer)).rejects.toThrow(/still runs/);
     });
 
+    /** What there is to be read of the only role. */
+    const printed = async () => {
+      const [output, ...others] = await under.runtime.outputs(trainer.run);
+      expect(others).toEqual([]);
+      expect(output?.identity).toEqual(trainer);
+      const { bytes } = await readPrinted(output as RoleOutput, 0, 1e6);
+      return { bytes: bytes.toString('utf8'), ended: output?.ended };
+    };
+
     it('forgets a removed program and its files but keeps what it printed until the run is deleted', async () => {
       await start('echo last words; exit 1', trainer, { token: 'secret' });
       await until(hasExited);
+      expect(await under.runtime.output(trainer, 1000)).toBe('last words\n');
+      expect((await printed()).bytes).toBe('last words\n');
       await under.runtime.remove(trainer);
       await under.runtime.remove(trainer);
       await under.runtime.removeShared(trainer);
       expect(await look()).toBeUndefined();
       expect(await under.runtime.readFile(trainer, 'token')).toBeNull();
-      expect(await under.runtime.output(trainer, 1000)).toBe('last words\n');
+      expect(await printed()).toEqual({ bytes: 'last words\n', ended: true });
+      expect(await under.runtime.outputs('run-00000002')).toEqual([]);
       expect(await under.runtime.output(trainer, 6)).toBe('words\n');
     });
 

@@ -56,6 +56,14 @@ export interface ObservedRole {
   outOfMemory?: boolean;
 }
 
+/** Where what a role prints can be read in this process (`readPrinted`). */
+export interface RoleOutput {
+  identity: RoleIdentity;
+  path: string;
+  /** Nothing more will come. */
+  ended: boolean;
+}
+
 /** A role that cannot be started, and will not be by trying again soon. */
 export class RoleRefusedError extends Error {
   override readonly name = 'RoleRefusedError';
@@ -102,6 +110,8 @@ export interface Runtime {
   fetchFile(identity: RoleIdentity, path: string): Promise<string | null>;
   /** A small file of the workspace, or null where there is none. */
   readFile(identity: RoleIdentity, path: string): Promise<string | null>;
+  /** What the roles of a run print or have printed, of all attempts, in no order. */
+  outputs(run: string): Promise<RoleOutput[]>;
   /** The last `bytes` of what the role printed, also after it was removed. Of endless output the beginning and the end are kept. */
   output(identity: RoleIdentity, bytes: number): Promise<string>;
 }

@@ -8,8 +8,8 @@ export interface GrowingFile {
   /** Starts a new beginning; what was appended before is forgotten. The directory must exist. */
   begin(head: string): Promise<void>;
   append(text: string): Promise<void>;
-  /** Replaces the file by the beginning and this ending. */
-  publish(ending: string): Promise<void>;
+  /** Replaces the file by the beginning and this ending. Returns its bytes. */
+  publish(ending: string): Promise<number>;
   /** Removes the beginning; the file stays. */
   discard(): Promise<void>;
 }
@@ -38,13 +38,14 @@ export function createGrowingFile(path: string): GrowingFile {
       const next = temporaryName(path);
       try {
         await copyFile(body, next, constants.COPYFILE_EXCL | constants.COPYFILE_FICLONE);
-        await writeAt(next, size, ending, { sync: true });
+        const added = await writeAt(next, size, ending, { sync: true });
         await rename(next, path);
+        await syncDirectory(dirname(path));
+        return size + added;
       } catch (error) {
         await rm(next, { force: true });
         throw error;
       }
-      await syncDirectory(dirname(path));
     },
 
     discard: () => rm(body, { force: true }),

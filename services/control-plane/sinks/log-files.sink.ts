@@ -4,11 +4,10 @@ import type { RecordService } from '../records/record.service.ts';
 import type { Cursor, RecordEntry } from '../records/record-types.ts';
 import type { LogFile } from './log-file-paths.ts';
 import { toLogLine } from './log-line.ts';
+import type { LogLimits } from './rotated-files.ts';
 import { openRotatingFile, type RotatingFile } from './rotating-file.ts';
 import type { Sink, SinkTarget } from './sink.ts';
 
-const MAX_BYTES = 20 * 1024 * 1024;
-const MAX_FILES = 30;
 const PAGE = 1000;
 
 /**
@@ -20,19 +19,20 @@ export function createLogFileSink({
   target,
   records,
   file,
-  maxBytes = MAX_BYTES,
-  maxFiles = MAX_FILES,
+  logs,
+  limits,
 }: {
   target: SinkTarget;
   records: Pick<RecordService, 'since'>;
   file: LogFile;
-  maxBytes?: number;
-  maxFiles?: number;
+  /** All log files of the run, which share the limits. */
+  logs?: readonly string[] | undefined;
+  limits: LogLimits;
 }): Sink {
   let opened: { output: RotatingFile; cursor: Cursor } | null = null;
 
   const open = async () => {
-    const output = await openRotatingFile({ path: file.path, maxBytes, maxFiles });
+    const output = await openRotatingFile({ path: file.path, logs, limits });
     if (output.last !== null && output.last.run !== target.run) {
       throw new Error(
         `${file.path} holds the log of ${output.last.run}; move it away or choose another path under logging.`,

@@ -1,10 +1,13 @@
+import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { gunzipSync, gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainerRecord } from '../../contracts/record.ts';
 import { logRecord } from '../records/record.fixtures.ts';
 import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
+import type { LogLimits } from './rotated-files.ts';
 import { openSinkFixture, RUN, type SinkFixture, specOf } from './sink.fixtures.ts';
 import type { SinkTarget } from './sink.ts';
 
@@ -17,15 +20,20 @@ beforeEach(() => {
 afterEach(() => fixture.close());
 
 const logs = () => join(fixture.tree, 'logs');
-const sink = (options: { maxBytes?: number; maxFiles?: number } = {}, target: SinkTarget = fixture.target()) =>
+const wide: LogLimits = { fileBytes: 1e6, runBytes: 1e8, runFiles: 100 };
+const sink = (limits: Partial<LogLimits> = {}, target: SinkTarget = fixture.target()) =>
   createLogFileSink({
     target,
     records: fixture.records.records,
     file: { path: join(logs(), 'training.log'), components: ['training', 'eval'] },
-    ...options,
+    limits: { ...wide, ...limits },
   });
+const textOf = (name: string) => {
+  const bytes = readFileSync(join(logs(), name));
+  return (name.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+};
 const parsed = (name = 'training.log') =>
-  readFileSync(join(logs(), name), 'utf8')
+  textOf(name)
     .split('\n')
     .filter(Boolean)
     .map((line) => JSON.parse(line));
@@ -68,7 +76,7 @@ describe('a log file', () => {
     expect(parsed().map(({ message }) => message)).toEqual(['loud', 'detail']);
   });
 
-  it('rotates at a new day and at its size, and the current file keeps its name', async () => {
+  it('rotates at a later day and at its size, compresses what it rotates, and the current file keeps its name', async () => {
     const at = (n: number, time: string) => ({ ...logRecord(n, 'x'.repeat(300)), time }) as TrainerRecord;
     await fixture.records.records.ingest(RUN, 1, [
       at(1, '2026-11-20T23:59:58.000Z'),
@@ -76,36 +84,87 @@ describe('a log file', () => {
       at(3, '2026-11-21T00:00:00.000Z'),
       ...Array.from({ length: 6 }, (_, index) => at(4 + index, '2026-11-21T00:00:01.000Z')),
     ]);
-    await sink({ maxBytes: 1500 }).catchUp(false, signal);
-    expect(readdirSync(logs()).sort()).toEqual([
-      'training-2026-11-20.1.log',
-      'training-2026-11-21.1.log',
-      'training-2026-11-21.2.log',
+    await sink({ fileBytes: 1500 }).catchUp(false, signal);
+    const names = [
+      'training-2026-11-20.1.log.gz',
+      'training-2026-11-21.2.log.gz',
+      'training-2026-11-21.3.log.gz',
       'training.log',
-    ]);
-    const all = [
-      'training-2026-11-20.1.log',
-      'training-2026-11-21.1.log',
-      'training-2026-11-21.2.log',
-      'training.log',
-    ].flatMap((name) => parsed(name));
-    expect(all.map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    for (const name of readdirSync(logs())) expect(statSync(join(logs(), name)).size).toBeLessThanOrEqual(1500);
+    ];
+    expect(readdirSync(logs()).sort()).toEqual(names);
+    expect(names.flatMap((name) => parsed(name)).map(({ n }) => n)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    for (const name of names) expect(textOf(name).length).toBeLessThanOrEqual(1500);
   });
 
-  it('keeps so many rotated files, the newest', async () => {
+  it('goes on without loss or double while the clock jumps days ahead and back, whenever it is opened anew', async () => {
+    const days = ['2026-11-20', '2027-01-01', '2026-11-19', '2026-11-20', '2026-11-22', '2026-11-21'];
+    for (const [index, day] of days.entries()) {
+      await fixture.records.records.ingest(RUN, 1, [
+        { ...logRecord(2 * index + 1), time: `${day}T12:00:00.000Z` } as TrainerRecord,
+        { ...logRecord(2 * index + 2), time: `${day}T12:00:01.000Z` } as TrainerRecord,
+      ]);
+      await sink({ fileBytes: 400 }).catchUp(false, signal);
+    }
+    const number = (name: string) => Number(/\.(\d+)\.log/.exec(name)?.[1] ?? 1000);
+    const names = readdirSync(logs()).sort((a, b) => number(a) - number(b));
+    expect(names.length).toBeGreaterThan(3);
+    expect(names.flatMap((name) => parsed(name)).map(({ n }) => n)).toEqual(
+      days.flatMap((_, at) => [2 * at + 1, 2 * at + 2]),
+    );
+  });
+
+  it('keeps so many rotated files of a run, the newest of the log that has most', async () => {
+    mkdirSync(logs(), { recursive: true });
+    for (const number of [1, 2]) writeFileSync(join(logs(), `rollouts-2026-11-19.${number}.log.gz`), gzipSync('old'));
     await fixture.records.records.ingest(
       RUN,
       1,
       Array.from({ length: 12 }, (_, index) => logRecord(index + 1)),
     );
-    await sink({ maxBytes: 1, maxFiles: 3 }).catchUp(false, signal);
+    await createLogFileSink({
+      target: fixture.target(),
+      records: fixture.records.records,
+      file: { path: join(logs(), 'training.log'), components: ['training'] },
+      logs: [join(logs(), 'training.log'), join(logs(), 'rollouts.log')],
+      limits: { ...wide, fileBytes: 1, runFiles: 5 },
+    }).catchUp(false, signal);
     expect(readdirSync(logs()).sort()).toEqual([
-      'training-2026-11-20.10.log',
-      'training-2026-11-20.11.log',
-      'training-2026-11-20.9.log',
+      'rollouts-2026-11-19.1.log.gz',
+      'rollouts-2026-11-19.2.log.gz',
+      'training-2026-11-20.10.log.gz',
+      'training-2026-11-20.11.log.gz',
+      'training-2026-11-20.9.log.gz',
       'training.log',
     ]);
+  });
+
+  it('takes no more of the disk than a run may, the current files counted in full', async () => {
+    const noise = (n: number) => createHash('sha512').update(`${n}`).digest('hex').repeat(1);
+    await fixture.records.records.ingest(
+      RUN,
+      1,
+      Array.from({ length: 100 }, (_, index) => logRecord(index + 1, noise(index))),
+    );
+    const limits = { fileBytes: 1000, runBytes: 5000 };
+    await sink(limits).catchUp(false, signal);
+    const rotated = readdirSync(logs()).filter((name) => name.endsWith('.gz'));
+    const bytes = rotated.reduce((sum, name) => sum + statSync(join(logs(), name)).size, 0);
+    expect(bytes).toBeLessThanOrEqual(limits.runBytes - limits.fileBytes);
+    expect(rotated.length).toBeGreaterThan(3);
+    expect(parsed().at(-1)?.n).toBe(100);
+  });
+
+  it('leaves what somebody else has written into the file, whole lines or half ones', async () => {
+    for (const foreign of ['no newline', 'a line\n', '\u0000\u0001binary', '[1,2']) {
+      rmSync(logs(), { recursive: true, force: true });
+      mkdirSync(logs(), { recursive: true });
+      writeFileSync(join(logs(), 'training.log'), foreign);
+      await fixture.records.records.ingest(RUN, 1, [logRecord(1)]);
+      await sink().catchUp(false, signal);
+      const [first, second] = textOf('training.log').split('\n');
+      expect(first).toBe(foreign.trimEnd());
+      expect(JSON.parse(second ?? '')).toMatchObject({ n: 1 });
+    }
   });
 
   it('refuses to mix with the log of another run', async () => {
@@ -123,7 +182,7 @@ describe('a log file after a kill', () => {
       logRecord(index + 1, `line ${index + 1} ü`, index % 3 ? 'training' : 'eval'),
     ),
   ];
-  const small = { maxBytes: 1100 };
+  const small = { fileBytes: 1100 };
   let names: string[];
   let whole: Map<string, string>;
 
@@ -131,7 +190,7 @@ describe('a log file after a kill', () => {
     new Map(
       readdirSync(logs())
         .sort()
-        .map((name) => [name, readFileSync(join(logs(), name), 'utf8')]),
+        .map((name) => [name, textOf(name)]),
     );
 
   beforeEach(async () => {
@@ -139,7 +198,7 @@ describe('a log file after a kill', () => {
     await fixture.records.records.ingest(RUN, 2, records.slice(0, 15));
     await sink(small).catchUp(false, signal);
     whole = snapshot();
-    const number = (name: string) => Number(/\.(\d+)\.log$/.exec(name)?.[1] ?? 1000);
+    const number = (name: string) => Number(/\.(\d+)\.log/.exec(name)?.[1] ?? 1000);
     names = [...whole.keys()].sort((a, b) => number(a) - number(b));
     expect(names.length).toBeGreaterThan(4);
     expect([...whole.values()].join('').split('\n').filter(Boolean)).toHaveLength(40);
@@ -147,7 +206,7 @@ describe('a log file after a kill', () => {
 
   it('goes on without a lost or doubled line, whatever byte it had come to', async () => {
     const total = names.reduce((sum, name) => sum + Buffer.byteLength(whole.get(name) as string), 0);
-    for (let reached = 0; reached <= total; reached += 41) {
+    for (let reached = 0; reached <= total; reached += 127) {
       rmSync(logs(), { recursive: true });
       mkdirSync(logs());
       let left = reached;
@@ -156,7 +215,7 @@ describe('a log file after a kill', () => {
         const part = bytes.subarray(0, left);
         left -= part.length;
         const current = left === 0;
-        writeFileSync(join(logs(), current ? 'training.log' : name), part);
+        writeFileSync(join(logs(), current ? 'training.log' : name), current ? part : gzipSync(part));
         if (current) break;
       }
       await sink(small).catchUp(false, signal);
@@ -168,11 +227,36 @@ describe('a log file after a kill', () => {
     for (const [index, name] of names.slice(0, -1).entries()) {
       rmSync(logs(), { recursive: true });
       mkdirSync(logs());
-      for (const done of names.slice(0, index + 1)) writeFileSync(join(logs(), done), whole.get(done) as string);
-      linkSync(join(logs(), name), join(logs(), 'training.log'));
+      for (const done of names.slice(0, index)) writeFileSync(join(logs(), done), gzipSync(whole.get(done) as string));
+      const plain = join(logs(), name.slice(0, -'.gz'.length));
+      writeFileSync(plain, whole.get(name) as string);
+      linkSync(plain, join(logs(), 'training.log'));
       await sink(small).catchUp(false, signal);
       expect(snapshot()).toEqual(whole);
     }
+  });
+
+  it('compresses what was not compressed, wherever that was cut off', async () => {
+    for (const left of [false, true]) {
+      for (const name of names.slice(0, -1)) {
+        writeFileSync(join(logs(), name.slice(0, -'.gz'.length)), whole.get(name) as string);
+        if (!left) rmSync(join(logs(), name));
+      }
+      await sink(small).catchUp(false, signal);
+      expect(snapshot()).toEqual(whole);
+    }
+  });
+
+  it('finds where it was in a rotated file that is damaged', async () => {
+    const newest = names.at(-2) as string;
+    const bytes = readFileSync(join(logs(), newest));
+    writeFileSync(join(logs(), newest), bytes.subarray(0, bytes.length - 10));
+    writeFileSync(join(logs(), 'training.log'), '');
+    await sink(small).catchUp(false, signal);
+    const last = [...whole.values()].join('').trimEnd().split('\n').length;
+    expect(parsed('training.log').length).toBeGreaterThan(0);
+    expect(parsed('training.log').length).toBeLessThan(last);
+    expect(parsed().at(-1)).toMatchObject({ attempt: 2, n: 15 });
   });
 
   it('starts again with an empty current file from where the rotated ones end', async () => {

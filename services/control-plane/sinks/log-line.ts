@@ -5,6 +5,8 @@ export interface LinePosition {
   run: string;
   attempt: number;
   n: number;
+  /** Of what a role printed: which start of the role within the attempt. */
+  start?: number;
   /** `YYYY-MM-DD`, UTC */
   day: string;
 }
@@ -28,7 +30,7 @@ export function toLogLine(run: string, attempt: number, record: LogRecord): stri
 /** Where a line stands, or null when it is not one of ours. */
 export function positionOfLine(line: string): LinePosition | null {
   try {
-    const { run, attempt, n, timestamp } = JSON.parse(line) as Record<string, unknown>;
+    const { run, attempt, start, n, timestamp } = JSON.parse(line) as Record<string, unknown>;
     if (
       typeof run !== 'string' ||
       typeof attempt !== 'number' ||
@@ -37,7 +39,7 @@ export function positionOfLine(line: string): LinePosition | null {
     ) {
       return null;
     }
-    return { run, attempt, n, day: timestamp.slice(0, 10) };
+    return { run, attempt, n, ...(typeof start === 'number' && { start }), day: timestamp.slice(0, 10) };
   } catch {
     return null;
   }

@@ -1,7 +1,16 @@
-import { link, open, readdir, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, extname, join } from 'node:path';
+import { link, open, rename } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { makeDirectory, temporaryName } from '../../platform/atomic-file.ts';
 import { type LinePosition, positionOfLine } from './log-line.ts';
+import { endLastLine, lastPositionIn, lastPositionInRotated } from './log-tail.ts';
+import {
+  compressRotated,
+  type LogLimits,
+  nextRotatedName,
+  pruneRotated,
+  rotatedFiles,
+  statOrNull,
+} from './rotated-files.ts';
 
 export interface RotatingFile {
   /** Position of the last line that is held, in the current file or a rotated one; null when there is none. */
@@ -10,36 +19,45 @@ export interface RotatingFile {
   append(lines: readonly string[]): Promise<void>;
 }
 
-const FIRST_WINDOW = 1 << 18;
-
 /**
- * A log file whose current part always has exactly the name `path`. Before a line of another day, or one that would make it larger than `maxBytes`,
- * the file becomes `<name>-<day>.<number><extension>` and a new one takes its name in one rename. When to rotate follows from the lines alone, so an
- * interrupted writer that goes on leaves the same bytes as one that was never interrupted. `maxFiles` rotated files are kept.
+ * A log file whose current part always has exactly the name `path`. Before a line of a later day, or one that would make it larger than a file may be,
+ * the file becomes `<name>-<day>.<number><extension>`, a new one takes its name in one rename, and the rotated one is compressed. When to rotate
+ * follows from the lines alone, so an interrupted writer that goes on leaves the same bytes as one that was never interrupted.
  *
  * Opening it repairs what a kill left: half a line at the end is cut off, half a rotation is finished.
+ *
+ * @param logs all log files of the run, this one too, which share the limits
  */
 export async function openRotatingFile({
   path,
-  maxBytes,
-  maxFiles,
+  logs = [path],
+  limits,
 }: {
   path: string;
-  maxBytes: number;
-  maxFiles: number;
+  logs?: readonly string[] | undefined;
+  limits: LogLimits;
 }): Promise<RotatingFile> {
   await makeDirectory(dirname(path));
   await finishRotation(path);
-  await cutHalfLine(path);
-  let last = await lastPosition(path);
-  let day = (await lastPositionIn(path))?.day ?? null;
+  await tidy();
+  await endLastLine(path);
+  // There is something to follow before the first line comes.
+  await appendText(path, '');
+  const current = await lastPositionIn(path);
+  let day = current?.day ?? null;
+  let last = current ?? (await lastRotatedPosition(path));
+
+  async function tidy(): Promise<void> {
+    await compressRotated(path);
+    await pruneRotated(logs, limits);
+  }
 
   return {
     get last() {
       return last;
     },
     async append(lines) {
-      let size = await sizeOf(path);
+      let size = (await statOrNull(path))?.size ?? 0;
       let pending: string[] = [];
       const flush = async () => {
         if (pending.length > 0) await appendText(path, pending.join(''));
@@ -49,9 +67,11 @@ export async function openRotatingFile({
         const position = positionOfLine(line);
         const text = `${line}\n`;
         const bytes = Buffer.byteLength(text);
-        if (size > 0 && ((day !== null && position?.day !== day) || size + bytes > maxBytes)) {
+        const isLater = day !== null && position !== null && position.day > day;
+        if (size > 0 && (isLater || size + bytes > limits.fileBytes)) {
           await flush();
-          await rotate(path, day ?? position?.day ?? 'undated', maxFiles);
+          await rotate(path, day ?? 'undated');
+          await tidy();
           size = 0;
         }
         pending.push(text);
@@ -65,11 +85,8 @@ export async function openRotatingFile({
 }
 
 /** Gives the file a second name, then puts an empty one in its place: there is no moment without a file of the name `path`. */
-async function rotate(path: string, day: string, maxFiles: number): Promise<void> {
-  const siblings = await rotatedFiles(path);
-  const numbers = siblings.filter((each) => each.day === day).map(({ number }) => number);
-  const { stem, extension } = partsOf(path);
-  const rotated = join(dirname(path), `${stem}-${day}.${Math.max(0, ...numbers) + 1}${extension}`);
+async function rotate(path: string, day: string): Promise<void> {
+  const rotated = await nextRotatedName(path, day);
   try {
     await link(path, rotated);
     await replaceByEmpty(path);
@@ -79,8 +96,6 @@ async function rotate(path: string, day: string, maxFiles: number): Promise<void
     if (code !== 'EPERM' && code !== 'ENOTSUP') throw error;
     await rename(path, rotated);
   }
-  for (const { name } of siblings.slice(Math.max(0, maxFiles - 1)))
-    await rm(join(dirname(path), name), { force: true });
 }
 
 async function replaceByEmpty(path: string): Promise<void> {
@@ -94,79 +109,16 @@ async function finishRotation(path: string): Promise<void> {
   const current = await statOrNull(path);
   const newest = (await rotatedFiles(path))[0];
   if (current === null || newest === undefined) return;
-  const rotated = await statOrNull(join(dirname(path), newest.name));
+  const rotated = await statOrNull(newest.path);
   if (rotated !== null && rotated.ino === current.ino && rotated.dev === current.dev) await replaceByEmpty(path);
 }
 
-async function cutHalfLine(path: string): Promise<void> {
-  const size = await sizeOf(path);
-  if (size === 0) return;
-  const end = await endOfLastLine(path, size);
-  if (end === size) return;
-  const file = await open(path, 'r+');
-  try {
-    await file.truncate(end);
-  } finally {
-    await file.close();
-  }
-}
-
-async function lastPosition(path: string): Promise<LinePosition | null> {
-  const names = [basename(path), ...(await rotatedFiles(path)).map(({ name }) => name)];
-  for (const name of names) {
-    const position = await lastPositionIn(join(dirname(path), name));
+async function lastRotatedPosition(path: string): Promise<LinePosition | null> {
+  for (const file of await rotatedFiles(path)) {
+    const position = await lastPositionInRotated(file);
     if (position !== null) return position;
   }
   return null;
-}
-
-async function lastPositionIn(path: string): Promise<LinePosition | null> {
-  const size = await sizeOf(path);
-  for (let window = FIRST_WINDOW; size > 0; window *= 4) {
-    const start = Math.max(0, size - window);
-    const lines = (await readText(path, start, size)).split('\n');
-    if (start > 0) lines.shift();
-    const position = lines.map(positionOfLine).findLast((each) => each !== null);
-    if (position !== undefined && position !== null) return position;
-    if (start === 0) return null;
-  }
-  return null;
-}
-
-/** Offset after the last newline; 0 when there is none. */
-async function endOfLastLine(path: string, size: number): Promise<number> {
-  for (let window = FIRST_WINDOW; ; window *= 4) {
-    const start = Math.max(0, size - window);
-    const newline = (await readBytes(path, start, size)).lastIndexOf(0x0a);
-    if (newline !== -1) return start + newline + 1;
-    if (start === 0) return 0;
-  }
-}
-
-interface RotatedName {
-  name: string;
-  day: string;
-  number: number;
-}
-
-/** Newest first. */
-async function rotatedFiles(path: string): Promise<RotatedName[]> {
-  const { stem, extension } = partsOf(path);
-  const names = await readdir(dirname(path));
-  return names
-    .flatMap((name): RotatedName[] => {
-      if (!name.startsWith(`${stem}-`) || !name.endsWith(extension)) return [];
-      const match = /^(\d{4}-\d{2}-\d{2}|undated)\.(\d+)$/.exec(
-        name.slice(stem.length + 1, name.length - extension.length),
-      );
-      return match === null ? [] : [{ name, day: match[1] as string, number: Number(match[2]) }];
-    })
-    .sort((a, b) => b.day.localeCompare(a.day) || b.number - a.number);
-}
-
-function partsOf(path: string): { stem: string; extension: string } {
-  const extension = extname(path);
-  return { stem: basename(path, extension), extension };
 }
 
 async function appendText(path: string, text: string): Promise<void> {
@@ -176,30 +128,4 @@ async function appendText(path: string, text: string): Promise<void> {
   } finally {
     await file.close();
   }
-}
-
-async function readText(path: string, start: number, end: number): Promise<string> {
-  return (await readBytes(path, start, end)).toString('utf8');
-}
-
-async function readBytes(path: string, start: number, end: number): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const bytes = Buffer.alloc(end - start);
-    const { bytesRead } = await file.read(bytes, 0, bytes.length, start);
-    return bytes.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
-}
-
-async function sizeOf(path: string): Promise<number> {
-  return (await statOrNull(path))?.size ?? 0;
-}
-
-async function statOrNull(path: string) {
-  return stat(path).catch((error: unknown) => {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return null;
-    throw error;
-  });
 }

@@ -21,6 +21,8 @@ export interface Sink {
   name: string;
   /** What may give it work. */
   wakesOn: readonly ('records' | 'checkpoints')[];
+  /** At the end of the run its turn comes when the others are done. */
+  last?: true;
   /** It is also called so often, in milliseconds, although nothing has come. */
   everyMs?: number;
   /**

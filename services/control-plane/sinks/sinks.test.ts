@@ -1,9 +1,13 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openFileStore } from '../../platform/file-store.ts';
+import { createRedactor } from '../../platform/redaction.ts';
 import { evaluationRecord, logRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from './sink.fixtures.ts';
+
 import { createSinkMeter } from './sink-meter.ts';
+
 import { createSinks } from './sinks.ts';
 
 let fixture: SinkFixture;
@@ -27,16 +31,22 @@ const open = () =>
   createSinks({
     records: fixture.records.records,
     checkpoints: fixture.checkpoints.checkpoints,
+    runtime: { outputs: async () => [] },
+    store: openFileStore(join(fixture.checkpoints.home, 'kept')),
+    redactor: createRedactor({}),
     trackers: { open: () => {}, finish: async () => true },
     meter: createSinkMeter({ records: fixture.records.records }),
     baseDirectory: fixture.checkpoints.home,
     roots: [],
+    limits: { fileBytes: 1e6, runBytes: 1e8, runFiles: 100 },
     now: () => 0,
     log: { ...quietLog, error: (_message, fields) => void errors.push(String((fields?.['error'] as Error).message)) },
     wait: (ms, signal) => {
-      waits.push(ms);
+      // Before anything has failed only those wait that are called now and then; here they are not.
+      if (errors.length > 0) waits.push(ms);
+      const pauses = errors.length > 0 ? paused : [];
       return new Promise((resolve) => {
-        paused.push(resolve);
+        pauses.push(resolve);
         signal.addEventListener('abort', () => resolve());
       });
     },

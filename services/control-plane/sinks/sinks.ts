@@ -1,14 +1,22 @@
 import { join } from 'node:path';
 import { removeTemporaries } from '../../platform/atomic-file.ts';
 import type { Logger } from '../../platform/logger.ts';
+
+import type { ObjectStore } from '../../platform/object-store.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import { pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
+import type { Runtime } from '../runtimes/runtime.ts';
 import type { Trackers } from '../trackers/trackers.ts';
+
 import { createEvaluationFilesSink } from './evaluation-files.sink.ts';
+import { createLogArchiveSink } from './log-archive.sink.ts';
 import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
 import { createOutputTreeSink } from './output-tree.sink.ts';
+import { createRoleOutputSink, roleOutputPaths } from './role-output.sink.ts';
+import type { LogLimits } from './rotated-files.ts';
 import type { Sink, SinkTarget } from './sink.ts';
 import type { SinkMeter } from './sink-meter.ts';
 import { createSinkRunner, type SinkRunner } from './sink-runner.ts';
@@ -32,8 +40,12 @@ export function createSinks({
   checkpoints,
   trackers,
   meter,
+  runtime,
+  store,
+  redactor,
   baseDirectory,
   roots,
+  limits,
   now,
   log,
   wait = pause,
@@ -42,10 +54,17 @@ export function createSinks({
   checkpoints: CheckpointService;
   trackers: Pick<Trackers, 'open' | 'finish'>;
   meter: Pick<SinkMeter, 'watch' | 'forget'>;
+  runtime: Pick<Runtime, 'outputs'>;
+  /** Where log files are kept beyond the run's tree. */
+  store: Pick<ObjectStore, 'put' | 'list'>;
+  /** Hides secrets in what programs print; records come without. */
+  redactor: Redactor;
   /** What relative log paths of a spec are relative to. */
   baseDirectory: string;
   /** Where log files may lie besides the run's tree. */
   roots: readonly string[];
+  /** What the log files of one run may take. */
+  limits: LogLimits;
   now: () => number;
   log: Logger;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
@@ -57,10 +76,14 @@ export function createSinks({
   const sinksOf = (target: SinkTarget): Sink[] => {
     const { files, warnings } = logFilePaths({ logging: target.spec.logging, tree: target.tree, baseDirectory, roots });
     for (const warning of warnings) log.warn(warning, { run: target.run });
+    const outputs = target.spec.logging.log_to_file ? roleOutputPaths(target) : [];
+    const logs = [...files, ...outputs].map(({ path }) => path);
     meter.forget(target.run);
     const watched = (kind: string, sink: Sink) => meter.watch(target.run, kind, sink);
     return [
-      ...files.map((file) => watched('log', createLogFileSink({ target, records, file }))),
+      ...files.map((file) => watched('log', createLogFileSink({ target, records, file, logs, limits }))),
+      ...outputs.map((output) => createRoleOutputSink({ ...output, target, runtime, logs, limits, redactor, now })),
+      createLogArchiveSink({ target, store, logs }),
       watched('evaluations', createEvaluationFilesSink({ target, records })),
       // What an evaluation measures was trained, and is shown, elsewhere.
       ...(target.spec.task === 'evaluate'
@@ -94,7 +117,7 @@ export function createSinks({
       const runners = sinksOf(target).map((sink) =>
         createSinkRunner({ sink, run: target.run, after: before, log, wait }),
       );
-      const wake = (source: 'records' | 'checkpoints') => () => {
+      const wake = (source: Sink['wakesOn'][number]) => () => {
         for (const runner of runners) if (runner.sink.wakesOn.includes(source)) runner.wake();
       };
       const unsubscribe = [
@@ -116,10 +139,10 @@ export function createSinks({
       const stopped = Promise.all([stop(run), finishing.get(run)]);
       const until = signal === undefined ? closing.signal : AbortSignal.any([closing.signal, signal]);
       const done = stopped.then(async () => {
-        const written = await Promise.all([
-          ...runners.map((runner) => runner.finish(until)),
-          trackers.finish(run, until),
-        ]);
+        const finish = (which: SinkRunner[]) => Promise.all(which.map((runner) => runner.finish(until)));
+        const files = finish(runners.filter(({ sink }) => !sink.last));
+        const [first, tracked] = await Promise.all([files, trackers.finish(run, until)]);
+        const written = [...first, tracked, ...(await finish(runners.filter(({ sink }) => sink.last)))];
         if (finishing.get(run) === done) finishing.delete(run);
         if (!open.has(run)) meter.forget(run);
         return written.every((each) => each);

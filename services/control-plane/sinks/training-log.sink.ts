@@ -19,8 +19,8 @@ import {
 } from './training-log.ts';
 
 const MIN_INTERVAL_MS = 5000;
-/** Of a run whose file takes long to write, that takes no more than one part in so many of the time. */
-const REST_PER_WRITE = 100;
+/** A larger file is replaced less often in proportion, so that however long a run is no more bytes are written in a second. */
+const BYTES_PER_INTERVAL = 2 ** 20;
 /** Steps whose rows are read at a time; other work gets its turn between. */
 const STEPS_AT_ONCE = 2000;
 
@@ -42,7 +42,7 @@ interface Known {
 
 /**
  * `training_log.json`: replaced in one rename, so it is valid JSON whenever it is read. Written at once after an evaluation, a checkpoint, a resume
- * and the end, and otherwise at most every five seconds while records come. An update reads the new records and renders the new rows alone
+ * and the end, and otherwise while records come, at most every five seconds and for each MiB of the file. An update reads the new records and renders the new rows alone
  * (`growing-file.ts`); all is read again after a start of the control plane and after a resume that superseded something.
  */
 export function createTrainingLogSink({
@@ -137,7 +137,7 @@ export function createTrainingLogSink({
     return rows.sort(([a], [b]) => a - b).map(([, row]) => row);
   };
 
-  /** Returns how many milliseconds it took to replace the file: what was read again before that is not owed at every write. */
+  /** Returns the bytes of the file. */
   const write = async (at: Known, final: boolean, signal: AbortSignal): Promise<number> => {
     await makeDirectory(target.tree);
     await extend(at, signal);
@@ -145,9 +145,7 @@ export function createTrainingLogSink({
     const manifest = checkpoints.resolve(run, 'best');
     const best = manifest && { manifest, ...rowAt(manifest.step, at.evaluations.get(manifest.step) ?? null) };
     const ending = renderEnding(method, validationsOf(at), { outputDir, best: best ?? null, final });
-    const begun = now();
-    await file.publish(renderTrainRows(method, open, at.rows) + ending);
-    return Math.max(0, now() - begun);
+    return file.publish(renderTrainRows(method, open, at.rows) + ending);
   };
 
   return {
@@ -163,11 +161,12 @@ export function createTrainingLogSink({
       const state = `${formatCursor(at.cursor)}/${milestone}`;
       const since = now() - written.at;
       // A clock that was set back makes nobody wait.
-      const isRecent = since >= 0 && since < Math.max(MIN_INTERVAL_MS, written.restMs);
+      const isRecent = since >= 0 && since < written.restMs;
       if (state !== written.state && !(isRecent && milestone === written.milestone)) {
         const begun = now();
-        const writeMs = await write(at, final, signal);
-        written = { at: begun, restMs: writeMs * REST_PER_WRITE, state, milestone };
+        const bytes = await write(at, final, signal);
+        const restMs = MIN_INTERVAL_MS * Math.max(1, bytes / BYTES_PER_INTERVAL);
+        written = { at: begun, restMs, state, milestone };
       }
       if (final) await file.discard();
       else known = at;

@@ -231,6 +231,19 @@ describe('an update of training_log.json', () => {
     expect(steps()).toEqual(range(1, 502));
   });
 
+  it('comes less often in proportion, where the file is large', async () => {
+    const writer = sink({ data: { train_data: 'x'.repeat(3 * 2 ** 20) } });
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 10)]);
+    await writer.catchUp(false, signal);
+    await fixture.records.records.ingest(RUN, 1, [grpo(2, 20)]);
+    now = 14_999;
+    await writer.catchUp(false, signal);
+    expect(steps()).toEqual([10]);
+    now = 15_100;
+    await writer.catchUp(false, signal);
+    expect(steps()).toEqual([10, 20]);
+  });
+
   it('corrects rows that a trainer reports late, or anew', async () => {
     const writer = sink(every);
     await fixture.records.records.ingest(RUN, 1, [grpo(1, 1), grpo(2, 2), grpo(3, 3)]);

@@ -5,7 +5,7 @@ import { evaluationDue, passRateDue } from '../cadence.ts';
 import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { evaluationBlock, evaluationFile } from '../log/evaluation-block.ts';
 import { evalStep } from '../log/messages.ts';
-import type { MetricValues } from '../metrics.ts';
+import { type MetricValues, passRateMetrics } from '../metrics.ts';
 import type { Session } from '../session.ts';
 
 /** What an evaluation finds; step and time are added. */
@@ -81,11 +81,7 @@ export function createEvaluationBooks(params: {
     const { accuracy, correct_answers, total_samples } = await passRate.evaluate(control.stopping);
     const step = state.global_step;
     state['last_pass_rate_step'] = step;
-    record({
-      eval_avg_test_pass_rate: accuracy,
-      eval_problems_generated: passRate.generated ? 1 : 0,
-      'inference/step': step,
-    });
+    record(passRateMetrics(accuracy, step, passRate.generated));
     const which = passRate.generated ? 'of the training set, since data.val_data is not set' : 'of the evaluation set';
     logs.eval.info(
       `Pass rate | eval_avg_test_pass_rate=${accuracy.toFixed(2)} | ${correct_answers}/${total_samples} problems ${which}`,

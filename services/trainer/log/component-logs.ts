@@ -1,5 +1,5 @@
 import type { LogLevels } from '../../contracts/agent-operations.ts';
-import type { Component, RecordBody } from '../../contracts/record.ts';
+import { type Component, limits, type RecordBody } from '../../contracts/record.ts';
 import { type LogLevel, logLevels } from '../../contracts/run-spec/logging.ts';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -16,8 +16,8 @@ export interface ComponentLog {
 
 export type ComponentLogs = Readonly<Record<Component, ComponentLog>>;
 
-/** Longest message of the record contract. */
-const MAX_MESSAGE = 65_536;
+/** For the note that something is left out. */
+const NOTE_ROOM = 100;
 
 /** @param levels read at each line, so that a change applies at once. */
 export function createComponentLogs(params: {
@@ -36,7 +36,7 @@ export function createComponentLogs(params: {
           kind: 'log',
           component: name,
           level,
-          message: message.slice(0, MAX_MESSAGE),
+          message: cutMessage(message),
           ...(fields && { fields }),
         });
       };
@@ -49,4 +49,11 @@ export function createComponentLogs(params: {
     eval: component('eval'),
     performance: component('performance'),
   };
+}
+
+/** A message that a record can hold: of a longer one the beginning, and how much is left out. */
+function cutMessage(message: string): string {
+  if (message.length <= limits.message) return message;
+  const kept = message.slice(0, limits.message - NOTE_ROOM);
+  return `${kept} ... ${message.length - kept.length} characters are left out`;
 }

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { evaluationBlock, evaluationFile } from './evaluation-block.ts';
 import { decimal, duration, quoted } from './format.ts';
-import { groupSummary } from './group-summary.ts';
+import { groupSummary, phaseMarker, stepMarker } from './group-summary.ts';
 import * as messages from './messages.ts';
 import { runSummary } from './run-summary.ts';
 
@@ -52,20 +52,62 @@ test('the group summary has the labels of the verbose log', () => {
   ]);
 });
 
+test('a verbose step has its marker and one for each of its phases', () => {
+  expect(stepMarker(7, 200).split('\n')).toEqual(['='.repeat(60), 'STEP 7/200', '='.repeat(60)]);
+  expect((['rollout', 'advantages', 'backpropagation'] as const).map(phaseMarker)).toEqual([
+    '--- Phase: rollout ---',
+    '--- Phase: advantages ---',
+    '--- Phase: backpropagation ---',
+  ]);
+});
+
+const evaluation = {
+  ...{ step: 100, is_baseline: false, accuracy: 0.65, correct_answers: 130, total_samples: 200 },
+  ...{ avg_reward: 0.65, median_reward: 1, std_reward: 0.477, min_reward: 0, max_reward: 1 },
+  ...{ attempted_answer: 198, found_correct_profile: 12, read_correct_profile: 10 },
+  ...{ avg_turns: 3.5, avg_search_attempts: 2.125, eval_time: 3.21 },
+};
+const statistics = [
+  '  Accuracy: 65.00% (130/200)',
+  '  Average reward: 0.6500',
+  '  Median reward: 1.0000',
+  '  Std reward: 0.4770',
+  '  Min reward: 0.0000',
+  '  Max reward: 1.0000',
+];
+const rule = '='.repeat(60);
+
 test('an evaluation prints its statistics, the rubric counts it has, and where it is kept', () => {
-  const evaluation = {
-    ...{ step: 100, is_baseline: false, accuracy: 0.65, correct_answers: 130, total_samples: 200 },
-    ...{ avg_reward: 0.65, median_reward: 1, std_reward: 0.477, min_reward: 0, max_reward: 1 },
-    ...{ found_correct_profile: 12, eval_time: 3.21 },
-  };
   const file = evaluationFile('outputs/x', evaluation);
-  const block = evaluationBlock(evaluation, file);
-  expect(block).toContain('Eval stats saved to: outputs/x/eval_logs/eval_step_0100.json');
-  expect(block).toContain('Accuracy: 65.00% (130/200)');
-  expect(block).toContain('Found correct profile: 12/200');
-  expect(block).not.toContain('search');
-  expect(evaluationFile('outputs/x', { step: -1, is_baseline: true })).toBe('outputs/x/baseline_eval.json');
-  expect(evaluationBlock({ ...evaluation, step: -1, is_baseline: true }, file)).toContain('BASELINE EVALUATION');
+  expect(evaluationBlock(evaluation, file).split('\n')).toEqual([
+    rule,
+    'Evaluation at step 100',
+    rule,
+    ...statistics,
+    '  Attempted answer: 198/200',
+    '  Found correct profile: 12/200',
+    '  Read correct profile: 10/200',
+    '  Average turns: 3.50',
+    '  Average search attempts: 2.13',
+    '  Time: 3.2s',
+    'Eval stats saved to: outputs/x/eval_logs/eval_step_0100.json',
+    rule,
+  ]);
+});
+
+test('the baseline has a block of its own, and no environment is asked for counts that it does not have', () => {
+  const { attempted_answer: _, found_correct_profile: _2, read_correct_profile: _3, ...rest } = evaluation;
+  const { avg_turns: _4, avg_search_attempts: _5, ...plain } = rest;
+  const baseline = { ...plain, step: -1, is_baseline: true };
+  expect(evaluationBlock(baseline, evaluationFile('outputs/x', baseline)).split('\n')).toEqual([
+    rule,
+    'BASELINE EVALUATION (before training)',
+    rule,
+    ...statistics,
+    '  Time: 3.2s',
+    'Eval stats saved to: outputs/x/baseline_eval.json',
+    rule,
+  ]);
 });
 
 test('an evaluation of link search prints its whole rubric', () => {
@@ -99,16 +141,30 @@ test('an evaluation of link search prints its whole rubric', () => {
 });
 
 test('the summary says whether the target was reached and why training stopped early', () => {
-  const summary = runSummary({
+  const reached = {
     ...{ steps: 80, totalSteps: 100, bestAccuracy: 0.91, bestModelPath: 'outputs/x/best_model', elapsedSeconds: 61 },
     ...{ targetAccuracy: 0.9, stoppedEarly: 'accuracy 0.91 reached the target 0.9' },
-  });
-  expect(summary).toContain('Steps: 80/100');
-  expect(summary).toContain('Best accuracy: 0.9100');
-  expect(summary).toContain('Best model: outputs/x/best_model');
-  expect(summary).toContain('Total time: 0:01:01');
-  expect(summary).toContain('Target accuracy reached: yes (target 0.90)');
-  expect(summary).toContain('Stopped early: accuracy 0.91 reached the target 0.9');
+  };
+  expect(runSummary(reached).split('\n')).toEqual([
+    rule,
+    'TRAINING SUMMARY',
+    rule,
+    '  Steps: 80/100',
+    '  Best accuracy: 0.9100',
+    '  Best model: outputs/x/best_model',
+    '  Total time: 0:01:01',
+    '  Target accuracy reached: yes (target 0.90)',
+    '  Stopped early: accuracy 0.91 reached the target 0.9',
+    rule,
+  ]);
+  const unmeasured = { ...reached, bestAccuracy: null, bestModelPath: null, targetAccuracy: null, stoppedEarly: null };
+  expect(runSummary(unmeasured).split('\n').slice(4, -1)).toEqual([
+    '  Best accuracy: not evaluated',
+    '  Best model: none',
+    '  Total time: 0:01:01',
+    '  Target accuracy reached: no target set',
+  ]);
+  expect(runSummary({ ...reached, bestAccuracy: 0.5 })).toContain('  Target accuracy reached: no (target 0.90)');
 });
 
 test('model output cannot break out of its line', () => {

@@ -14,6 +14,7 @@ import {
   messages,
   stopAt,
 } from '../test-support/lives.ts';
+import { expectDocumentedMetrics } from '../test-support/metric-names.ts';
 
 let root: string;
 let task: TestTask;
@@ -68,6 +69,8 @@ test('a DPO run that was stopped and fenced off on its way ends with the bytes o
   const files = ['model/adapter_model.safetensors', ...state];
   expect(await finalBytes(torn.at(-1)!, files)).toEqual(await finalBytes(whole[0]!, files));
   expect(measured(torn)).toEqual(measured(whole));
+
+  expectDocumentedMetrics(whole[0]!.records, 'dpo');
 
   const { evaluations } = measured(whole);
   expect(evaluations.map(({ step }) => step)).toEqual([-1, 4, 8]);

@@ -39,7 +39,11 @@ export interface Collected {
   readonly next: DataPosition;
   /** Of sampling, 1 unless groups were replaced. */
   readonly rounds: number;
+  /** Which policy played them. */
+  readonly version: number;
   readonly seconds: number;
+  /** Of these, until the server served that policy. */
+  readonly weightSyncSeconds: number;
 }
 
 export interface Learned {
@@ -49,6 +53,8 @@ export interface Learned {
   readonly learningRate: number;
   /** Null when there was nothing to learn from, and no update was made. */
   readonly gradNorm: number | null;
+  /** Which policy learned. */
+  readonly version: number;
   readonly seconds: number;
 }
 
@@ -96,7 +102,9 @@ export function createGrpoPhases(params: {
     verbose(stepMarker(step, books.totalSteps), step);
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
-    await publisher.serve(state.policy_version, control.stopping);
+    const version = state.policy_version;
+    await publisher.serve(version, control.stopping);
+    const weightSyncSeconds = (now() - startedAt) / 1000;
     const {
       groups: played,
       next,
@@ -131,7 +139,8 @@ export function createGrpoPhases(params: {
     const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
     const seconds = (now() - startedAt) / 1000;
     logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
-    return { groups, skipped: played.length - groups.length, rollouts, accuracy, next, rounds, seconds };
+    const skipped = played.length - groups.length;
+    return { groups, skipped, rollouts, accuracy, next, rounds, version, seconds, weightSyncSeconds };
   }
 
   async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
@@ -144,18 +153,27 @@ export function createGrpoPhases(params: {
     verbose(phaseMarker('backpropagation'), step);
     const learningRate = learningRateAt(schedule, state.global_step);
     const seconds = () => (now() - startedAt) / 1000;
+    const version = state.policy_version;
     if (batch.trainableTokens === 0) {
-      return { batch, loss: 0, objective: emptyGrpoMetrics(), learningRate, gradNorm: null, seconds: seconds() };
+      return {
+        batch,
+        loss: 0,
+        objective: emptyGrpoMetrics(),
+        learningRate,
+        gradNorm: null,
+        version,
+        seconds: seconds(),
+      };
     }
     await handOff.toTrainer(control.stopping);
     const updated = await updatePolicy({
       ...{ learner, policy, batch, limits, grpo, step, learningRate },
       temperature: rollout.temperature,
-      version: state.policy_version,
+      version,
       signal: control.stopping,
       alive: books.alive,
     });
-    return { batch, ...updated, learningRate, seconds: seconds() };
+    return { batch, ...updated, learningRate, version, seconds: seconds() };
   }
 
   function report(collected: Collected, learned: Learned): void {
@@ -165,7 +183,8 @@ export function createGrpoPhases(params: {
     const { global_step: step, epoch } = state;
     const seconds = { rolloutSeconds: collected.seconds, trainingSeconds: learned.seconds };
     const finishedEarly = rollouts.filter(({ messages }) => messages < rollout.max_turns * 2).length;
-    const cost = performance.measure({ ...seconds, samples: rollouts.length });
+    const { weightSyncSeconds } = collected;
+    const cost = performance.measure({ ...seconds, samples: rollouts.length, tokens: totalTokens, weightSyncSeconds });
     const at = { step, epoch, loss, learningRate, gradNorm };
     const groupCounts = { groupsKept, groupsFiltered, trainableTokens, totalTokens };
     books.recordStep({
@@ -180,6 +199,7 @@ export function createGrpoPhases(params: {
         samplingRounds: collected.rounds,
         truncated: batch.truncated / rollouts.length,
         overlongPenalty: batch.overlongPenalty,
+        staleness: learned.version - collected.version,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
       ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),

@@ -62,8 +62,10 @@ export function learnFromExamples(
 
     const { global_step: step, epoch } = state;
     const trainingSeconds = (session.now() - startedAt) / 1000;
-    const cost = performance.measure({ rolloutSeconds: 0, trainingSeconds, samples });
-    books.recordStep({ ...metrics({ step, epoch, loss, learningRate, gradNorm }), ...cost });
+    const measured = metrics({ step, epoch, loss, learningRate, gradNorm });
+    const tokens = measured['train/tokens'] ?? 0;
+    const cost = performance.measure({ rolloutSeconds: 0, trainingSeconds, samples, tokens });
+    books.recordStep({ ...measured, ...cost });
     books.progress('training');
     if (step % spec.training.logging_steps === 0 || step === books.totalSteps) {
       logs.training.info(books.stepLine(), { step });

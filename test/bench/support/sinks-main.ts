@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import { runSpecSchema } from '../../../services/contracts/run-spec.ts';
 import { createSinkMeter } from '../../../services/control-plane/sinks/sink-meter.ts';
 import { createSinks } from '../../../services/control-plane/sinks/sinks.ts';
+import { openFileStore } from '../../../services/platform/file-store.ts';
+import { createRedactor } from '../../../services/platform/redaction.ts';
 import { openBenchRecords, quietLog, stepRecords } from './bench-records.ts';
 
 /*
@@ -16,6 +18,10 @@ const sinks = createSinks({
   checkpoints: { resolve: () => undefined, list: () => [], subscribe: () => () => undefined } as never,
   trackers: { open: () => undefined, finish: async () => true },
   meter,
+  runtime: { outputs: async () => [] },
+  store: openFileStore(join(directory, 'kept')),
+  redactor: createRedactor({}),
+  limits: { fileBytes: 2e7, runBytes: 5e8, runFiles: 100 },
   baseDirectory: directory,
   roots: [],
   now: () => performance.now(),

@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { Logger } from '../../../platform/logger.ts';
 import { serialByKey } from '../../../platform/serial-by-key.ts';
-import { readTail } from '../kept-output.ts';
+import { listKept, readTail } from '../kept-output.ts';
 import {
   type ObservedRole,
   type RoleIdentity,
@@ -15,6 +15,7 @@ import {
 import { containerBody } from './container-body.ts';
 import type { DockerEngine } from './engine/docker-engine.ts';
 import { DockerError } from './engine/docker-error.ts';
+import { readCursor } from './engine/log-cursor.ts';
 import type { OutputCollector } from './engine/output-collector.ts';
 import { createExits } from './exits.ts';
 import type { GpuDriver } from './gpu-request.ts';
@@ -257,6 +258,13 @@ export function createDockerRuntime(options: DockerRuntimeOptions): Runtime & { 
       const tar = await engine.getArchive(names.role(identity), `${places.workspace}/${path}`);
       return tar === null ? null : await readArchivedText(tar);
     },
+
+    outputs: async (run) =>
+      await Promise.all(
+        (await listKept(kept, run)).map(async ({ identity, path }) => {
+          return { identity, path, ended: (await readCursor(path)) === 'finished' };
+        }),
+      ),
 
     output: async (identity, bytes) => {
       const detail = await inspect(identity);

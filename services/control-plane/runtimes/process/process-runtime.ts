@@ -3,7 +3,7 @@ import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { boundOutput, cutOutput } from '../bounded-output.ts';
-import { readTail } from '../kept-output.ts';
+import { listKept, readTail } from '../kept-output.ts';
 import { READY_FILE } from '../role-specs.ts';
 import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
 import { isAlive } from './process-identity.ts';
@@ -121,20 +121,31 @@ export function createProcessRuntime({
 
     readFile: (identity, path) => readOrNull(join(workspace(identity), path)),
 
+    outputs: async (run) => {
+      const live = (await listWorkspaces(work, run)).map((identity) => {
+        return { identity, path: join(workspace(identity), OUTPUT), ended: false };
+      });
+      return [...(await listKept(kept, run)).map((output) => ({ ...output, ended: true })), ...live];
+    },
+
     output: async (identity, bytes) =>
       (await readTail(join(workspace(identity), OUTPUT), bytes)) ?? (await readTail(keptOutput(identity), bytes)) ?? '',
   };
 }
 
-async function listWorkspaces(work: string): Promise<RoleIdentity[]> {
-  return (await listAttempts(work)).flatMap(({ run, attempt, entries }) =>
+async function listWorkspaces(work: string, run?: string): Promise<RoleIdentity[]> {
+  return (await listAttempts(work, run)).flatMap(({ run, attempt, entries }) =>
     entries.map((entry) => parseRoleName(`${run}.a${attempt}.${entry}`)).filter((identity) => identity !== null),
   );
 }
 
-async function listAttempts(work: string): Promise<{ run: string; attempt: number; entries: string[] }[]> {
+/** Of one run, or of all. */
+async function listAttempts(
+  work: string,
+  only?: string,
+): Promise<{ run: string; attempt: number; entries: string[] }[]> {
   const attempts: { run: string; attempt: number; entries: string[] }[] = [];
-  for (const run of await listDirectories(work)) {
+  for (const run of only === undefined ? await listDirectories(work) : [only]) {
     for (const name of await listDirectories(join(work, run))) {
       const number = /^a(\d+)$/.exec(name)?.[1];
       if (number === undefined) continue;
