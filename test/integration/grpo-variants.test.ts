@@ -123,3 +123,24 @@ test('a whole run of cispo learns', async () => {
   // The value of its loss weighs logprobs, which no log tells.
   await runOf('cispo');
 });
+
+test('a run without an evaluation set tells a pass rate of its own problems, at its end at the latest', async () => {
+  attempts += 1;
+  const spec = testSpec(task, {
+    method: 'grpo',
+    model: { max_seq_length: 64, use_lora: true, lora: { r: 4, alpha: 8 } },
+    training: { batch_size: 2, max_steps: 1, learning_rate: 3e-3, eval_steps: 200, save_steps: 1, max_eval_samples: 3 },
+    rollout: { num_rollouts: ROLLOUTS, concurrency: 1, max_new_tokens: LONGEST },
+  });
+  const given = testAttempt({
+    spec: { ...spec, data: { ...spec.data, val_data: null } },
+    ...{ task, directory: path.join(root, 'run'), attempt: attempts, inferenceUrl: server.url },
+  });
+  const life = await live({ ...given, val_data: null }, path.join(root, 'pass-rate'));
+  expect([life.exitCode, life.errors]).toEqual([0, []]);
+  const rates = life.records.flatMap((record) =>
+    record.kind === 'metrics' && 'eval_avg_test_pass_rate' in record.values ? [record] : [],
+  );
+  expect(rates).toMatchObject([{ step: 1, values: { eval_problems_generated: 1, 'inference/step': 1 } }]);
+  expect(messages(life)).toContainEqual(expect.stringMatching(/^Pass rate \| .*\/3 problems of the training set/));
+});
