@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,mlflow   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; find_mlflow; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -157,6 +157,20 @@ find_tensorboard() {
   else
     unset TANDEM_TENSORBOARD_PYTHON
     missing+=('tensorboard: python3 with venv could not install it from PyPI; the test that reads event files with it is skipped')
+  fi
+}
+
+# 850 MB and a minute and a half: only --full fetches it, afterwards it is used from the cache.
+find_mlflow() {
+  local home="$cache/mlflow"
+  if [[ -z "${TANDEM_MLFLOW:-}" && ! -x "$home/bin/mlflow" && -n "${TANDEM_TEST_FULL:-}" ]] && command -v python3 >/dev/null; then
+    (python3 -m venv "$home" && "$home/bin/pip" install --quiet --no-compile mlflow) >"$results/mlflow.log" 2>&1 || rm -rf "$home"
+  fi
+  local program="${TANDEM_MLFLOW:-$home/bin/mlflow}"
+  if [[ -x "$program" ]]; then
+    TANDEM_MLFLOW="$program"; export TANDEM_MLFLOW; echo "mlflow: $TANDEM_MLFLOW"
+  else
+    missing+=('mlflow: no MLflow in the cache (--full installs it from PyPI); the test against its server is skipped')
   fi
 }
 

@@ -4,6 +4,7 @@ export type Run = components['schemas']['Run'];
 export type Evaluation = components['schemas']['Evaluation'];
 export type Checkpoint = components['schemas']['Checkpoint'];
 export type CheckpointExport = components['schemas']['CheckpointExport'];
+export type TrackerStatus = components['schemas']['TrackerStatus'];
 export type LogLine = components['schemas']['LogLine'];
 
 export type DryRun = components['schemas']['DryRun'];
@@ -82,6 +83,15 @@ export function createClient(baseUrl: string, apiKey: string | null = null) {
     text: (path: string) => send('GET', path),
     /** What lies at a path of the API, as it is. */
     bytes: (path: string) => fetch(`${baseUrl}${path}`, { headers: authorization }),
+    trackers: async (id: string) => (await call<{ trackers: TrackerStatus[] }>('GET', `/runs/${id}/trackers`)).trackers,
+    /** The metrics that were recorded at a step, by name. */
+    valuesAt: async (id: string, step: number) => {
+      const { series } = await call<{ series: { name: string; values: (number | string)[] }[] }>(
+        'GET',
+        `/runs/${id}/metrics?from_step=${step}&to_step=${step}`,
+      );
+      return Object.fromEntries(series.map(({ name, values }) => [name, values.at(-1) ?? Number.NaN]));
+    },
     logs: async (id: string, query: string) =>
       (await call<{ lines: LogLine[] }>('GET', `/runs/${id}/logs?${query}`)).lines,
   };

@@ -1856,6 +1856,13 @@ export interface components {
              */
             wandb_tags: string[];
             /**
+             * @description What a resume does in W&B. `new`: a new W&B run in the same group, on the same axis; `same`: it goes on in the one there is, and what it supersedes is overwritten.
+             * @default new
+             * @example new
+             * @enum {string}
+             */
+            wandb_resume: "new" | "same";
+            /**
              * @description Pins the W&B run; null: `WANDB_RUN_ID`.
              * @default null
              * @example null
@@ -1879,6 +1886,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpec: {
@@ -5916,6 +5947,13 @@ export interface components {
              */
             wandb_tags: string[];
             /**
+             * @description What a resume does in W&B. `new`: a new W&B run in the same group, on the same axis; `same`: it goes on in the one there is, and what it supersedes is overwritten.
+             * @default new
+             * @example new
+             * @enum {string}
+             */
+            wandb_resume: "new" | "same";
+            /**
              * @description Pins the W&B run; null: `WANDB_RUN_ID`.
              * @default null
              * @example null
@@ -5939,6 +5977,30 @@ export interface components {
              * @example outputs/grpo_cua/tensorboard
              */
             tensorboard_log_dir: string | null;
+            /**
+             * @description Send metrics to an MLflow server.
+             * @default false
+             * @example true
+             */
+            enable_mlflow: boolean;
+            /**
+             * @description null: `MLFLOW_TRACKING_URI`. What authorizes is sent to the server of that variable alone.
+             * @default null
+             * @example http://mlflow:5000
+             */
+            mlflow_tracking_uri: string | null;
+            /**
+             * @description null: `MLFLOW_EXPERIMENT_NAME`.
+             * @default null
+             * @example cua-grpo
+             */
+            mlflow_experiment: string | null;
+            /**
+             * @description Name shown in MLflow; null: the id of the run.
+             * @default null
+             * @example grpo-qwen3vl-32b
+             */
+            mlflow_run_name: string | null;
         };
         /** @description What happens by itself after a failure, and what counts as one. */
         RecoverySpecOutput: {

@@ -9,6 +9,8 @@ import { apiKey, readApiKey } from './settings/api-key.ts';
 import { hubEnvironment, readHub, withUpperCaseProxies } from './settings/hub.ts';
 import { readS3, type S3Settings, s3Environment } from './settings/s3.ts';
 import { flag, isLoopback, list, wholeNumber } from './settings/values.ts';
+import { type MlflowSettings, mlflowEnvironment, readMlflow } from './trackers/mlflow/mlflow-settings.ts';
+import { readWandb, type WandbSettings, wandbEnvironment } from './trackers/wandb/wandb-settings.ts';
 
 /** How one control plane is set up; everything it reads from its environment is here. */
 export interface Settings {
@@ -40,10 +42,13 @@ export interface Settings {
   vllmApiBase: string | null;
   /** Where models come from that are named, not given. The token goes nowhere else. */
   hub: HubAccess;
+  wandb: WandbSettings;
   /** What fetched models may take; null: no bound, and none is removed. */
   modelsMaxBytes: number | null;
   /** Where checkpoints lie; null: as files below the home. */
   s3: S3Settings | null;
+  /** The MLflow server of runs that name none. */
+  mlflow: MlflowSettings;
   /** How long files that no manifest makes a checkpoint are left alone. */
   sweepGraceMs: number;
   /** null: roles are processes of this machine. */
@@ -98,6 +103,8 @@ const environmentSchema = z.object({
   ...hubEnvironment,
   TANDEM_MODELS_MAX_GB: wholeNumber(1, 1_000_000).optional(),
   ...s3Environment,
+  ...mlflowEnvironment,
+  ...wandbEnvironment,
 });
 
 /** What is read from the environment here; where runs are containers, `dockerVariables` as well. */
@@ -143,9 +150,11 @@ export function readSettings(environment: Readonly<Record<string, string | undef
     startTimeoutMs: env.TANDEM_START_TIMEOUT * 1000,
     stopDeadlineMs: env.TANDEM_STOP_DEADLINE * 1000,
     vllmApiBase: env.VLLM_API_BASE ?? null,
+    wandb: readWandb(env, cwd),
     hub: readHub(env),
     modelsMaxBytes: env.TANDEM_MODELS_MAX_GB === undefined ? null : env.TANDEM_MODELS_MAX_GB * 1e9,
     s3: readS3(env, cwd),
+    mlflow: readMlflow(env),
     sweepGraceMs: env.TANDEM_SWEEP_GRACE * 1000,
     docker,
   };

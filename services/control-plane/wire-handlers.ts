@@ -54,8 +54,8 @@ export interface HandlerParts
   streams: Streams;
   trackers: Trackers;
   archive: ArchiveServices;
-  drawing: Drawing;
   metrics: Metrics;
+  drawing: Drawing;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -113,6 +113,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       gpus: async () => leasableMap(await gpus.inventory({ refresh: false }), visible).gpus,
     }),
     ...createArchiveHandlers({ ...parts.archive, now }),
+    ...createMetricsHandlers(parts.metrics),
     ...createReportHandlers({
       run: runs.get,
       attempts: attempts.list,
@@ -121,7 +122,6 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       drawing: parts.drawing,
       now,
     }),
-    ...createMetricsHandlers(parts.metrics),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),
   };
 }

@@ -14,6 +14,7 @@ import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.age
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
+import { type CheckpointId, locateCheckpoint } from './checkpoints/checkpoint-keys.ts';
 import { createEventStore } from './events/event.store.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
@@ -35,6 +36,7 @@ import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
+import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
@@ -51,8 +53,11 @@ import { settleWithin } from './settle-within.ts';
 import type { SinkTarget } from './sinks/sink.ts';
 import { createSinkMeter } from './sinks/sink-meter.ts';
 import { createSinks } from './sinks/sinks.ts';
+import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
 import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
 import { createTrackers } from './trackers/trackers.ts';
+import { obeyStop } from './trackers/wandb/obey-stop.ts';
+import { wandbTrackers } from './trackers/wandb/wandb-factory.ts';
 import { wireHandlers } from './wire-handlers.ts';
 
 const RESYNC_MS = 1000;
@@ -144,7 +149,18 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
-  const factories = [(target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log })];
+  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
+  const wandb = wandbTrackers({
+    ...{ settings: settings.wandb, records, redactor, now, steady },
+    modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
+    onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
+  });
+  const factories = [
+    wandb,
+    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
+    (target: SinkTarget) =>
+      createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
+  ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
   const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
   const sinks = createSinks({
@@ -266,8 +282,8 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       streams,
       trackers,
       archive,
-      drawing,
       metrics,
+      drawing,
       adopted: () => adopted,
     }),
     settings,

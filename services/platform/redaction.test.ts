@@ -47,13 +47,29 @@ describe('a redactor', () => {
   });
 
   it('leaves out what is nested too deep to be looked at', () => {
-    const deep = Array.from({ length: 5000 }).reduce<unknown>((inner) => [inner], 'hf_abcdefghijklmnopqrstuvwxyz012345');
-    expect(JSON.stringify(createRedactor({}).value(deep))).toBe(`${'['.repeat(64)}"[nested too deep]"${']'.repeat(64)}`);
+    const deep = Array.from({ length: 5000 }).reduce<unknown>(
+      (inner) => [inner],
+      'hf_abcdefghijklmnopqrstuvwxyz012345',
+    );
+    expect(JSON.stringify(createRedactor({}).value(deep))).toBe(
+      `${'['.repeat(64)}"[nested too deep]"${']'.repeat(64)}`,
+    );
   });
 
   it('takes no more than linear time on hostile text', () => {
     const { text } = createRedactor({ SOME_KEY: 'aaaaaaaaaaaaaaaaaaaaaaaaab' });
-    const hostile = ['a', 'a-', 'sk-', 'token":"', '://', 'Bearer ', 'eyJ', 'hf_a\n', '-----BEGIN PRIVATE KEY-----', '\\"token'];
+    const hostile = [
+      'a',
+      'a-',
+      'sk-',
+      'token":"',
+      '://',
+      'Bearer ',
+      'eyJ',
+      'hf_a\n',
+      '-----BEGIN PRIVATE KEY-----',
+      '\\"token',
+    ];
     const timeOf = (length: number) => {
       const started = performance.now();
       for (const piece of hostile) text(piece.repeat(length / piece.length));

@@ -28,14 +28,20 @@ export const secretPatterns: readonly [RegExp, string][] = [
   [/([?&](?:Signature|AWSAccessKeyId|sig|token|key)=)[^&\s"'\\<>]+/gi, `$1${HIDDEN}`],
   // "api_key": "..." as in JSON, in JSON inside of a string, and in Python
   [
-    new RegExp(`(${NAME}\\\\{0,3}["']\\s{0,4}[:=]\\s{0,4}\\\\{0,3})(["'])(?!\\[redacted\\])(?:(?!\\2)[^\\\\]|\\\\.)+`, 'gi'),
+    new RegExp(
+      `(${NAME}\\\\{0,3}["']\\s{0,4}[:=]\\s{0,4}\\\\{0,3})(["'])(?!\\[redacted\\])(?:(?!\\2)[^\\\\]|\\\\.)+`,
+      'gi',
+    ),
     `$1$2${HIDDEN}`,
   ],
   // api_key=..., GBOX_KEY=...; a small number is a count
   [new RegExp(`(${NAME}=)(?!\\[redacted\\]|\\d{1,5}\\b)["']?[^\\s&"',;]+`, 'gi'), `$1${HIDDEN}`],
   [/(_KEY=)(?!\[redacted\])["']?[^\s&"',;]+/g, `$1${HIDDEN}`],
   // password: ...
-  [new RegExp(`(${NAME}:\\s{1,4})(?!\\[redacted\\]|[<{[(]|(?:Bearer|Basic)\\b|\\d{1,5}\\b)["']?[^\\s&"',;]{6,}`, 'gi'), `$1${HIDDEN}`],
+  [
+    new RegExp(`(${NAME}:\\s{1,4})(?!\\[redacted\\]|[<{[(]|(?:Bearer|Basic)\\b|\\d{1,5}\\b)["']?[^\\s&"',;]{6,}`, 'gi'),
+    `$1${HIDDEN}`,
+  ],
   ...shapes('').map((shape): [RegExp, string] => [shape, HIDDEN]),
 ];
 
@@ -67,7 +73,9 @@ function shapes(between: string): RegExp[] {
 
 /** One pattern for these secrets in every form in which they may be written; null for none. Each long line of one that has several counts too. */
 export function secretValues(known: readonly string[]): RegExp | null {
-  const forms = known.flatMap(linesOf).flatMap((each) => [each, JSON.stringify(each).slice(1, -1), encodeURIComponent(each)]);
+  const forms = known
+    .flatMap(linesOf)
+    .flatMap((each) => [each, JSON.stringify(each).slice(1, -1), encodeURIComponent(each)]);
   return anyOf(forms.map(escape));
 }
 

@@ -6,7 +6,7 @@ import { type Ending, endingOf, savePurposes } from './cadence.ts';
 import { takeSnapshot } from './checkpoint/snapshot.ts';
 import { configView } from './config-view.ts';
 import { epochsDone } from './data/data-order.ts';
-import { createEvaluationBooks, type Evaluator } from './evaluation/evaluation-books.ts';
+import { createEvaluationBooks, type Evaluator, type PassRate } from './evaluation/evaluation-books.ts';
 import type { Learner } from './learner/learner.ts';
 import type { Policy } from './learner/policy.ts';
 import { stepLine } from './log/messages.ts';
@@ -58,9 +58,10 @@ export function createBookkeeping(params: {
   readonly schedule: ScheduleOptions;
   readonly dataSize: number;
   readonly evaluator: Evaluator | null;
+  readonly passRate: PassRate | null;
   readonly inputs: Readonly<Record<string, string>>;
 }): Bookkeeping {
-  const { session, state, clock, saver, policy, learner, schedule, evaluator } = params;
+  const { session, state, clock, saver, policy, learner, schedule, evaluator, passRate } = params;
   const { attempt, spec, control, records, logs } = session;
   const { training } = spec;
   const { totalSteps } = schedule;
@@ -68,7 +69,16 @@ export function createBookkeeping(params: {
   let phase: ProgressRecord['phase'] = 'loading';
   let reportedAt = session.now();
   const onStart = () => progress('evaluation');
-  const evaluations = createEvaluationBooks({ session, state, totalSteps, evaluator, recorded, record, onStart });
+  const evaluations = createEvaluationBooks({
+    session,
+    state,
+    totalSteps,
+    evaluator,
+    passRate,
+    recorded,
+    record,
+    onStart,
+  });
 
   function epoch(): number {
     return epochsDone(state.data_position, params.dataSize);

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { trainingStateSchema } from '../contracts/checkpoint.ts';
 import { resolveRunSpec } from '../contracts/resolve-run-spec.ts';
-import { endingOf, evaluationDue, saveDue, savePurposes } from './cadence.ts';
+import { endingOf, evaluationDue, passRateDue, saveDue, savePurposes } from './cadence.ts';
 
 const training = (written: Record<string, unknown> = {}) => {
   const resolved = resolveRunSpec({
@@ -21,6 +21,25 @@ describe('an evaluation', () => {
     expect(evaluationDue(state({ global_step: 0 }), training(), 100)).toBe(false);
     expect(evaluationDue(state({ global_step: 11 }), training(), 100)).toBe(false);
     expect(evaluationDue(state({ global_step: 10 }), training({ eval_steps: 0 }), 100)).toBe(false);
+  });
+});
+
+describe('the pass rate', () => {
+  const end = { totalSteps: 40, evaluates: false };
+  const due = (fields: Record<string, unknown>, { written = {}, evaluates = false } = {}) =>
+    passRateDue(state(fields), training({ eval_steps: 200, ...written }), { ...end, evaluates });
+
+  test('is due every 25 steps, and never twice for a step, also not after a resume', () => {
+    expect([24, 25, 26, 50].map((global_step) => due({ global_step }))).toEqual([false, true, false, true]);
+    expect(due({ global_step: 25, last_pass_rate_step: 25 })).toBe(false);
+    expect(due({ global_step: 25, last_eval_step: 25 })).toBe(false);
+    expect(due({ global_step: 25, last_pass_rate_step: 0, last_eval_step: 10 })).toBe(true);
+  });
+
+  test('is due at the end of a run that evaluates nothing, however short, unless evaluations are off', () => {
+    expect(due({ global_step: 40 })).toBe(true);
+    expect(due({ global_step: 40 }, { evaluates: true })).toBe(false);
+    expect(due({ global_step: 25 }, { written: { eval_steps: 0 } })).toBe(false);
   });
 });
 

@@ -22,6 +22,23 @@ export function evaluationDue(state: State, training: RunSpec['training'], total
   return step % training.eval_steps === 0 || step >= totalSteps;
 }
 
+/** Steps from one pass rate to the next. */
+export const PASS_RATE_STEPS = 25;
+
+/**
+ * The pass rate of a GRPO run, beside its evaluations, which tell it themselves: every 25 steps, and at the end of a run that evaluates nothing; never
+ * twice for a step. `training.eval_steps` 0 turns it off too.
+ */
+export function passRateDue(
+  state: State & { readonly last_pass_rate_step?: unknown },
+  training: RunSpec['training'],
+  { totalSteps, evaluates }: { readonly totalSteps: number; readonly evaluates: boolean },
+): boolean {
+  const { global_step: step, last_eval_step: evaluated, last_pass_rate_step: told } = state;
+  if (training.eval_steps === 0 || step === 0 || evaluated === step || told === step) return false;
+  return step % PASS_RATE_STEPS === 0 || (!evaluates && step >= totalSteps);
+}
+
 /** Whether the checkpoint schedule asks for this step. */
 export function saveDue(state: State, training: RunSpec['training']): boolean {
   if (state.global_step === 0) return false;

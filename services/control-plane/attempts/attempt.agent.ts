@@ -136,7 +136,7 @@ async function specOf(run: RunRow, attempt: AttemptRow, options: AgentOptions): 
     inference_url: inference.kind === 'external' ? inference.url : attempt.inference_url,
     hand_off: handOffOf(run, options),
     resume: candidates.map((candidate) => ({ ...candidate, directory: seen(candidate.directory) })),
-    baseline: options.records.baseline(run.id) ?? parentBaseline(run, options),
+    baseline: baselineOf(run.id, options) ?? baselineOf(run.parent_run, options),
     run_baseline_eval: spec.training.run_baseline_eval ?? options.runBaselineEval,
     verbose: spec.logging.verbose ?? options.verbose,
     output_dir: run.output_dir,
@@ -151,6 +151,8 @@ function handOffOf({ spec, profile: name }: RunRow, { profiles }: AgentOptions):
   return { mode: mode ?? 'none', deadline: profile?.deadlines.hand_off ?? DEFAULT_HAND_OFF_SECONDS };
 }
 
-function parentBaseline(run: RunRow, { records }: AgentOptions) {
-  return run.parent_run === null ? null : records.baseline(run.parent_run);
+/** With the run that measured it, which the trainer names. */
+function baselineOf(run: string | null, { records }: AgentOptions) {
+  const baseline = run === null ? null : records.baseline(run);
+  return baseline && { ...baseline, run };
 }

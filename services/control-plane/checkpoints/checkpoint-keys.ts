@@ -20,6 +20,15 @@ export function checkpointPrefix({ run, attempt, step }: CheckpointId): string {
   return `${runPrefix(run)}a${attempt}/checkpoint-${step}/`;
 }
 
+/** Where people find the files of a checkpoint: in the bucket, or on this machine. */
+export function locateCheckpoint(
+  id: CheckpointId,
+  { s3, home }: { s3: { bucket: string; prefix: string } | null; home: string },
+): string {
+  const place = s3 === null ? `${home}/objects/` : `s3://${s3.bucket}/${s3.prefix.replace(/\/*$/, s3.prefix && '/')}`;
+  return place + checkpointPrefix(id);
+}
+
 export function manifestKey(id: CheckpointId): string {
   return checkpointPrefix(id) + MANIFEST_FILE;
 }

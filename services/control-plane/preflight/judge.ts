@@ -212,8 +212,8 @@ const keyUses: Record<RunKey, { without: string; remedy: string }> = {
     remedy: 'put it into .env for such models',
   },
   WANDB_API_KEY: {
-    without: 'nothing needs it yet, since this build sends nothing to Weights & Biases',
-    remedy: 'leave it out; metrics are at GET /runs/{id}/metrics',
+    without: 'runs with monitoring.enable_wandb send nothing to Weights & Biases',
+    remedy: 'put it into .env for such runs; scripts/check_wandb.sh says whether it works',
   },
 };
 

@@ -10,6 +10,7 @@ import { PathRefusedError } from './path-policy.ts';
 import { type Host, placeRun } from './placement.ts';
 import { fitSequenceLength, modelPositions } from './sequence-length.ts';
 import { evaluationWarnings, specWarnings } from './spec-warnings.ts';
+import { trackerWarnings } from './tracker-warnings.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
@@ -81,6 +82,7 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
       ...placement.warnings,
       ...(isEvaluation ? evaluationWarnings(placed) : [...specWarnings(placed, host), ...memory.warnings]),
       ...warningsOf(model),
+      ...trackerWarnings(placed, options.environment),
     ],
     profile: placement.profile.name,
     model,

@@ -5,6 +5,7 @@ import { runIdSchema } from '../../contracts/run.ts';
 import { removeTemporaries, writeFileAtomic } from '../../platform/atomic-file.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import { STAGING } from '../sinks/output-tree.sink.ts';
+import { MLFLOW_STATE_FILE } from '../trackers/mlflow/mlflow-state.ts';
 
 const MARKER = '.tandem-run.json';
 /** What Tandem writes into a run's tree (requirement L10); nothing else is ever removed from it. */
@@ -14,6 +15,7 @@ const OWN_ENTRIES = [
   'final',
   'logs',
   'tensorboard',
+  MLFLOW_STATE_FILE,
   'training_log.json',
   'eval_logs',
   'baseline_eval.json',

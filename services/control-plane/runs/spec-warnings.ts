@@ -25,7 +25,6 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
       data.val_data !== null && spec.training.eval_steps === 0,
       'training.eval_steps 0: nothing is evaluated while it trains, val_history stays empty',
     ),
-    ...when(monitoring.enable_wandb, 'monitoring.enable_wandb: this build does not send to W&B; metrics are kept here'),
     ...when(
       monitoring.enable_tensorboard,
       'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',

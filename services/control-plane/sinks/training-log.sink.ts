@@ -137,14 +137,17 @@ export function createTrainingLogSink({
     return rows.sort(([a], [b]) => a - b).map(([, row]) => row);
   };
 
-  const write = async (at: Known, final: boolean, signal: AbortSignal) => {
+  /** Returns how many milliseconds it took to replace the file: what was read again before that is not owed at every write. */
+  const write = async (at: Known, final: boolean, signal: AbortSignal): Promise<number> => {
     await makeDirectory(target.tree);
     await extend(at, signal);
     const open = records.rows(run, { names, every: final ? 1 : every, fromStep: at.last, toStep: at.last });
     const manifest = checkpoints.resolve(run, 'best');
     const best = manifest && { manifest, ...rowAt(manifest.step, at.evaluations.get(manifest.step) ?? null) };
     const ending = renderEnding(method, validationsOf(at), { outputDir, best: best ?? null, final });
+    const begun = now();
     await file.publish(renderTrainRows(method, open, at.rows) + ending);
+    return Math.max(0, now() - begun);
   };
 
   return {
@@ -163,8 +166,8 @@ export function createTrainingLogSink({
       const isRecent = since >= 0 && since < Math.max(MIN_INTERVAL_MS, written.restMs);
       if (state !== written.state && !(isRecent && milestone === written.milestone)) {
         const begun = now();
-        await write(at, final, signal);
-        written = { at: begun, restMs: (now() - begun) * REST_PER_WRITE, state, milestone };
+        const writeMs = await write(at, final, signal);
+        written = { at: begun, restMs: writeMs * REST_PER_WRITE, state, milestone };
       }
       if (final) await file.discard();
       else known = at;

@@ -68,7 +68,8 @@ export function plantSecrets(seed: number): Planted {
     () => JSON.stringify(JSON.stringify({ access_token: password })),
     () => `export SOME_KEY="${password}"`,
   ];
-  const text = () => `${one(['', 'Step 3 | ', 'ü\u0000 ', 'a\nb '])}${one(forms)()}${one(['', ' end', '\nnext line', '"'])}`;
+  const text = () =>
+    `${one(['', 'Step 3 | ', 'ü\u0000 ', 'a\nb '])}${one(forms)()}${one(['', ' end', '\nnext line', '"'])}`;
   const value = (): Record<string, unknown> => {
     const leaf = one([
       () => ({ [one(['note', 'url', 'error'])]: text() }),

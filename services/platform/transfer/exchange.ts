@@ -16,7 +16,7 @@ const agents = {
 export function openRequest(
   url: string,
   options: {
-    method: 'GET' | 'HEAD' | 'PUT';
+    method: 'GET' | 'HEAD' | 'PUT' | 'POST';
     headers: Record<string, string | number>;
     signal: AbortSignal;
     idleMs: number;

@@ -1,7 +1,8 @@
 import type { TrainingState } from '../../contracts/checkpoint.ts';
 import type { Evaluation } from '../../contracts/evaluation.ts';
 import { bestRule, improves, metricValue } from '../best.ts';
-import { evaluationDue } from '../cadence.ts';
+import { evaluationDue, passRateDue } from '../cadence.ts';
+import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { evaluationBlock, evaluationFile } from '../log/evaluation-block.ts';
 import { evalStep } from '../log/messages.ts';
 import type { MetricValues } from '../metrics.ts';
@@ -14,6 +15,13 @@ export type EvaluationResult = Omit<Evaluation, 'step' | 'is_baseline' | 'eval_t
 export interface Evaluator {
   evaluate(signal: AbortSignal): Promise<EvaluationResult>;
   metrics(evaluation: Evaluation, bestAccuracy: number): MetricValues;
+}
+
+/** How a method finds the share of problems that it solves, at little cost. */
+export interface PassRate {
+  evaluate(signal: AbortSignal): Promise<Pick<Evaluation, 'accuracy' | 'correct_answers' | 'total_samples'>>;
+  /** Whether the problems are those of training, since no evaluation set is given. */
+  readonly generated: boolean;
 }
 
 /** Evaluates when it is time, and keeps in the state what was best. */
@@ -36,11 +44,12 @@ export function createEvaluationBooks(params: {
   readonly state: TrainingState;
   readonly totalSteps: number;
   readonly evaluator: Evaluator | null;
+  readonly passRate: PassRate | null;
   readonly recorded: ReadonlyMap<string, number>;
   readonly record: (values: MetricValues) => void;
   readonly onStart: () => void;
 }): EvaluationBooks {
-  const { session, state, evaluator, recorded, record } = params;
+  const { session, state, evaluator, passRate, recorded, record } = params;
   const { attempt, spec, control, records, logs } = session;
   const rule = bestRule(spec.method, spec.training);
   let unsavedBest: number | null = null;
@@ -61,6 +70,30 @@ export function createEvaluationBooks(params: {
   }
 
   async function evaluateIfDue(): Promise<void> {
+    await evaluateInFull();
+    await tellPassRate();
+  }
+
+  async function tellPassRate(): Promise<void> {
+    const at = { totalSteps: params.totalSteps, evaluates: evaluator !== null };
+    if (passRate === null || control.stopping.aborted || !passRateDue(state, spec.training, at)) return;
+    params.onStart();
+    const { accuracy, correct_answers, total_samples } = await passRate.evaluate(control.stopping);
+    const step = state.global_step;
+    state['last_pass_rate_step'] = step;
+    record({
+      eval_avg_test_pass_rate: accuracy,
+      eval_problems_generated: passRate.generated ? 1 : 0,
+      'inference/step': step,
+    });
+    const which = passRate.generated ? 'of the training set, since data.val_data is not set' : 'of the evaluation set';
+    logs.eval.info(
+      `Pass rate | eval_avg_test_pass_rate=${accuracy.toFixed(2)} | ${correct_answers}/${total_samples} problems ${which}`,
+      { step },
+    );
+  }
+
+  async function evaluateInFull(): Promise<void> {
     if (evaluator === null || control.stopping.aborted || !evaluationDue(state, spec.training, params.totalSteps))
       return;
     const evaluation = await evaluate(evaluator, state.global_step);
@@ -144,6 +177,7 @@ export async function takeEvaluation(
   const { attempt, control, records, logs, now, wall } = session;
   const startedAt = now();
   const found = await evaluate(control.stopping);
+  requireNumbers(found, step);
   const evaluation: Evaluation = {
     step,
     is_baseline: step < 0,
@@ -155,6 +189,14 @@ export async function takeEvaluation(
   logs.eval.info(evalStep(evaluation.accuracy, evaluation.avg_reward, evaluation.std_reward), { step });
   logs.eval.info(evaluationBlock(evaluation, evaluationFile(attempt.output_dir, evaluation), of), { step });
   return evaluation;
+}
+
+/** A record of an evaluation holds numbers alone. One that is none comes of weights that are none. */
+function requireNumbers(found: EvaluationResult, step: number): void {
+  const [broken] = Object.entries(found).filter(([, value]) => typeof value === 'number' && !Number.isFinite(value));
+  if (broken === undefined) return;
+  const what = `${broken[0]} is ${String(broken[1])} in the evaluation`;
+  throw step <= 0 ? brokenAsLoaded(what) : diverged(`${what} at step ${step}`);
 }
 
 function describeBaseline(baseline: Readonly<Record<string, unknown>>): string {

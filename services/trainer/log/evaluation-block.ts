@@ -29,6 +29,8 @@ export function evaluationBlock(evaluation: Evaluation, file: string, of?: strin
     `  Max reward: ${fixed(evaluation.max_reward, 4)}`,
     ...optional('  Eval loss', evaluation.eval_loss, (value) => fixed(value, 4)),
     ...optional('  Reward margin', evaluation.reward_margin, (value) => fixed(value, 4)),
+    ...optional('  Average score', evaluation.avg_score, (value) => fixed(value, 4)),
+    ...optional('  Average hits', evaluation.avg_hits, (value) => fixed(value, 2)),
     ...optional('  Attempted answer', evaluation.attempted_answer, (count) => `${count}/${total}`),
     ...optional('  Found correct profile', evaluation.found_correct_profile, (count) => `${count}/${total}`),
     ...optional('  Read correct profile', evaluation.read_correct_profile, (count) => `${count}/${total}`),

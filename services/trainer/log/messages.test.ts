@@ -68,6 +68,36 @@ test('an evaluation prints its statistics, the rubric counts it has, and where i
   expect(evaluationBlock({ ...evaluation, step: -1, is_baseline: true }, file)).toContain('BASELINE EVALUATION');
 });
 
+test('an evaluation of link search prints its whole rubric', () => {
+  const evaluation = {
+    ...{ step: 50, is_baseline: false, accuracy: 0.5, correct_answers: 5, total_samples: 10, attempted_answer: 9 },
+    ...{ avg_reward: 0.4, median_reward: 0.5, std_reward: 0.6, min_reward: -1, max_reward: 1.5, avg_score: 0.7 },
+    ...{ avg_hits: 1.25, found_correct_profile: 6, read_correct_profile: 4, avg_turns: 7.5, avg_search_attempts: 3 },
+    eval_time: 65.04,
+  };
+  expect(evaluationBlock(evaluation, evaluationFile('outputs/x', evaluation)).split('\n')).toEqual([
+    '='.repeat(60),
+    'Evaluation at step 50',
+    '='.repeat(60),
+    '  Accuracy: 50.00% (5/10)',
+    '  Average reward: 0.4000',
+    '  Median reward: 0.5000',
+    '  Std reward: 0.6000',
+    '  Min reward: -1.0000',
+    '  Max reward: 1.5000',
+    '  Average score: 0.7000',
+    '  Average hits: 1.25',
+    '  Attempted answer: 9/10',
+    '  Found correct profile: 6/10',
+    '  Read correct profile: 4/10',
+    '  Average turns: 7.50',
+    '  Average search attempts: 3.00',
+    '  Time: 65.0s',
+    'Eval stats saved to: outputs/x/eval_logs/eval_step_0050.json',
+    '='.repeat(60),
+  ]);
+});
+
 test('the summary says whether the target was reached and why training stopped early', () => {
   const summary = runSummary({
     ...{ steps: 80, totalSteps: 100, bestAccuracy: 0.91, bestModelPath: 'outputs/x/best_model', elapsedSeconds: 61 },

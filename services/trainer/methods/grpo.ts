@@ -1,4 +1,4 @@
-import type { ExampleSource } from '../data/example-source.ts';
+import { type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { createPromptReader, type PromptExample, weighPrompt } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
 import { createGreedyRollouts } from '../evaluation/greedy-rollouts.ts';
@@ -12,6 +12,9 @@ import type { Outcome, Session } from '../session.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
 import { load, type Reading, start } from './prepare.ts';
 import { trainingLoop } from './training-loop.ts';
+
+/** Problems at most that a pass rate is taken of. */
+const PASS_RATE_SAMPLES = 8;
 
 /**
  * Group relative policy optimisation (Shao et al., arXiv:2402.03300), synchronous: each step plays its tasks with the current policy
@@ -36,21 +39,27 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { publisher, handOff } = inference;
   const play = playOf(session, policy, { inference, reward });
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
-  const evaluator =
-    problems &&
+  const evaluatorOf = (of: ExampleSource<PromptExample>) =>
     createGrpoEvaluator(session, {
-      problems,
+      problems: of,
       play,
       publisher,
       version: () => books.state.policy_version,
       alive: () => books.alive(),
     });
+  const evaluator = problems && evaluatorOf(problems);
+  const sample = Math.min(training.max_eval_samples ?? PASS_RATE_SAMPLES, PASS_RATE_SAMPLES);
+  const passRate = {
+    evaluate: evaluatorOf(firstExamples(problems ?? tasks, sample)).evaluate,
+    generated: problems === null,
+  };
 
   const tasksPerStep = training.batch_size * training.gradient_accumulation_steps;
   const started = await start(session, {
     loaded,
     perStep: tasksPerStep,
     evaluator,
+    passRate,
     reward: await hashRewardFiles(session.attempt.reward_files),
   });
   const { books } = started;

@@ -7,7 +7,7 @@ import { cached, type ExampleSource, firstExamples } from '../data/example-sourc
 import { hashModel } from '../data/hash-inputs.ts';
 import { type ExampleReader, type OpenedExamples, openExamples } from '../data/open-examples.ts';
 import { requireEndOfTurn } from '../data/require-end-of-turn.ts';
-import type { Evaluator } from '../evaluation/evaluation-books.ts';
+import type { Evaluator, PassRate } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import { createLearner, type Learner } from '../learner/learner.ts';
 import { loadPolicy, type Policy } from '../learner/policy.ts';
@@ -161,6 +161,7 @@ export async function start(
     /** Steps of so many epochs, where a step is not `perStep` examples. */
     readonly stepsOf?: (order: DataOrder, epochs: number) => Promise<number>;
     readonly evaluator: Evaluator | null;
+    readonly passRate?: PassRate;
     readonly reward?: string | null;
   },
 ): Promise<Started> {
@@ -198,6 +199,7 @@ export async function start(
     schedule,
     dataSize: train.size,
     evaluator: params.evaluator,
+    passRate: params.passRate ?? null,
     inputs,
   });
   return { learner, books, order, schedule };

@@ -1,0 +1,126 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunStatus } from '../../services/contracts/run.ts';
+import { metricsRecord } from '../../services/control-plane/records/record.fixtures.ts';
+import { openSinkFixture, RUN } from '../../services/control-plane/sinks/sink.fixtures.ts';
+import { createMlflowTracker } from '../../services/control-plane/trackers/mlflow/mlflow.tracker.ts';
+
+const program = process.env['TANDEM_MLFLOW'] ?? '';
+
+describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => {
+  let directory: string;
+  let uri: string;
+  let server: ChildProcess;
+
+  beforeAll(async () => {
+    directory = mkdtempSync(path.join(tmpdir(), 'tandem-mlflow-'));
+    const port = await freePort();
+    uri = `http://127.0.0.1:${port}`;
+    const store = [
+      '--backend-store-uri',
+      `sqlite:///${directory}/mlflow.db`,
+      '--artifacts-destination',
+      `${directory}/artifacts`,
+    ];
+    server = spawn(program, ['server', ...store, '--host', '127.0.0.1', '--port', String(port), '--workers', '1'], {
+      stdio: 'ignore',
+      detached: true,
+    });
+    await until(async () => (await fetch(`${uri}/health`)).ok);
+  });
+  afterAll(async () => {
+    // Its workers are processes of their own.
+    if (server.pid !== undefined) process.kill(-server.pid, 'SIGKILL');
+    await once(server, 'exit');
+    rmSync(directory, { recursive: true, force: true });
+  });
+
+  const history = async (id: string, key: string) => {
+    const query = new URLSearchParams({ run_id: id, metric_key: key });
+    const answer = await fetch(`${uri}/api/2.0/mlflow/metrics/get-history?${query}`);
+    const { metrics } = (await answer.json()) as { metrics: { step?: number; value: number | string }[] };
+    // They come by their times.
+    const sorted = metrics.sort((a, b) => (a.step ?? 0) - (b.step ?? 0));
+    return sorted.map(({ step = 0, value }) => `${step}:${value}`).join(' ');
+  };
+
+  it('takes a run that is resumed: metrics once, parameters, links and how it ended', async () => {
+    const fixture = openSinkFixture();
+    const { records } = fixture.records;
+    let status: RunStatus = 'running';
+    const catchUp = async (learningRate: number, final = false) => {
+      const monitoring = { enable_mlflow: true, mlflow_experiment: 'grpo', mlflow_run_name: 'resumed once' };
+      const tracker = createMlflowTracker({
+        target: { ...fixture.target({ monitoring, training: { learning_rate: learningRate } }), status: () => status },
+        records,
+        checkpoints: fixture.checkpoints.checkpoints,
+        settings: { trackingUri: uri, experiment: 'tandem', authorization: null },
+        locationOf: ({ attempt, step }) => `s3://tandem/a${attempt}/checkpoint-${step}`,
+        now: Date.now,
+      });
+      await tracker?.catchUp(final, new AbortController().signal);
+      return tracker?.status();
+    };
+    try {
+      const train = (attempt: number, from: number, to: number) =>
+        records.ingest(
+          RUN,
+          attempt,
+          Array.from({ length: to - from + 1 }, (_, at) =>
+            metricsRecord(at + 1, from + at, {
+              'train/loss': attempt,
+              'train/kl_loss': from + at === 2 ? 'NaN' : 'Infinity',
+            }),
+          ),
+        );
+      await train(1, 1, 4);
+      await fixture.checkpoints.save(4);
+      await catchUp(0.1);
+      records.markSuperseded(RUN, { attempt: 2, resumedFromAttempt: 1, record: 3, step: 3 });
+      await train(2, 4, 6);
+      status = 'succeeded';
+      const told = await catchUp(0.2, true);
+      const id = told?.run_id ?? '';
+      expect(told).toMatchObject({ state: 'finished', last_step: 6, backlog: 0, run_name: 'resumed once' });
+      expect(await history(id, 'train/loss')).toBe('1:1 2:1 3:1 4:1 5:2 6:2');
+      expect(await history(id, 'train/kl_loss')).toMatch(/2:NaN/);
+      const answer = await fetch(`${uri}/api/2.0/mlflow/runs/get?run_id=${id}`);
+      const { run } = (await answer.json()) as { run: { info: object; data: { params: object[]; tags: object[] } } };
+      expect(run.info).toMatchObject({ status: 'FINISHED', run_name: 'resumed once' });
+      expect(run.data.params).toContainEqual({ key: 'training.learning_rate', value: '0.1' });
+      expect(run.data.params).toContainEqual({ key: 'attempt2/training.learning_rate', value: '0.2' });
+      expect(run.data.tags).toContainEqual({ key: 'tandem.run', value: RUN });
+      const artifact = await fetch(`${uri}/get-artifact?run_id=${id}&path=tandem/links.json`);
+      expect(await artifact.json()).toMatchObject({
+        run: RUN,
+        checkpoints: [{ location: 's3://tandem/a1/checkpoint-4' }],
+      });
+    } finally {
+      fixture.close();
+    }
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await once(probe, 'listening');
+  const address = probe.address();
+  probe.close();
+  await once(probe, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 100_000;
+  while (!(await condition().catch(() => false))) {
+    if (Date.now() > deadline) throw new Error('MLflow did not begin to listen.');
+    await setTimeout(200);
+  }
+}
