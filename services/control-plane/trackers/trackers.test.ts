@@ -13,6 +13,8 @@ const db = openDatabase({ path: ':memory:', migrations: [trackerTables] });
 beforeEach(() => {
   fixture = openSinkFixture();
   db.run('DELETE FROM trackers_owed', {});
+  waits = [];
+  errors = [];
 });
 afterEach(() => fixture.close());
 
@@ -26,6 +28,8 @@ function scripted(remote: boolean, catchUp: Tracker['catchUp']): Tracker {
     status: async () => ({ kind: 'wandb' }) as TrackerStatus,
   };
 }
+let waits: number[] = [];
+let errors: string[] = [];
 const open = (...made: Tracker[]) =>
   createTrackers({
     db,
@@ -33,8 +37,11 @@ const open = (...made: Tracker[]) =>
     checkpoints: fixture.checkpoints.checkpoints,
     meter: createSinkMeter({ records: fixture.records.records }),
     factories: made.map((tracker) => () => tracker),
-    log: quietLog,
-    wait: () => new Promise((resolve) => setImmediate(resolve)),
+    log: { ...quietLog, error: (_message, fields) => void errors.push(String((fields?.['error'] as Error).message)) },
+    wait: (ms) => {
+      waits.push(ms);
+      return new Promise((resolve) => setImmediate(resolve));
+    },
   });
 const until = async (condition: () => boolean) => {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
@@ -101,4 +108,62 @@ it('tells of runs whether they go on or have ended, and of none where nothing is
   expect(await trackers.status(fixture.target())).toEqual([{ kind: 'wandb' }]);
   await trackers.close();
   expect(await open().status(fixture.target())).toEqual([]);
+});
+
+it('a run is opened again only when the final writing of its files has ended, whatever they make of a signal', async () => {
+  let inside = 0;
+  let most = 0;
+  let release = () => {};
+  const trackers = open(
+    scripted(false, async (final) => {
+      most = Math.max(most, ++inside);
+      if (final) await new Promise<void>((resolve) => (release = resolve));
+      inside -= 1;
+    }),
+  );
+  trackers.open(fixture.target());
+  await until(() => inside === 0 && most === 1);
+  const ending = trackers.finish(RUN, new AbortController().signal);
+  await until(() => inside === 1);
+  trackers.open(fixture.target());
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(most).toBe(1);
+  release();
+  await ending;
+  await trackers.forget(RUN);
+  expect({ inside, most }).toEqual({ inside: 0, most: 1 });
+});
+
+it('a database that cannot note that all is sent costs the process nothing, and the run stays owed', async () => {
+  const trackers = open(scripted(true, async () => {}));
+  trackers.open(fixture.target());
+  db.run(
+    "CREATE TEMP TRIGGER full BEFORE DELETE ON trackers_owed BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+    {},
+  );
+  try {
+    await trackers.finish(RUN, new AbortController().signal);
+    await until(() => errors.length > 0);
+    expect(errors).toEqual([expect.stringContaining('disk is full')]);
+    trackers.open(fixture.target());
+    await trackers.close();
+    expect(trackers.owed()).toEqual([RUN]);
+  } finally {
+    db.run('DROP TRIGGER full', {});
+  }
+});
+
+it('a server that refuses is asked again when its error says so, and the log is told once', async () => {
+  let finals = 0;
+  const refused = Object.assign(new Error('it does not know the key'), { holdMs: 900_000 });
+  const trackers = open(
+    scripted(true, async (final) => {
+      if (final && ++finals < 4) throw finals < 3 ? refused : new Error('503');
+    }),
+  );
+  trackers.open(fixture.target());
+  await trackers.finish(RUN, new AbortController().signal);
+  await until(() => trackers.owed().length === 0);
+  expect(waits).toEqual([900_000, 900_000, 4000]);
+  expect(errors).toEqual(['it does not know the key', '503']);
 });

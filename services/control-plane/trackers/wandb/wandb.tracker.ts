@@ -138,7 +138,8 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
       const at = await load();
       try {
         if (steady() < heldUntil && at.last_error !== null) {
-          throw new WandbError(at.last_error.kind === 'throttled' ? 'throttled' : 'refused', at.last_error.message);
+          const kind = at.last_error.kind === 'throttled' ? 'throttled' : 'refused';
+          throw new WandbError(kind, at.last_error.message, { holdMs: heldUntil - steady() });
         }
         await sendAll(final, signal);
         if (hasBackups) await backups.clear();
