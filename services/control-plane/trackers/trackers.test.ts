@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { TrackerStatus } from '../../contracts/tracker.ts';
+import { type TrackerStatus, trackerStatusSchema } from '../../contracts/tracker.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { logRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../sinks/sink.fixtures.ts';
@@ -21,6 +21,7 @@ afterEach(() => fixture.close());
 /** A tracker that counts calls and does what it is told. */
 function scripted(remote: boolean, catchUp: Tracker['catchUp']): Tracker {
   return {
+    kind: remote ? 'wandb' : 'tensorboard',
     name: remote ? 'server' : 'file',
     remote,
     wakesOn: ['records'],
@@ -37,6 +38,7 @@ const open = (...made: Tracker[]) =>
     checkpoints: fixture.checkpoints.checkpoints,
     meter: createSinkMeter({ records: fixture.records.records }),
     factories: made.map((tracker) => () => tracker),
+    now: () => 0,
     log: { ...quietLog, error: (_message, fields) => void errors.push(String((fields?.['error'] as Error).message)) },
     wait: (ms) => {
       waits.push(ms);
@@ -108,6 +110,26 @@ it('tells of runs whether they go on or have ended, and of none where nothing is
   expect(await trackers.status(fixture.target())).toEqual([{ kind: 'wandb' }]);
   await trackers.close();
   expect(await open().status(fixture.target())).toEqual([]);
+});
+
+it('tells of a tracker whose files cannot be read what helps, and of the others as ever', async () => {
+  const unreadable = Object.assign(new Error("EACCES: permission denied, scandir '/outputs/run/tensorboard'"), {
+    syscall: 'scandir',
+  });
+  const broken = { ...scripted(false, async () => {}), status: () => Promise.reject(unreadable) };
+  const trackers = open(
+    broken,
+    scripted(true, async () => {}),
+  );
+  await fixture.records.records.ingest(RUN, 1, [logRecord(1)]);
+  const [first, second] = await trackers.status(fixture.target());
+  expect(trackerStatusSchema.parse(first)).toMatchObject({
+    kind: 'tensorboard',
+    state: 'behind',
+    backlog: 1,
+    last_error: { message: expect.stringMatching(/scandir '\/outputs\/run\/tensorboard'; make it readable/) },
+  });
+  expect(second).toEqual({ kind: 'wandb' });
 });
 
 it('a run is opened again only when the final writing of its files has ended, whatever they make of a signal', async () => {

@@ -9,6 +9,7 @@ import type { SinkMeter } from '../sinks/sink-meter.ts';
 import { createSinkRunner, type SinkRunner } from '../sinks/sink-runner.ts';
 import { createOwedRuns } from './owed-runs.ts';
 import type { Tracker, TrackerFactory } from './tracker.ts';
+import { unreadableStatus } from './unreadable-status.ts';
 
 /** The trackers of all runs. Each has a loop of its own, so one that hangs holds up neither training nor another one. */
 export interface Trackers {
@@ -25,6 +26,7 @@ export interface Trackers {
   settle(target: SinkTarget): void;
   /** Ends those of a run that is being deleted; what was not sent is not sent any more. */
   forget(run: string): Promise<void>;
+  /** One whose files cannot be read is told as such, beside the others. */
   status(target: SinkTarget): Promise<TrackerStatus[]>;
   /** Ends all where they are; they go on from there when they are opened again. */
   close(): Promise<void>;
@@ -36,14 +38,16 @@ export function createTrackers({
   checkpoints,
   meter,
   factories,
+  now,
   log,
   wait = pause,
 }: {
   db: Database;
-  records: Pick<RecordService, 'subscribe'>;
+  records: Pick<RecordService, 'subscribe' | 'count'>;
   checkpoints: Pick<CheckpointService, 'subscribe'>;
   meter: Pick<SinkMeter, 'watch' | 'forget'>;
   factories: readonly TrackerFactory[];
+  now: () => number;
   log: Logger;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }): Trackers {
@@ -165,10 +169,17 @@ export function createTrackers({
       owed.remove(run);
     },
 
-    status: (target) =>
-      Promise.all(
-        (open.get(target.run)?.followers.map(({ tracker }) => tracker) ?? make(target)).map((each) => each.status()),
-      ),
+    status: (target) => {
+      const { run } = target;
+      const all = open.get(run)?.followers.map(({ tracker }) => tracker) ?? make(target);
+      return Promise.all(
+        all.map((tracker) =>
+          tracker
+            .status()
+            .catch((error: unknown) => unreadableStatus(tracker, { error, backlog: records.count(run), now: now() })),
+        ),
+      );
+    },
 
     async close() {
       await Promise.all([...[...open.keys()].map(stop), ...stopping.values()]);

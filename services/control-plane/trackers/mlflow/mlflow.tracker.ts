@@ -136,6 +136,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
   };
 
   return {
+    kind: 'mlflow',
     name: 'mlflow',
     remote: true,
     wakesOn: ['checkpoints'],

@@ -129,6 +129,7 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
   };
 
   return {
+    kind: 'wandb',
     name: statePath,
     remote: true,
     wakesOn: ['records'],
