@@ -163,7 +163,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
   ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
-  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });
+  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, now, log });
   const sinks = createSinks({
     records,
     checkpoints,

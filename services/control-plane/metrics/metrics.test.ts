@@ -36,6 +36,21 @@ it('forgets runs that no longer run, and shows NaN and infinities as Prometheus 
   expect(await linesOf(metrics, 'tandem_run_step{')).toEqual(['tandem_run_step{run="run-bbbbbbbb"} 2']);
 });
 
+it('reads runs and sinks once for each answer', async () => {
+  const asked: string[] = [];
+  const running = () => {
+    asked.push('runs');
+    return { runs: [{ run: RUN, step: 1, values: [] }], leftOut: 0 };
+  };
+  const sinks = () => {
+    asked.push('sinks');
+    return [{ sink: 'log', records: 7, failing: 1 }];
+  };
+  const text = await someMetrics({ running, sinks }).text();
+  expect(asked.sort()).toEqual(['runs', 'sinks']);
+  expect(text).toContain('tandem_sinks_failing{sink="log"} 1');
+});
+
 it('shows the newest runs only, each with the newest values that count', async () => {
   const fixture = openRecords();
   const { records } = fixture;

@@ -80,37 +80,44 @@ export function createMetrics(sources: MetricSources): Metrics {
     help: 'Newest value of the key metrics of runs that run, the newest runs only.',
     labelNames: ['run', 'metric'],
     registers,
-    collect() {
-      const { runs, leftOut } = sources.running();
-      for (const each of [this, steps, omitted]) each.reset();
-      for (const { run, step, values } of runs) {
-        steps.set({ run }, step);
-        for (const [metric, value] of values) this.set({ run, metric }, value);
-      }
-      omitted.set(leftOut);
-    },
   });
   const steps = new Gauge({
     name: 'tandem_run_step',
     help: 'Optimizer steps done by runs that run; problems done by evaluations.',
     labelNames: ['run'],
     registers,
-    // One reading fills all three.
-    collect: async () => void (await running.get()),
   });
   const omitted = new Gauge({
     name: 'tandem_run_metrics_left_out',
     help: 'Runs that run and are not among tandem_run_metric, since they are too many.',
     registers,
   });
-  for (const [name, help, key] of [
-    ['tandem_sink_backlog_records', 'Records that files and trackers of open runs have yet to take in.', 'records'],
-    ['tandem_sinks_failing', 'Files and trackers of open runs whose last try failed.', 'failing'],
-  ] as const) {
-    gauge(name, help, ['sink'], (set) => {
-      for (const each of sources.sinks()) set({ sink: each.sink }, each[key]);
-    });
-  }
+  const backlog = new Gauge({
+    name: 'tandem_sink_backlog_records',
+    help: 'Records that files and trackers of open runs have yet to take in.',
+    labelNames: ['sink'],
+    registers,
+  });
+  const failing = new Gauge({
+    name: 'tandem_sinks_failing',
+    help: 'Files and trackers of open runs whose last try failed.',
+    labelNames: ['sink'],
+    registers,
+  });
+  /** What fills several of them and costs a look into the index, once for each answer. */
+  const readCostly = () => {
+    const { runs, leftOut } = sources.running();
+    for (const each of [running, steps, omitted, backlog, failing]) each.reset();
+    for (const { run, step, values } of runs) {
+      steps.set({ run }, step);
+      for (const [metric, value] of values) running.set({ run, metric }, value);
+    }
+    omitted.set(leftOut);
+    for (const { sink, records, failing: count } of sources.sinks()) {
+      backlog.set({ sink }, records);
+      failing.set({ sink }, count);
+    }
+  };
 
   const requests = new Histogram({
     name: 'tandem_http_request_seconds',
@@ -152,6 +159,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       // They watch the process for good, so nobody pays for them who does not look.
       if (!isWatched) collectDefaultMetrics({ register: registry });
       isWatched = true;
+      readCostly();
       return registry.metrics();
     },
     request: (labels, seconds) => requests.observe(labels, seconds),

@@ -25,15 +25,16 @@ const loseDatabase = () => {
 };
 
 /** One run that succeeded and one that waits in the queue; the control plane has ended. */
-async function trainOne() {
+async function trainOne(monitoring: object = {}) {
   bench.script('trainer', `${trainerPrelude} record "$finished"`);
   const wiring = await bench.open();
-  const done = (await wiring.service.submit(bench.spec({ name: 'done' }), () => undefined)).body.id;
+  const done = (await wiring.service.submit(bench.spec({ name: 'done', monitoring }), () => undefined)).body.id;
   await reconcileUntil(
     wiring,
     () => wiring.db.get('SELECT 1 FROM runs WHERE files_due = 0 AND ended_at > 0') !== undefined,
   );
-  const waiting = (await wiring.service.submit(bench.spec({ labels: { a: 'b' } }), () => undefined)).body.id;
+  const waiting = (await wiring.service.submit(bench.spec({ labels: { a: 'b' }, monitoring }), () => undefined)).body
+    .id;
   const seen = [wiring.service.get(done), wiring.service.list({ limit: 10 })];
   await wiring.close();
   return { done, waiting, seen };
@@ -63,6 +64,14 @@ test('checkpoints are pinned again that were pinned, and no others', async () =>
     [20, false],
     [10, true],
   ]);
+});
+
+test('servers that show an ended run are owed it again; a run that never started is owed to none', async () => {
+  const { done } = await trainOne({ enable_mlflow: true });
+  loseDatabase();
+  expect(await rebuild()).toMatchObject({ runs: 2, problems: [] });
+  const { db } = await bench.open();
+  expect(db.all('SELECT run FROM trackers_owed')).toEqual([{ run: done }]);
 });
 
 test('what the newest events say is believed where run.json was not written any more', async () => {

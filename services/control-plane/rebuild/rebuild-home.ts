@@ -19,6 +19,7 @@ import { createRunStore, type RunStore } from '../runs/run.store.ts';
 import type { RunRow } from '../runs/run-row.ts';
 import { migrations } from '../schema.ts';
 import type { S3Settings } from '../settings/s3.ts';
+import { createOwedRuns } from '../trackers/owed-runs.ts';
 import { attemptNumbers, namesIn, readStoredRuns } from './read-runs.ts';
 import { restoreRun } from './restore-run.ts';
 
@@ -122,6 +123,7 @@ async function fill({
     const attempts = createAttemptStore({ db });
     const checkpoints = createCheckpointIndex({ db });
     const pins = createPinIndex({ db });
+    const owed = createOwedRuns({ db });
     const ended: string[] = [];
     const uploads = createUploads({ db });
     for (const file of found.runs) {
@@ -133,7 +135,7 @@ async function fill({
           pinned: found.pinned.filter(({ run }) => run === file.id),
           attempts: await attemptNumbers(home, file.id),
         },
-        { db, home, runs, attempts, events, records, checkpoints, pins, now },
+        { db, home, runs, attempts, events, records, checkpoints, pins, owed, now },
       );
       if (restored.ended) ended.push(file.id);
     }

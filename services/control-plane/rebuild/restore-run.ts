@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Manifest } from '../../contracts/checkpoint.ts';
 import type { RunEvent } from '../../contracts/event.ts';
 import { type Reason, reasonGroups } from '../../contracts/reason.ts';
-import { activeStatuses, endedStatuses, type RunStatus } from '../../contracts/run.ts';
+import { activeStatuses, endedStatuses, type RunStatus, restStatuses } from '../../contracts/run.ts';
 import type { BindValue, Database } from '../../platform/database.ts';
 import type { AttemptStore } from '../attempts/attempt.store.ts';
 import type { CheckpointIndex } from '../checkpoints/checkpoint-index.ts';
@@ -17,6 +17,7 @@ import type { RunFile } from '../runs/run-file.ts';
 import { eventFilePath } from '../runs/run-files.ts';
 import type { RunRow } from '../runs/run-row.ts';
 import { SPOOL_FILE } from '../runtimes/role-specs.ts';
+import { type OwedRuns, wantsRemoteTracker } from '../trackers/owed-runs.ts';
 
 export interface RestoreOptions {
   db: Database;
@@ -27,6 +28,7 @@ export interface RestoreOptions {
   records: RecordService;
   checkpoints: CheckpointIndex;
   pins: PinIndex;
+  owed: OwedRuns;
   now: () => number;
 }
 
@@ -74,7 +76,11 @@ export async function restoreRun(found: FoundRun, options: RestoreOptions): Prom
   if (open !== undefined)
     await records.drain(file.id, open, join(home, 'work', file.id, `a${open}`, 'trainer', SPOOL_FILE));
   await records.recover([file.id]);
-  return { ended: endIfLive(file.id, status, manifests, options) };
+  const ended = endIfLive(file.id, status, manifests, options);
+  // How far trackers were is not known here; they ask and go on, and send nothing twice. One that was never started has nothing to show.
+  const isStarted = options.attempts.current(file.id) !== undefined;
+  if ((ended || restStatuses.includes(status)) && isStarted && wantsRemoteTracker(file.spec)) options.owed.add(file.id);
+  return { ended };
 }
 
 function insertRun(row: Record<string, unknown>, { db, runs }: RestoreOptions): void {

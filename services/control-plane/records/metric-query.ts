@@ -1,21 +1,17 @@
 import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Database } from '../../platform/database.ts';
-import type { MetricQuery, MetricRow, MetricValue, RowQuery, Series } from './record-types.ts';
-
-/** The newest value of each step that counts: rows `step`, `value` for `:series`, `:run`, `:from`, `:to`. */
-const LATEST = `
-  SELECT p.step AS step, p.value AS value, max(p.attempt * 1099511627776 + p.n)
-  FROM metric_points p JOIN record_lineage l ON l.run = :run AND l.attempt = p.attempt AND p.n <= l.up_to
-  WHERE p.series = :series AND p.step BETWEEN :from AND :to GROUP BY p.step`;
+import { LATEST, readSeries } from './read-series.ts';
+import type { MetricQuery, MetricRow, RowQuery, Series } from './record-types.ts';
 
 /**
  * Metrics on the clean axis, each with at most `points` points. More are averaged in buckets of equal width, a bucket standing at the mean of
- * its steps; a NaN in a bucket makes it NaN. Cost: one pass over the stored steps of each series, one series at a time.
+ * its steps; a NaN in a bucket makes it NaN. Cost: two passes over the stored steps of each series, a few thousand at a time with other work between;
+ * what is recorded meanwhile is not in them.
  */
 export async function queryMetrics(db: Database, query: MetricQuery): Promise<Series[]> {
   const result: Series[] = [];
   for (const { id, name } of seriesOf(db, query.run, query.names)) {
-    const series = readSeries(db, id, name, query);
+    const series = await readSeries(db, id, name, query);
     if (series.steps.length > 0) result.push(series);
     await yieldToOthers();
   }
@@ -81,37 +77,6 @@ export function positionAt(db: Database, run: string, step: number): { epoch: nu
       { run, step },
     ) ?? { epoch: 0, samples: 0 }
   );
-}
-
-function readSeries(db: Database, series: number, name: string, query: MetricQuery): Series {
-  const range = { run: query.run, series, from: query.fromStep, to: query.toStep ?? Number.MAX_SAFE_INTEGER };
-  const extent = db.get<{ count: number; low: number | null; high: number | null }>(
-    `SELECT count(*) AS count, min(step) AS low, max(step) AS high FROM (${LATEST})`,
-    range,
-  );
-  if (extent === undefined || extent.low === null || extent.high === null) return { name, steps: [], values: [] };
-  const rows =
-    extent.count <= query.points
-      ? db.all<Point>(`SELECT step, value FROM (${LATEST}) ORDER BY step`, range)
-      : db.all<Point>(
-          `SELECT avg(step) AS step, CASE WHEN count(value) < count(*) THEN NULL ELSE avg(value) END AS value
-           FROM (${LATEST}) GROUP BY CAST((step - :low) / :width AS INTEGER) ORDER BY 1`,
-          { ...range, low: extent.low, width: (extent.high - extent.low + 1) / query.points },
-        );
-  return { name, steps: rows.map(({ step }) => step), values: rows.map(({ value }) => toMetricValue(value)) };
-}
-
-interface Point {
-  step: number;
-  value: number | null;
-}
-
-/** JSON has no NaN and no infinities, so they travel as words. */
-function toMetricValue(value: number | null): MetricValue {
-  if (value === null || Number.isNaN(value)) return 'NaN';
-  if (value === Number.POSITIVE_INFINITY) return 'Infinity';
-  if (value === Number.NEGATIVE_INFINITY) return '-Infinity';
-  return value;
 }
 
 function seriesOf(db: Database, run: string, names: readonly string[] | undefined): { id: number; name: string }[] {

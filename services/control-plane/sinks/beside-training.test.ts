@@ -35,6 +35,7 @@ function taking(before: () => Promise<void>): Tracker & { taken: number[] } {
   let cursor = START;
   return {
     taken,
+    kind: 'wandb',
     name: 'a tracker',
     remote: true,
     wakesOn: ['records'],
@@ -74,12 +75,12 @@ it('what hangs, fails or is slow holds up neither records nor files, and has eve
     checkpoints: fixture.checkpoints.checkpoints,
     log: quietLog,
     wait: turn as () => Promise<void>,
+    now: () => 0,
   };
   const trackers = createTrackers({ ...options, db, meter: trackerMeter, factories: all.map((each) => () => each) });
   const place = {
     baseDirectory: fixture.checkpoints.home,
     roots: [],
-    now: () => 0,
     runtime: { outputs: async () => [] },
     store: openFileStore(join(fixture.checkpoints.home, 'kept')),
     redactor: createRedactor({}),

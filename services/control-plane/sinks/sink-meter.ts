@@ -7,7 +7,7 @@ export interface SinkMeter {
   watch(run: string, kind: string, sink: Sink): Sink;
   /** Of a run whose sinks have ended. */
   forget(run: string): void;
-  /** By kind: records that have yet to be taken in, over all sinks, and how many failed at their last try. */
+  /** By kind: records that have yet to be taken in, over all sinks that are called for records, and how many sinks failed at their last try. */
   read(): { sink: string; records: number; failing: number }[];
 }
 
@@ -15,6 +15,8 @@ interface Progress {
   readonly kind: string;
   /** Records of the run that it has seen. */
   taken: number;
+  /** false where only checkpoints give it work: it is never behind with records. */
+  readonly takesRecords: boolean;
   failing: boolean;
 }
 
@@ -22,7 +24,8 @@ export function createSinkMeter({ records }: { records: Pick<RecordService, 'cou
   const open = new Map<string, Progress[]>();
   return {
     watch(run, kind, sink) {
-      const progress: Progress = { kind, taken: 0, failing: false };
+      const takesRecords = sink.wakesOn.includes('records') || sink.everyMs !== undefined;
+      const progress: Progress = { kind, taken: 0, takesRecords, failing: false };
       open.set(run, [...(open.get(run) ?? []), progress]);
       return {
         ...sink,
@@ -43,9 +46,9 @@ export function createSinkMeter({ records }: { records: Pick<RecordService, 'cou
       const kinds = new Map<string, { sink: string; records: number; failing: number }>();
       for (const [run, sinks] of open) {
         const count = records.count(run);
-        for (const { kind, taken, failing } of sinks) {
+        for (const { kind, taken, takesRecords, failing } of sinks) {
           const sum = kinds.get(kind) ?? { sink: kind, records: 0, failing: 0 };
-          sum.records += Math.max(0, count - taken);
+          sum.records += takesRecords ? Math.max(0, count - taken) : 0;
           sum.failing += failing ? 1 : 0;
           kinds.set(kind, sum);
         }

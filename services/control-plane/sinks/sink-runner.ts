@@ -3,7 +3,7 @@ import { backoffMs } from '../../platform/retry.ts';
 import type { Sink } from './sink.ts';
 
 /** Pauses of a sink that fails. */
-export const SINK_RETRY = { baseMs: 1000, maxMs: 60_000 };
+const SINK_RETRY = { baseMs: 1000, maxMs: 60_000 };
 
 export interface SinkRunner {
   sink: Sink;
@@ -11,9 +11,16 @@ export interface SinkRunner {
   stop(): Promise<void>;
   /** After `stop`: one more time, for the end of the run. Says whether all is written. */
   finish(signal: AbortSignal): Promise<boolean>;
+  /** How long to wait before `finish` is called again that answered false, in milliseconds: at least as long as the error's `holdMs` says. */
+  retryMs(): number;
 }
 
-/** Runs one sink, one call at a time; a wake-up during a call leads to another one, a failure to another try after a pause. */
+/**
+ * Runs one sink, one call at a time; a wake-up during a call leads to another one, a failure to another try after a pause. Of failures in a row with one
+ * message the first is logged.
+ *
+ * While the run goes, a sink is called again although its error says `holdMs`: it holds itself, and keeps elsewhere what comes meanwhile.
+ */
 export function createSinkRunner({
   sink,
   run,
@@ -31,24 +38,33 @@ export function createSinkRunner({
   let wanted = false;
   let running: Promise<void> | null = null;
   let failures = 0;
+  let holdMs = 0;
+  let said: string | null = null;
 
   const attempt = async (final: boolean, signal: AbortSignal): Promise<boolean> => {
     try {
       await sink.catchUp(final, signal);
       failures = 0;
+      said = null;
       return true;
     } catch (error) {
       if (signal.aborted) return false;
       failures += 1;
-      log.error('A rendering of a run could not be written; it is tried again.', {
-        run,
-        sink: sink.name,
-        failures,
-        error,
-      });
+      holdMs = holdOf(error);
+      const message = error instanceof Error ? error.message : String(error);
+      if (message !== said) {
+        log.error('A rendering of a run could not be written; it is tried again.', {
+          run,
+          sink: sink.name,
+          failures,
+          error,
+        });
+      }
+      said = message;
       return false;
     }
   };
+  const pauseMs = () => backoffMs({ failures, ...SINK_RETRY });
 
   const loop = async () => {
     await after;
@@ -56,7 +72,7 @@ export function createSinkRunner({
       wanted = false;
       if (await attempt(false, stopped.signal)) continue;
       wanted = true;
-      await wait(backoffMs({ failures, ...SINK_RETRY }), stopped.signal);
+      await wait(pauseMs(), stopped.signal);
     }
   };
 
@@ -89,5 +105,12 @@ export function createSinkRunner({
       await running;
     },
     finish: (signal) => attempt(true, signal),
+    retryMs: () => Math.max(pauseMs(), holdMs),
   };
+}
+
+/** Milliseconds in which another try is of no use, as the error says; 0 where it says nothing. */
+function holdOf(error: unknown): number {
+  const isHeld = error instanceof Error && 'holdMs' in error && typeof error.holdMs === 'number';
+  return isHeld ? (error as { holdMs: number }).holdMs : 0;
 }

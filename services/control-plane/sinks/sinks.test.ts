@@ -112,13 +112,14 @@ describe('sinks', () => {
     expect(await fixture.records.records.ingest(RUN, 1, [logRecord(1), evaluationRecord(2, 10)])).toBe(2);
     await until(() => errors.length === 1 && existsSync(file('logs/training.log')));
     release();
-    await until(() => errors.length === 2 && waits.length === 2);
+    await until(() => waits.length === 2);
     expect(waits).toEqual([1000, 2000]);
     rmSync(file('eval_logs'));
     release();
     await until(() => existsSync(file('eval_logs/eval_step_0010.json')));
     await sinks.finish(RUN);
-    expect(errors).toHaveLength(2);
+    // The second failure said the same.
+    expect(errors).toHaveLength(1);
   });
 
   it('go on where they were after a restart, and after a run is opened again', async () => {

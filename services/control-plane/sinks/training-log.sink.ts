@@ -29,6 +29,8 @@ interface Known {
   /** Which records count; another one means that the file is made anew. */
   readonly lineage: string;
   cursor: Cursor;
+  /** The newest record that may change the file; lines of logs do not. */
+  changed: Cursor;
   /** The last step with a row's metrics. It may still get some: steps before it are closed. */
   last: number;
   /** Rows up to this step are in the beginning of the file, `rows` of them. */
@@ -42,7 +44,7 @@ interface Known {
 
 /**
  * `training_log.json`: replaced in one rename, so it is valid JSON whenever it is read. Written at once after an evaluation, a checkpoint, a resume
- * and the end, and otherwise while records come, at most every five seconds and for each MiB of the file. An update reads the new records and renders the new rows alone
+ * and the end, and otherwise when metrics have come, at most every five seconds and for each MiB of the file. An update reads the new records and renders the new rows alone
  * (`growing-file.ts`); all is read again after a start of the control plane and after a resume that superseded something.
  */
 export function createTrainingLogSink({
@@ -72,10 +74,12 @@ export function createTrainingLogSink({
 
   /** In one turn of the event loop, so that all of it is of the same moment. */
   const readAll = (): Known => {
+    const end = records.end(run);
     const found = records.evaluationEntries(run).filter(({ evaluation }) => !evaluation.is_baseline);
     return {
       lineage: lineageNow(),
-      cursor: records.end(run),
+      cursor: end,
+      changed: end,
       last: records.lastStep(run, names),
       closed: -1,
       rows: 0,
@@ -91,6 +95,7 @@ export function createTrainingLogSink({
       const page = await records.since(run, at.cursor, { filter: { kinds: ['metrics', 'evaluation'] } });
       for (const { attempt, record } of page.entries) {
         if (attempt < at.cursor.attempt) return false;
+        at.changed = { attempt, n: record.n };
         if (record.kind === 'metrics' && names.some((name) => name in record.values)) {
           if (record.step <= at.closed) return false;
           at.last = Math.max(at.last, record.step);
@@ -151,6 +156,8 @@ export function createTrainingLogSink({
   return {
     name: path,
     wakesOn: ['records', 'checkpoints'],
+    // For what came while it rested; nothing else may come.
+    everyMs: MIN_INTERVAL_MS,
     async catchUp(final, signal) {
       const before = known;
       // What fails half-way is not known: all is read again.
@@ -158,7 +165,7 @@ export function createTrainingLogSink({
       const at = before !== null && (await follow(before)) ? before : readAll();
       const best = checkpoints.resolve(run, 'best');
       const milestone = `${at.lineage}/${at.evaluated}/${best?.attempt}/${best?.step}/${final}`;
-      const state = `${formatCursor(at.cursor)}/${milestone}`;
+      const state = `${formatCursor(at.changed)}/${milestone}`;
       const since = now() - written.at;
       // A clock that was set back makes nobody wait.
       const isRecent = since >= 0 && since < written.restMs;

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunSpecInput } from '../../contracts/run-spec.ts';
-import { evaluationRecord, metricsRecord } from '../records/record.fixtures.ts';
+import { evaluationRecord, logRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, RUN, type SinkFixture } from './sink.fixtures.ts';
 import { createTrainingLogSink } from './training-log.sink.ts';
 
@@ -162,6 +162,24 @@ describe('training_log.json', () => {
     now = 60_000;
     await writer.catchUp(false, signal);
     expect(statSync(path()).mtimeMs).toBe(before);
+  });
+
+  it('gets what came while it rested although nothing follows, and is not written anew for lines of logs', async () => {
+    const writer = sink({});
+    const { records } = fixture.records;
+    await records.ingest(RUN, 1, [grpo(1, 10), logRecord(2)]);
+    await writer.catchUp(false, signal);
+    await records.ingest(RUN, 1, [grpo(3, 20)]);
+    await writer.catchUp(false, signal);
+    expect(read().train_history).toHaveLength(1);
+    now += writer.everyMs ?? 0;
+    await writer.catchUp(false, signal);
+    expect(read().train_history).toHaveLength(2);
+    const { ino } = statSync(path());
+    now += 60_000;
+    await records.ingest(RUN, 1, [logRecord(4), logRecord(5)]);
+    await writer.catchUp(false, signal);
+    expect(statSync(path()).ino).toBe(ino);
   });
 
   it('is left alone by a clock that was set back', async () => {

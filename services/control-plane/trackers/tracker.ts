@@ -1,4 +1,4 @@
-import type { TrackerStatus } from '../../contracts/tracker.ts';
+import type { TrackerKind, TrackerStatus } from '../../contracts/tracker.ts';
 import type { Sink, SinkTarget } from '../sinks/sink.ts';
 
 /**
@@ -6,6 +6,7 @@ import type { Sink, SinkTarget } from '../sinks/sink.ts';
  * that one made anew goes on where the last one was.
  */
 export interface Tracker extends Sink {
+  kind: TrackerKind;
   /** Whether it talks to a server: then nobody waits for it at the end of a run, and it goes on until that has everything. */
   remote: boolean;
   /** Also of one that is not running, from what it keeps. */

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import type { TrackerStatus } from '../../contracts/tracker.ts';
+import { type TrackerStatus, trackerStatusSchema } from '../../contracts/tracker.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { logRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../sinks/sink.fixtures.ts';
@@ -13,12 +13,15 @@ const db = openDatabase({ path: ':memory:', migrations: [trackerTables] });
 beforeEach(() => {
   fixture = openSinkFixture();
   db.run('DELETE FROM trackers_owed', {});
+  waits = [];
+  errors = [];
 });
 afterEach(() => fixture.close());
 
 /** A tracker that counts calls and does what it is told. */
 function scripted(remote: boolean, catchUp: Tracker['catchUp']): Tracker {
   return {
+    kind: remote ? 'wandb' : 'tensorboard',
     name: remote ? 'server' : 'file',
     remote,
     wakesOn: ['records'],
@@ -26,6 +29,8 @@ function scripted(remote: boolean, catchUp: Tracker['catchUp']): Tracker {
     status: async () => ({ kind: 'wandb' }) as TrackerStatus,
   };
 }
+let waits: number[] = [];
+let errors: string[] = [];
 const open = (...made: Tracker[]) =>
   createTrackers({
     db,
@@ -33,8 +38,12 @@ const open = (...made: Tracker[]) =>
     checkpoints: fixture.checkpoints.checkpoints,
     meter: createSinkMeter({ records: fixture.records.records }),
     factories: made.map((tracker) => () => tracker),
-    log: quietLog,
-    wait: () => new Promise((resolve) => setImmediate(resolve)),
+    now: () => 0,
+    log: { ...quietLog, error: (_message, fields) => void errors.push(String((fields?.['error'] as Error).message)) },
+    wait: (ms) => {
+      waits.push(ms);
+      return new Promise((resolve) => setImmediate(resolve));
+    },
   });
 const until = async (condition: () => boolean) => {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
@@ -101,4 +110,82 @@ it('tells of runs whether they go on or have ended, and of none where nothing is
   expect(await trackers.status(fixture.target())).toEqual([{ kind: 'wandb' }]);
   await trackers.close();
   expect(await open().status(fixture.target())).toEqual([]);
+});
+
+it('tells of a tracker whose files cannot be read what helps, and of the others as ever', async () => {
+  const unreadable = Object.assign(new Error("EACCES: permission denied, scandir '/outputs/run/tensorboard'"), {
+    syscall: 'scandir',
+  });
+  const broken = { ...scripted(false, async () => {}), status: () => Promise.reject(unreadable) };
+  const trackers = open(
+    broken,
+    scripted(true, async () => {}),
+  );
+  await fixture.records.records.ingest(RUN, 1, [logRecord(1)]);
+  const [first, second] = await trackers.status(fixture.target());
+  expect(trackerStatusSchema.parse(first)).toMatchObject({
+    kind: 'tensorboard',
+    state: 'behind',
+    backlog: 1,
+    last_error: { message: expect.stringMatching(/scandir '\/outputs\/run\/tensorboard'; make it readable/) },
+  });
+  expect(second).toEqual({ kind: 'wandb' });
+});
+
+it('a run is opened again only when the final writing of its files has ended, whatever they make of a signal', async () => {
+  let inside = 0;
+  let most = 0;
+  let release = () => {};
+  const trackers = open(
+    scripted(false, async (final) => {
+      most = Math.max(most, ++inside);
+      if (final) await new Promise<void>((resolve) => (release = resolve));
+      inside -= 1;
+    }),
+  );
+  trackers.open(fixture.target());
+  await until(() => inside === 0 && most === 1);
+  const ending = trackers.finish(RUN, new AbortController().signal);
+  await until(() => inside === 1);
+  trackers.open(fixture.target());
+  for (let turn = 0; turn < 10; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+  expect(most).toBe(1);
+  release();
+  await ending;
+  await trackers.forget(RUN);
+  expect({ inside, most }).toEqual({ inside: 0, most: 1 });
+});
+
+it('a database that cannot note that all is sent costs the process nothing, and the run stays owed', async () => {
+  const trackers = open(scripted(true, async () => {}));
+  trackers.open(fixture.target());
+  db.run(
+    "CREATE TEMP TRIGGER full BEFORE DELETE ON trackers_owed BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+    {},
+  );
+  try {
+    await trackers.finish(RUN, new AbortController().signal);
+    await until(() => errors.length > 0);
+    expect(errors).toEqual([expect.stringContaining('disk is full')]);
+    trackers.open(fixture.target());
+    await trackers.close();
+    expect(trackers.owed()).toEqual([RUN]);
+  } finally {
+    db.run('DROP TRIGGER full', {});
+  }
+});
+
+it('a server that refuses is asked again when its error says so, and the log is told once', async () => {
+  let finals = 0;
+  const refused = Object.assign(new Error('it does not know the key'), { holdMs: 900_000 });
+  const trackers = open(
+    scripted(true, async (final) => {
+      if (final && ++finals < 4) throw finals < 3 ? refused : new Error('503');
+    }),
+  );
+  trackers.open(fixture.target());
+  await trackers.finish(RUN, new AbortController().signal);
+  await until(() => trackers.owed().length === 0);
+  expect(waits).toEqual([900_000, 900_000, 4000]);
+  expect(errors).toEqual(['it does not know the key', '503']);
 });

@@ -1,13 +1,15 @@
 import type { TrackerStatus } from '../../contracts/tracker.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
-import { backoffMs, pause } from '../../platform/retry.ts';
+import { pause } from '../../platform/retry.ts';
 import type { CheckpointService } from '../checkpoints/checkpoint.service.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { SinkTarget } from '../sinks/sink.ts';
 import type { SinkMeter } from '../sinks/sink-meter.ts';
-import { createSinkRunner, SINK_RETRY, type SinkRunner } from '../sinks/sink-runner.ts';
+import { createSinkRunner, type SinkRunner } from '../sinks/sink-runner.ts';
+import { createOwedRuns } from './owed-runs.ts';
 import type { Tracker, TrackerFactory } from './tracker.ts';
+import { unreadableStatus } from './unreadable-status.ts';
 
 /** The trackers of all runs. Each has a loop of its own, so one that hangs holds up neither training nor another one. */
 export interface Trackers {
@@ -24,6 +26,7 @@ export interface Trackers {
   settle(target: SinkTarget): void;
   /** Ends those of a run that is being deleted; what was not sent is not sent any more. */
   forget(run: string): Promise<void>;
+  /** One whose files cannot be read is told as such, beside the others. */
   status(target: SinkTarget): Promise<TrackerStatus[]>;
   /** Ends all where they are; they go on from there when they are opened again. */
   close(): Promise<void>;
@@ -35,14 +38,16 @@ export function createTrackers({
   checkpoints,
   meter,
   factories,
+  now,
   log,
   wait = pause,
 }: {
   db: Database;
-  records: Pick<RecordService, 'subscribe'>;
+  records: Pick<RecordService, 'subscribe' | 'count'>;
   checkpoints: Pick<CheckpointService, 'subscribe'>;
   meter: Pick<SinkMeter, 'watch' | 'forget'>;
   factories: readonly TrackerFactory[];
+  now: () => number;
   log: Logger;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }): Trackers {
@@ -51,8 +56,12 @@ export function createTrackers({
     unsubscribe: (() => void)[];
     /** Ends what goes on after the end of the run. */
     ended: AbortController;
-    settling: Promise<void>;
+    /** The last writing of those that write files. */
+    writing: Promise<unknown>;
+    /** All that still goes on, files and servers. It never rejects. */
+    settling: Promise<unknown>;
   }
+  const owed = createOwedRuns({ db });
   const open = new Map<string, Entry>();
   /** Of a run that is opened again, the loops before; two must never send at a time. */
   const stopping = new Map<string, Promise<unknown>>();
@@ -77,18 +86,29 @@ export function createTrackers({
     return stopped;
   };
 
-  const sendRest = async (run: string, entry: Entry) => {
-    const { signal } = entry.ended;
-    const remote = entry.followers.filter(({ tracker }) => tracker.remote);
+  const sendRest = async (run: string, { followers, ended: { signal } }: Entry) => {
+    const remote = followers.filter(({ tracker }) => tracker.remote);
     await Promise.all(
       remote.map(async ({ runner }) => {
-        for (let failures = 1; !signal.aborted && !(await runner.finish(signal)); failures += 1) {
-          await wait(backoffMs({ failures, ...SINK_RETRY }), signal);
-        }
+        while (!signal.aborted && !(await runner.finish(signal))) await wait(runner.retryMs(), signal);
       }),
     );
     if (signal.aborted) return;
-    db.run('DELETE FROM trackers_owed WHERE run = :run', { run });
+    try {
+      owed.remove(run);
+    } catch (error) {
+      log.error(
+        'Trackers have all of a run, which could not be noted; the next start of the control plane sends it again.',
+        {
+          run,
+          error,
+        },
+      );
+    }
+  };
+
+  /** Nothing writes any more, and nothing is to be sent. */
+  const drop = (run: string, entry: Entry) => {
     if (open.get(run) !== entry) return;
     open.delete(run);
     meter.forget(run);
@@ -100,7 +120,7 @@ export function createTrackers({
       const before = stop(run);
       const made = make(target);
       if (made.length === 0) return;
-      if (made.some(({ remote }) => remote)) db.run('INSERT OR IGNORE INTO trackers_owed VALUES (:run)', { run });
+      if (made.some(({ remote }) => remote)) owed.add(run);
       const followers = made.map((tracker) => ({
         tracker,
         runner: createSinkRunner({ sink: meter.watch(run, 'tracker', tracker), run, after: before, log, wait }),
@@ -112,6 +132,7 @@ export function createTrackers({
         followers,
         unsubscribe: [records.subscribe(run, wake('records')), checkpoints.subscribe(run, wake('checkpoints'))],
         ended: new AbortController(),
+        writing: Promise.resolve(),
         settling: Promise.resolve(),
       });
       for (const { runner } of followers) runner.wake();
@@ -122,14 +143,21 @@ export function createTrackers({
       if (entry === undefined) return true;
       for (const each of entry.unsubscribe.splice(0)) each();
       const stopped = Promise.all(entry.followers.map(({ runner }) => runner.stop()));
-      entry.settling = Promise.all([entry.settling, stopped]).then(() => sendRest(run, entry));
-      await stopped;
       const until = AbortSignal.any([signal, entry.ended.signal]);
       const local = entry.followers.filter(({ tracker }) => !tracker.remote);
-      return (await Promise.all(local.map(({ runner }) => runner.finish(until)))).every((written) => written);
+      const writing = Promise.all([stopped, entry.writing]).then(() =>
+        Promise.all(local.map(({ runner }) => runner.finish(until))),
+      );
+      entry.writing = writing;
+      const sent = Promise.all([stopped, entry.settling]).then(() => sendRest(run, entry));
+      const settling: Promise<unknown> = Promise.all([writing, sent]).then(() => {
+        if (entry.settling === settling) drop(run, entry);
+      });
+      entry.settling = settling;
+      return (await writing).every((written) => written);
     },
 
-    owed: () => db.all<{ run: string }>('SELECT run FROM trackers_owed ORDER BY run').map(({ run }) => run),
+    owed: owed.all,
     settle(target) {
       if (open.has(target.run)) return;
       trackers.open(target);
@@ -138,13 +166,20 @@ export function createTrackers({
 
     async forget(run) {
       await stop(run);
-      db.run('DELETE FROM trackers_owed WHERE run = :run', { run });
+      owed.remove(run);
     },
 
-    status: (target) =>
-      Promise.all(
-        (open.get(target.run)?.followers.map(({ tracker }) => tracker) ?? make(target)).map((each) => each.status()),
-      ),
+    status: (target) => {
+      const { run } = target;
+      const all = open.get(run)?.followers.map(({ tracker }) => tracker) ?? make(target);
+      return Promise.all(
+        all.map((tracker) =>
+          tracker
+            .status()
+            .catch((error: unknown) => unreadableStatus(tracker, { error, backlog: records.count(run), now: now() })),
+        ),
+      );
+    },
 
     async close() {
       await Promise.all([...[...open.keys()].map(stop), ...stopping.values()]);

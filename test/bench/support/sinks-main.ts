@@ -24,7 +24,7 @@ const unused = (): never => {
   throw new Error('the runs of this bench name no directory of their own and are not stopped');
 };
 const trackers = createTrackers({
-  ...{ db, records, checkpoints, meter, log },
+  ...{ db, records, checkpoints, meter, now, log },
   factories: [
     wandbTrackers({
       settings: {

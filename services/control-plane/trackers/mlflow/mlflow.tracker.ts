@@ -137,6 +137,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
   };
 
   return {
+    kind: 'mlflow',
     name: 'mlflow',
     remote: true,
     wakesOn: ['checkpoints'],

@@ -80,7 +80,7 @@ export async function readEventFile(path: string): Promise<EventFile | null> {
   let begun = false;
   for (const { event, end } of readEvents(await readFile(path))) {
     if (file === null) {
-      const head = headSchema.parse(JSON.parse(event.note ?? 'null'));
+      const head = readHead(path, event.note);
       const shown: ShownSteps = new Map(Object.entries(head.shown));
       file = { path, head, cursor: head.from, shown, lastStep: head.lastStep, ended: false, headEnd: end, end };
     }
@@ -153,6 +153,18 @@ export async function cutHalfEvent({ path, end }: EventFile): Promise<void> {
 
 export function frameEvent(event: BoardEvent): Buffer {
   return frame(encodeEvent(event));
+}
+
+/** @throws Error that names the file and what helps, where another program wrote it or it was changed */
+function readHead(path: string, note: string | null): EventFileHead {
+  try {
+    return headSchema.parse(JSON.parse(note ?? 'null'));
+  } catch (cause) {
+    throw new Error(
+      `${path} does not begin as this control plane writes event files; move it away, and what it showed is written again.`,
+      { cause },
+    );
+  }
 }
 
 function readEvents(bytes: Buffer) {

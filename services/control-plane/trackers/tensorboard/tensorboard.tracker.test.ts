@@ -6,6 +6,7 @@ import type { RunStatus } from '../../../contracts/run.ts';
 import { eventRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { PathRefusedError } from '../../runs/path-policy.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../../sinks/sink.fixtures.ts';
+import { eventFileName, frameEvent } from './event-files.ts';
 import { readBoard } from './read-board.fixture.ts';
 import { createTensorboardTracker } from './tensorboard.tracker.ts';
 import { unframe } from './tf-record.ts';
@@ -244,6 +245,21 @@ describe('its status', () => {
     expect(last_error?.message).toContain('choose another monitoring.tensorboard_log_dir');
     rmSync(directory, { recursive: true });
     await stuck.catchUp(false, new AbortController().signal);
+    expect(curve()).toBe('1:1 2:1 3:1');
+  });
+
+  it('names a file that does not begin as its own, and writes again what it showed once it is moved away', async () => {
+    await train(1, 1, 1, 3);
+    mkdirSync(directory, { recursive: true });
+    const path = join(directory, eventFileName(RUN, 1_700_000_000, 1));
+    const told = `${path} does not begin as this control plane writes event files; move it away`;
+    for (const note of ['{"axis":', '{"axis":7}']) {
+      writeFileSync(path, frameEvent({ wallTime: 0, step: 0, isFirst: true, note }));
+      await expect(tracker().status()).rejects.toThrow(told);
+      await expect(catchUp()).rejects.toThrow(told);
+    }
+    rmSync(path);
+    await catchUp();
     expect(curve()).toBe('1:1 2:1 3:1');
   });
 

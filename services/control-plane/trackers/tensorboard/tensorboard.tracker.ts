@@ -35,6 +35,7 @@ export function createTensorboardTracker(options: TensorboardOptions): Tracker |
   };
 
   return {
+    kind: 'tensorboard',
     name: 'tensorboard',
     remote: false,
     wakesOn: ['records'],

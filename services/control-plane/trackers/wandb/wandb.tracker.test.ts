@@ -259,6 +259,7 @@ describe('what W&B gets', () => {
       return wandb.calls.length;
     };
     expect([await tryAt(0), await tryAt(6999)]).toEqual([1, 1]);
+    await expect(tracker.catchUp(false, never)).rejects.toMatchObject({ holdMs: 1 });
     refusal = new TrackerError('key', 'set WANDB_API_KEY');
     expect([await tryAt(7000), await tryAt(900_000), await tryAt(907_000)]).toEqual([2, 2, 3]);
     expect(await tracker.status()).toMatchObject({ state: 'refused', last_error: { message: 'set WANDB_API_KEY' } });

@@ -129,6 +129,7 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
   };
 
   return {
+    kind: 'wandb',
     name: statePath,
     remote: true,
     wakesOn: ['records'],
@@ -138,7 +139,8 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
       const at = await load();
       try {
         if (steady() < heldUntil && at.last_error !== null) {
-          throw new TrackerError(at.last_error.kind === 'throttled' ? 'throttled' : 'refused', at.last_error.message);
+          const kind = at.last_error.kind === 'throttled' ? 'throttled' : 'refused';
+          throw new TrackerError(kind, at.last_error.message, { holdMs: heldUntil - steady() });
         }
         await sendAll(final, signal);
         if (hasBackups) await backups.clear();
