@@ -328,6 +328,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       await imports.sweep().catch((error: unknown) => {
         log.error('What imports left that were cut off could not be removed; the next start does it.', { error });
       });
+      await models.sweep().catch((error: unknown) => {
+        log.error('What is left of models that were being removed could not be removed; the next start does it.', {
+          error,
+        });
+      });
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);
       for (const id of live) await checkpoints.rebuild(id);
