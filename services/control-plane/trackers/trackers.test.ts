@@ -102,3 +102,16 @@ it('tells of runs whether they go on or have ended, and of none where nothing is
   await trackers.close();
   expect(await open().status(fixture.target())).toEqual([]);
 });
+
+it('one that is ended, for whatever reason, gives back what it keeps from others', async () => {
+  let closed = 0;
+  const trackers = open({ ...scripted(true, (_final, signal) => hang(signal)), close: () => void closed++ });
+  trackers.open(fixture.target());
+  await trackers.finish(RUN, new AbortController().signal);
+  expect(closed).toBe(0);
+  await trackers.forget(RUN);
+  expect(closed).toBe(1);
+  trackers.open(fixture.target());
+  await trackers.close();
+  expect(closed).toBe(2);
+});

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { evaluationRecord, metricsRecord } from '../../records/record.fixtures.ts';
@@ -161,7 +161,7 @@ describe('a run in W&B', () => {
 });
 
 it('a W&B run that another run is writing into is waited for', async () => {
-  const claims = new Map([['cua-grpo/mine', 'run-bbbbbbbb']]);
+  const claims = new Map([['/cua-grpo/mine', 'run-bbbbbbbb']]);
   fixture.add(1, firstAttempt);
   const open = () => openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'succeeded' });
   await expect(open().catchUp(true, never)).rejects.toThrow('run-bbbbbbbb is writing into the W&B run mine');
