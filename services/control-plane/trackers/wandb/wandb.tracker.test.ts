@@ -171,6 +171,31 @@ it('a W&B run that another run is writing into is waited for', async () => {
   expect(claims.size).toBe(0);
 });
 
+it('a W&B run is free again once its writer is closed, whatever that still had to send', async () => {
+  const claims = new Map<string, string>();
+  fixture.add(1, firstAttempt);
+  wandb.trouble = (call) => {
+    if (call === 'stream') throw new WandbError('unreachable', 'no connection');
+  };
+  const tracker = openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'failed' });
+  await expect(tracker.catchUp(true, never)).rejects.toThrow('no connection');
+  expect(new Set(claims.values())).toEqual(new Set([RUN]));
+  tracker.close?.();
+  expect(claims.size).toBe(0);
+});
+
+it('W&B runs of one id in two entities are two, also where one run names none and W&B says whose it is', async () => {
+  fixture.add(1, firstAttempt);
+  const open = (holder: string, entity: string | null) => {
+    rmSync(join(fixture.tree, 'wandb_sync_state.json'), { force: true });
+    const claims = new Map([[holder, 'run-bbbbbbbb']]);
+    return openTracker(fixture, wandb, { settings: { runId: 'mine', entity }, claims }).catchUp(false, never);
+  };
+  await expect(open('team/cua-grpo/mine', 'team')).rejects.toThrow('run-bbbbbbbb is writing');
+  await expect(open('tester/cua-grpo/mine', null)).rejects.toThrow('run-bbbbbbbb is writing');
+  await open('other/cua-grpo/mine', 'team');
+});
+
 describe('what W&B gets', () => {
   it('has no gap and no double, wherever the control plane is killed between or within its calls', async () => {
     const monitoring = { wandb_resume: 'same' as const };
@@ -212,6 +237,36 @@ describe('what W&B gets', () => {
       again.close();
     }
     expect(calls).toBe(7);
+  });
+
+  it.each([
+    [
+      'longer',
+      [
+        metricsRecord(1, 3, { 'train/loss': 0.2 }),
+        ...[4, 5, 6, 7].map((n) => metricsRecord(n - 2, n, { 'train/loss': 0.1 })),
+      ],
+    ],
+    ['shorter', [metricsRecord(1, 3, { 'train/loss': 0.2 })]],
+  ])('is the same again after the state file was lost behind a resume with `same` that is %s', async (_, second) => {
+    const monitoring = { wandb_resume: 'same' as const };
+    const catchUp = () => openTracker(fixture, wandb, { monitoring }).catchUp(false, never);
+    fixture.add(1, firstAttempt);
+    await catchUp();
+    resume(2, 1, 4, 2);
+    fixture.add(2, second);
+    await catchUp();
+    const before = structuredClone(wandb.rows(RUN));
+    const summary = wandb.runs.get(RUN)?.summary;
+    rmSync(join(fixture.tree, 'wandb_sync_state.json'));
+    await catchUp();
+    expect(wandb.rows(RUN)).toEqual(before);
+    expect(wandb.runs.get(RUN)?.summary).toBe(summary);
+    fixture.add(2, [metricsRecord(9, 8, { 'train/loss': 0.05 })]);
+    await catchUp();
+    expect(losses(RUN).map(([step]) => step)).toEqual([
+      ...new Set([1, 2, ...second.map((each) => ('step' in each ? each.step : 0)), 8]),
+    ]);
   });
 
   it('lies in wandb_backup while W&B cannot be reached, and is sent and gone once it can', async () => {
