@@ -158,9 +158,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
   const factories = [
     wandb,
-    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
+    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, redactor, now, log }),
     (target: SinkTarget) =>
-      createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
+      createMlflowTracker({
+        ...{ target, records, checkpoints, settings: settings.mlflow, locationOf, redactor, now, steady },
+      }),
   ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
   const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, log });

@@ -10,6 +10,7 @@ import type { RunStatus } from '../../services/contracts/run.ts';
 import { metricsRecord } from '../../services/control-plane/records/record.fixtures.ts';
 import { openSinkFixture, RUN } from '../../services/control-plane/sinks/sink.fixtures.ts';
 import { createMlflowTracker } from '../../services/control-plane/trackers/mlflow/mlflow.tracker.ts';
+import { createRedactor } from '../../services/platform/redaction.ts';
 
 const program = process.env['TANDEM_MLFLOW'] ?? '';
 
@@ -62,7 +63,9 @@ describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => 
         checkpoints: fixture.checkpoints.checkpoints,
         settings: { trackingUri: uri, experiment: 'tandem', authorization: null },
         locationOf: ({ attempt, step }) => `s3://tandem/a${attempt}/checkpoint-${step}`,
+        redactor: createRedactor({}),
         now: Date.now,
+        steady: () => performance.now(),
       });
       await tracker?.catchUp(final, new AbortController().signal);
       return tracker?.status();

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createRedactor } from '../../../platform/redaction.ts';
 import { evaluationRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { RUN } from '../../sinks/sink.fixtures.ts';
 import {
@@ -328,9 +329,13 @@ describe('what W&B gets', () => {
 
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
-    const monitoring = { wandb_tags: ['ok'], wandb_run_name: 'x' };
-    await openTracker(fixture, wandb, { monitoring }).catchUp(false, never);
+    const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
+    const spec = { reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const redactor = createRedactor({ A_KEY: 'known-secret' });
+    await openTracker(fixture, wandb, { spec, redactor }).catchUp(false, never);
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
+    expect(text).toContain('[redacted]@127.0.0.1:9');
+    expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
     expect(text).not.toContain('k'.repeat(40));
   });
 });
