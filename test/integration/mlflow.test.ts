@@ -104,6 +104,14 @@ describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => 
         run: RUN,
         checkpoints: [{ location: 's3://tandem/a1/checkpoint-4' }],
       });
+      await fetch(`${uri}/api/2.0/mlflow/runs/delete`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ run_id: id }),
+      });
+      const again = (await catchUp(0.2, true))?.run_id ?? '';
+      expect(again).not.toBe(id);
+      expect(await history(again, 'train/loss')).toBe('1:1 2:1 3:1 4:2 5:2 6:2');
     } finally {
       fixture.close();
     }

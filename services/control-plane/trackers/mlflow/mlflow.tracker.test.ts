@@ -16,6 +16,7 @@ let fixture: SinkFixture;
 let status: RunStatus;
 let time: number;
 let uptime: number;
+let idleMs: number;
 beforeAll(async () => {
   server = await startFakeMlflow();
 });
@@ -29,6 +30,7 @@ beforeEach(() => {
   status = 'running';
   time = Date.UTC(2026, 10, 20, 12);
   uptime = 0;
+  idleMs = 5000;
 });
 afterEach(() => fixture.close());
 
@@ -43,7 +45,7 @@ const tracker = (spec: Omit<RunSpecInput, 'model'> = {}, settings: { trackingUri
     redactor: createRedactor({ A_KEY: 'known-secret' }),
     now: () => time,
     steady: () => uptime,
-    idleMs: 60,
+    idleMs,
   });
   if (made === null) throw new Error('It is turned on.');
   return made;
@@ -198,6 +200,7 @@ describe('exactly once', () => {
   ];
 
   it.each(faults.map((fault) => [JSON.stringify(fault), fault] as const))('in spite of %s', async (_, fault) => {
+    idleMs = 60;
     await train(1, 1, 1, 3);
     // The second is for the metrics, which come after tags and parameters.
     server.faults.push(structuredClone(fault), structuredClone(fault), structuredClone(fault));
