@@ -3,8 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { noProxies } from '../platform/proxy/choose-proxy.ts';
+import { createRedactor } from '../platform/redaction.ts';
 import { apiKeyFile } from './settings/api-key.ts';
-import { readSettings } from './settings.ts';
+import { knownSecrets } from './settings/known-secrets.ts';
+import { readSettings, settingsVariables } from './settings.ts';
 
 const read = (environment: Record<string, string>) => readSettings(environment, '/srv/work');
 
@@ -170,5 +172,30 @@ describe('readSettings', () => {
         expect(String(error)).not.toContain('not-to-be-seen');
       }
     });
+  });
+});
+
+describe('secrets', () => {
+  it('are hidden wherever they come from: each file that holds one, and the environment, also where it is not used', () => {
+    const directory = mkdtempSync(join(tmpdir(), 'tandem-settings-'));
+    try {
+      const files = settingsVariables.filter((name) => /_(KEY|TOKEN|PASSWORD|SECRET)_FILE$/.test(name));
+      const environment: Record<string, string> = {
+        TANDEM_S3_ENDPOINT: 'http://127.0.0.1:9000',
+        TANDEM_S3_ACCESS_KEY: 'tandem',
+      };
+      for (const name of files) {
+        environment[name] = join(directory, name);
+        writeFileSync(environment[name], `what lies in ${name}\n`);
+      }
+      const redactor = createRedactor(knownSecrets(environment, read(environment)));
+      expect(files.length).toBeGreaterThan(1);
+      for (const name of files) expect(redactor.text(`: what lies in ${name} :`), name).toBe(': [redacted] :');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+    const unused = { TANDEM_S3_SECRET_KEY: 'of a store that is off', TANDEM_API_KEY: 'an API key as a variable' };
+    const redactor = createRedactor(knownSecrets(unused, read(unused)));
+    for (const secret of Object.values(unused)) expect(redactor.text(secret)).toBe('[redacted]');
   });
 });

@@ -16,6 +16,7 @@ import { openRuntime } from './runtimes/open-runtime.ts';
 import type { Programs } from './runtimes/role-specs.ts';
 import { warnUnpinned } from './runtimes/vllm-image.ts';
 import { migrations } from './schema.ts';
+import { knownSecrets } from './settings/known-secrets.ts';
 import type { Settings } from './settings.ts';
 import { wireControlPlane } from './wiring.ts';
 
@@ -69,12 +70,7 @@ async function boot(options: StartOptions, closers: (() => unknown)[]): Promise<
   await requireCreatable('TANDEM_OUTPUTS', settings.outputs);
   const lock = lockHome(home);
   closers.push(() => lock.release());
-  const redactor = createRedactor({
-    ...environment,
-    // Keys that came from files are none of the environment's.
-    TANDEM_API_KEY: settings.apiKey ?? undefined,
-    TANDEM_S3_SECRET_KEY: settings.s3?.secretKey,
-  });
+  const redactor = createRedactor(knownSecrets(environment, settings));
   const log = createLogger({
     level: 'info',
     file: { directory: join(home, 'logs'), name: 'control-plane' },

@@ -158,9 +158,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
   const factories = [
     wandb,
-    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, now, log }),
+    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, redactor, now, log }),
     (target: SinkTarget) =>
-      createMlflowTracker({ target, records, checkpoints, settings: settings.mlflow, locationOf, now }),
+      createMlflowTracker({
+        ...{ target, records, checkpoints, settings: settings.mlflow, locationOf, redactor, now, steady },
+      }),
   ];
   const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
   const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, now, log });
@@ -327,6 +329,11 @@ export function wireControlPlane(options: WiringOptions): Wiring {
     recover: async () => {
       await imports.sweep().catch((error: unknown) => {
         log.error('What imports left that were cut off could not be removed; the next start does it.', { error });
+      });
+      await models.sweep().catch((error: unknown) => {
+        log.error('What is left of models that were being removed could not be removed; the next start does it.', {
+          error,
+        });
       });
       const live = [...runs.active(), ...runs.queued()].map(({ id }) => id);
       await records.recover(live);

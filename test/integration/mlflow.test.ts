@@ -10,6 +10,7 @@ import type { RunStatus } from '../../services/contracts/run.ts';
 import { metricsRecord } from '../../services/control-plane/records/record.fixtures.ts';
 import { openSinkFixture, RUN } from '../../services/control-plane/sinks/sink.fixtures.ts';
 import { createMlflowTracker } from '../../services/control-plane/trackers/mlflow/mlflow.tracker.ts';
+import { createRedactor } from '../../services/platform/redaction.ts';
 
 const program = process.env['TANDEM_MLFLOW'] ?? '';
 
@@ -62,7 +63,9 @@ describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => 
         checkpoints: fixture.checkpoints.checkpoints,
         settings: { trackingUri: uri, experiment: 'tandem', authorization: null },
         locationOf: ({ attempt, step }) => `s3://tandem/a${attempt}/checkpoint-${step}`,
+        redactor: createRedactor({}),
         now: Date.now,
+        steady: () => performance.now(),
       });
       await tracker?.catchUp(final, new AbortController().signal);
       return tracker?.status();
@@ -101,6 +104,14 @@ describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => 
         run: RUN,
         checkpoints: [{ location: 's3://tandem/a1/checkpoint-4' }],
       });
+      await fetch(`${uri}/api/2.0/mlflow/runs/delete`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ run_id: id }),
+      });
+      const again = (await catchUp(0.2, true))?.run_id ?? '';
+      expect(again).not.toBe(id);
+      expect(await history(again, 'train/loss')).toBe('1:1 2:1 3:1 4:2 5:2 6:2');
     } finally {
       fixture.close();
     }

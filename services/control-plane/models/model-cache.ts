@@ -37,10 +37,14 @@ export interface ModelCache {
   models(): Promise<CachedModel[]>;
   /** Removes a model, whole or not, at once from where it is looked for. What belongs in it is still known. */
   remove(directory: string): Promise<void>;
+  /** Removes what a removal that was cut off has left. */
+  sweep(): Promise<void>;
 }
 
 /** Of a directory, and of the listing beside it. */
 const KEY = /^[0-9a-f]{40}(?=\.json$)/;
+/** A directory that is being removed, where nobody looks for it. */
+const REMOVED = /^[0-9a-f]{40}(\.partial)?\.removed$/;
 
 export function createModelCache(root: string): ModelCache {
   const repoDirectory = (repo: string) => join(root, 'hub', ...repo.split('/'));
@@ -105,8 +109,16 @@ export function createModelCache(root: string): ModelCache {
     remove: async (directory) => {
       for (const path of [directory, `${directory}.partial`]) {
         const going = `${path}.removed`;
+        // What an earlier removal has left there would be in the way.
+        await rm(going, { recursive: true, force: true });
         await rename(path, going).catch(ignoreMissing);
         await rm(going, { recursive: true, force: true });
+      }
+    },
+    sweep: async () => {
+      const names = await readdir(root, { recursive: true }).catch(() => []);
+      for (const name of names.filter((each) => REMOVED.test(basename(each)))) {
+        await rm(join(root, name), { recursive: true, force: true });
       }
     },
   };

@@ -1,7 +1,7 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createLogger } from '../../platform/logger.ts';
 import { removeTree } from '../../platform/testing/remove-tree.ts';
@@ -82,6 +82,29 @@ describe('a bound on what fetched models take', () => {
     await open({ maxMb: 10 }).make(listing('b'));
     expect(isHere('a')).toBe(false);
     expect(readFileSync(link, 'utf8')).toBe('weights of a');
+  });
+
+  it('removes again what came back while the half of a removal was left', async () => {
+    await put('a', { usedAt: 100 });
+    for (const left of [`${directoryOf('a')}.removed`, `${directoryOf('a')}.partial.removed`]) {
+      mkdirSync(left);
+      writeFileSync(join(left, 'model.safetensors'), 'left by a kill');
+    }
+    await open({ maxMb: 10 }).make(listing('b'));
+    expect(readdirSync(dirname(directoryOf('a')))).toEqual([`${'a'.repeat(40)}.json`, 'revisions.json']);
+  });
+
+  it('is not held up by halves of removals after a start', async () => {
+    await put('a', { usedAt: 100 });
+    await put('b', { usedAt: 100, half: true });
+    mkdirSync(`${directoryOf('a')}.removed`);
+    mkdirSync(`${directoryOf('b')}.partial.removed`);
+    writeFileSync(join(`${directoryOf('b')}.partial.removed`, 'model.safetensors.part'), 'left by a kill');
+    await cache.sweep();
+    const names = readdirSync(root, { recursive: true }).map(String);
+    expect(names.filter((name) => name.endsWith('.removed'))).toEqual([]);
+    expect(['a', 'b'].map(isHere)).toEqual([true, true]);
+    await createModelCache(join(root, 'not there')).sweep();
   });
 
   it('is kept by two that come at once as by one after the other', async () => {

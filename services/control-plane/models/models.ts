@@ -78,6 +78,8 @@ export interface Models {
     origin: ModelOrigin,
     options: { signal: AbortSignal; tell: (news: FetchNews) => void },
   ): Promise<void>;
+  /** To be called once at the start: removes what a removal that was cut off has left. */
+  sweep(): Promise<void>;
   /** How far the fetch of a model is, as the beginning of a clause. */
   describe(directory: string, origin: ModelOrigin): string;
 }
@@ -138,6 +140,7 @@ export function createModels(options: ModelsOptions): Models {
     },
     keep: ({ listing }) => cache.keep(listing),
     isComplete: cache.isComplete,
+    sweep: cache.sweep,
 
     fetch: async (directory, origin, { signal, tell }) => {
       if (await cache.isComplete(directory)) return;

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '../../contracts/evaluation.ts';
-import type { Component, EventRecord, TrainerRecord } from '../../contracts/record.ts';
+import type { Component, EventRecord, MetricsRecord, TrainerRecord } from '../../contracts/record.ts';
 import type { LogLevel } from '../../contracts/run-spec/logging.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -25,11 +25,7 @@ export function logRecord(
   return { n, time: time(n), kind: 'log', component, level, message };
 }
 
-export function metricsRecord(
-  n: number,
-  step: number,
-  values: Record<string, number | 'NaN' | 'Infinity'>,
-): TrainerRecord {
+export function metricsRecord(n: number, step: number, values: MetricsRecord['values']): TrainerRecord {
   return { n, time: time(n), kind: 'metrics', step, epoch: step / 100, samples: step * 4, values };
 }
 

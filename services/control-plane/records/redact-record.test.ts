@@ -5,7 +5,16 @@ import type { TrainerRecord } from '../../contracts/record.ts';
 import { createRedactor } from '../../platform/redaction.ts';
 import { plantSecrets, secretsIn } from '../../platform/testing/plant-secrets.ts';
 import { START } from './cursor.ts';
-import { eventRecord, logRecord, metricsRecord, openRecords, type RecordFixture, RUN } from './record.fixtures.ts';
+import { parseRecord } from './parse-record.ts';
+import {
+  evaluationRecord,
+  eventRecord,
+  logRecord,
+  metricsRecord,
+  openRecords,
+  type RecordFixture,
+  RUN,
+} from './record.fixtures.ts';
 import { redactRecord } from './redact-record.ts';
 
 let fixture: RecordFixture;
@@ -56,6 +65,36 @@ describe('records of a trainer that tells secrets', () => {
     const grown = redactRecord(logRecord(1, 'secret '.repeat(9000)), redactor) as { message: string };
     expect(grown.message).toHaveLength(65_536);
     expect(grown.message).not.toContain('secret');
+  });
+
+  it('keep the values of their metrics, also under names that look like those of secrets', () => {
+    const record = metricsRecord(1, 1, { 'train/entropy_token': 'NaN', 'loss/secret': '-Infinity', my_token: 7 });
+    expect(redactRecord(record, createRedactor({}))).toEqual(record);
+  });
+
+  it.each([1, 2, 3])('are records still, whatever is hidden in them (seed %i)', (seed) => {
+    const planted = plantSecrets(seed);
+    const redactor = createRedactor(planted.env);
+    const values = ['NaN', 'Infinity', '-Infinity', 0, -1.5] as const;
+    const names = ['token', 'api_key', 'secret', 'password', 'authorization', 'X_KEY', 'loss'];
+    for (let n = 1; n <= 35; n += 1) {
+      const name = names[n % names.length] as string;
+      const value = values[n % values.length] ?? 0;
+      const grown = planted.text().repeat(n === 1 ? 2000 : 1);
+      const fields = { [name]: planted.text(), planted: planted.value() };
+      const records = [
+        { ...logRecord(n, grown.slice(0, 65_536)), fields },
+        { ...eventRecord(n, 'failed', { data: fields }), message: planted.text(), reason: planted.text().slice(0, 64) },
+        { ...eventRecord(n, 'finished'), remedy: grown.slice(0, 4096) },
+        metricsRecord(n, n, { [`train/${name}`]: value, [planted.text()]: value, [name]: value }),
+        evaluationRecord(n, n),
+      ] as TrainerRecord[];
+      for (const record of records) {
+        expect(parseRecord(JSON.stringify(record)), 'it was none before').not.toBeNull();
+        const kept = redactRecord(record, redactor);
+        expect(parseRecord(JSON.stringify(kept))).toEqual(kept);
+      }
+    }
   });
 
   it('are the same objects in every respect when there is nothing to hide', () => {

@@ -11,6 +11,8 @@ export interface Tracker extends Sink {
   remote: boolean;
   /** Also of one that is not running, from what it keeps. */
   status(): Promise<TrackerStatus>;
+  /** Its loop has ended, whether or not it has sent everything: gives back what it keeps from others. */
+  close?(): void;
 }
 
 /** null where the spec of the run does not turn it on. Making one touches nothing. */

@@ -189,3 +189,16 @@ it('a server that refuses is asked again when its error says so, and the log is 
   expect(waits).toEqual([900_000, 900_000, 4000]);
   expect(errors).toEqual(['it does not know the key', '503']);
 });
+
+it('one that is ended, for whatever reason, gives back what it keeps from others', async () => {
+  let closed = 0;
+  const trackers = open({ ...scripted(true, (_final, signal) => hang(signal)), close: () => void closed++ });
+  trackers.open(fixture.target());
+  await trackers.finish(RUN, new AbortController().signal);
+  expect(closed).toBe(0);
+  await trackers.forget(RUN);
+  expect(closed).toBe(1);
+  trackers.open(fixture.target());
+  await trackers.close();
+  expect(closed).toBe(2);
+});

@@ -80,6 +80,7 @@ export function createTrackers({
       ...entry.followers.map(({ runner }) => runner.stop()),
       entry.settling,
     ]).finally(() => {
+      for (const { tracker } of entry.followers) tracker.close?.();
       if (stopping.get(run) === stopped) stopping.delete(run);
     });
     stopping.set(run, stopped);

@@ -32,11 +32,12 @@ const trackers = createTrackers({
       },
       ...{ records, redactor, now, steady, onStop: unused, modelConfig: async () => null },
     }),
-    (target) => createTensorboardTracker({ target, records, paths: { absolute: unused, writable: unused }, now, log }),
+    (target) =>
+      createTensorboardTracker({ target, records, paths: { absolute: unused, writable: unused }, redactor, now, log }),
     (target) =>
       createMlflowTracker({
         settings: { trackingUri: mlflowUrl, experiment: 'bench', authorization: null },
-        ...{ target, records, checkpoints, locationOf: unused, now },
+        ...{ target, records, checkpoints, locationOf: unused, redactor, now, steady },
       }),
   ],
 });

@@ -20,6 +20,7 @@ interface StoredRun {
     run_name: string;
     experiment_id: string;
     status: string;
+    lifecycle_stage: 'active' | 'deleted';
     artifact_uri: string;
     end_time?: number;
   };
@@ -117,6 +118,8 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
     }
     const body = (text === '' ? {} : JSON.parse(text)) as Body;
     const missing = { status: 404, body: { error_code: 'RESOURCE_DOES_NOT_EXIST', message: 'not there' } };
+    const said = "The run must be in the 'active' state. Current state is deleted.";
+    const deleted = { status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE', message: said } };
     const run = fake.runs.find(({ info }) => info.run_id === (body.run_id ?? url.searchParams.get('run_id')));
     switch (path.replace('mlflow/', '')) {
       case 'experiments/get-by-name': {
@@ -127,7 +130,9 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
         return { body: { experiment_id: String(experiments.push(body.name) - 1) } };
       case 'runs/search': {
         const value = /'(.*)'/.exec(body.filter)?.[1];
-        return { body: { runs: fake.runs.filter(({ tags }) => tags.get('tandem.run') === value).map(shown) } };
+        const isFound = ({ info, tags }: StoredRun) =>
+          info.lifecycle_stage === 'active' && tags.get('tandem.run') === value;
+        return { body: { runs: fake.runs.filter(isFound).map(shown) } };
       }
       case 'runs/create': {
         const id = `r${fake.runs.length}`;
@@ -137,6 +142,7 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
           run_name,
           experiment_id,
           status: 'RUNNING',
+          lifecycle_stage: 'active' as const,
           artifact_uri: `mlflow-artifacts:/${experiment_id}/${id}/artifacts`,
         };
         const tags = new Map((body.tags ?? []).map(({ key, value }) => [key, value]));
@@ -147,6 +153,7 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
         return run === undefined ? missing : { body: { run: shown(run) } };
       case 'runs/log-batch': {
         if (run === undefined) return missing;
+        if (run.info.lifecycle_stage === 'deleted') return deleted;
         const { metrics = [], params = [], tags = [] } = body;
         if (metrics.length > 1000 || params.length > 100 || tags.length > 100 || text.length > 1_000_000) {
           return { status: 400, body: { error_code: 'INVALID_PARAMETER_VALUE', message: 'too much' } };
@@ -164,6 +171,7 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
       }
       case 'runs/update':
         if (run === undefined) return missing;
+        if (run.info.lifecycle_stage === 'deleted') return deleted;
         Object.assign(run.info, { status: body.status, end_time: body.end_time });
         return { body: {} };
       default:

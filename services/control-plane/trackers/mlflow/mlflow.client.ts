@@ -21,6 +21,7 @@ export interface HeldRun {
   name: string;
   experimentId: string;
   status: string;
+  isDeleted: boolean;
   artifactUri: string;
   params: Pairs;
   tags: Pairs;
@@ -58,6 +59,7 @@ const runSchema = z.object({
     run_name: z.string().default(''),
     experiment_id: z.string(),
     status: z.string().default('RUNNING'),
+    lifecycle_stage: z.string().default('active'),
     artifact_uri: z.string().default(''),
   }),
   data: z
@@ -158,6 +160,7 @@ function held({ info, data }: z.output<typeof runSchema>): HeldRun {
     name: info.run_name,
     experimentId: info.experiment_id,
     status: info.status,
+    isDeleted: info.lifecycle_stage === 'deleted',
     artifactUri: info.artifact_uri,
     params: mapped(data.params),
     tags: mapped(data.tags),

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import type { RunStatus } from '../../../contracts/run.ts';
 import type { RunSpecInput } from '../../../contracts/run-spec.ts';
 
+import { createRedactor } from '../../../platform/redaction.ts';
 import { metricsRecord } from '../../records/record.fixtures.ts';
 import { openSinkFixture, RUN, type SinkFixture } from '../../sinks/sink.fixtures.ts';
 import { createMlflowTracker } from './mlflow.tracker.ts';
@@ -14,6 +15,8 @@ let server: FakeMlflow;
 let fixture: SinkFixture;
 let status: RunStatus;
 let time: number;
+let uptime: number;
+let idleMs: number;
 beforeAll(async () => {
   server = await startFakeMlflow();
 });
@@ -26,6 +29,8 @@ beforeEach(() => {
   fixture = openSinkFixture();
   status = 'running';
   time = Date.UTC(2026, 10, 20, 12);
+  uptime = 0;
+  idleMs = 5000;
 });
 afterEach(() => fixture.close());
 
@@ -37,7 +42,9 @@ const tracker = (spec: Omit<RunSpecInput, 'model'> = {}, settings: { trackingUri
     checkpoints: fixture.checkpoints.checkpoints,
     settings: { trackingUri: server.uri, experiment: 'tandem', authorization: AUTHORIZATION, ...settings },
     locationOf: ({ run, attempt, step }) => `s3://tandem/${run}/a${attempt}/checkpoint-${step}`,
+    redactor: createRedactor({ A_KEY: 'known-secret' }),
     now: () => time,
+    steady: () => uptime,
   });
   if (made === null) throw new Error('It is turned on.');
   return made;
@@ -51,7 +58,7 @@ const insist = async (make: () => ReturnType<typeof tracker>) => {
       () => false,
     );
     if (done) return;
-    time += 3_600_000;
+    uptime += 3_600_000;
   }
   throw new Error('It was never done.');
 };
@@ -103,6 +110,35 @@ describe('a run in MLflow', () => {
     expect(server.runs[0]?.tags.get('tandem.resumes')).toBe(
       'attempt 2 from attempt 1 at step 4; attempt 3 from attempt 2 at step 2',
     );
+  });
+
+  it('holds no secret of the spec', async () => {
+    const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
+    await catchUp(tracker({ reward, labels: { note: 'known-secret', api_key: 'under its name' } }));
+    const text = JSON.stringify([...(server.runs[0]?.params ?? [])]);
+    expect(text).toContain('[redacted]@127.0.0.1:9');
+    expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
+  });
+
+  it('is a new one, with everything in it, after somebody has deleted it', async () => {
+    await train(1, 1, 1, 3);
+    const living = tracker();
+    await catchUp(living);
+    if (server.runs[0] !== undefined) server.runs[0].info.lifecycle_stage = 'deleted';
+    await train(1, 4, 4, 5);
+    await expect(catchUp(living)).rejects.toThrow('deleted');
+    uptime += 900_000;
+    await catchUp(living);
+    expect(server.runs).toHaveLength(2);
+    expect(curve()).toBe('1:1 2:1 3:1');
+    expect(server.runs[1]?.metrics.filter(({ key }) => key === 'train/loss').map(({ step }) => step)).toEqual([
+      1, 2, 3, 4, 5,
+    ]);
+    expect(server.runs[1]?.params.get('training.learning_rate')).toBe('0.00001');
+    await train(1, 6, 6, 6);
+    await catchUp();
+    expect(server.runs).toHaveLength(2);
+    expect(await tracker().status()).toMatchObject({ run_id: 'r1', last_step: 6 });
   });
 
   it('gets a long history in requests that the protocol permits', async () => {
@@ -162,6 +198,7 @@ describe('exactly once', () => {
   ];
 
   it.each(faults.map((fault) => [JSON.stringify(fault), fault] as const))('in spite of %s', async (_, fault) => {
+    idleMs = 60;
     await train(1, 1, 1, 3);
     // The second is for the metrics, which come after tags and parameters.
     server.faults.push(structuredClone(fault), structuredClone(fault), structuredClone(fault));
@@ -201,7 +238,12 @@ describe('a server that does not know who asks', () => {
     expect(server.requests).toHaveLength(1);
     expect(await refused.status()).toMatchObject({ state: 'refused', backlog: 3, run_id: null });
     server.authorization = AUTHORIZATION;
-    time += 900_000;
+    // Somebody sets the clock.
+    time += 3_600_000;
+    await expect(catchUp(refused)).rejects.toThrow('401');
+    expect(server.requests).toHaveLength(1);
+    time -= 7_200_000;
+    uptime += 900_000;
     await catchUp(refused);
     expect(curve()).toBe('1:1 2:1 3:1');
     expect(readFileSync(join(fixture.tree, 'mlflow_sync_state.json'), 'utf8')).not.toContain('secret');

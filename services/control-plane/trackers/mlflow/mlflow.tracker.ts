@@ -1,4 +1,5 @@
 import type { TrackerStatus } from '../../../contracts/tracker.ts';
+import type { Redactor } from '../../../platform/redaction.ts';
 import type { CheckpointService } from '../../checkpoints/checkpoint.service.ts';
 import { formatCursor, START } from '../../records/cursor.ts';
 import type { RecordService } from '../../records/record.service.ts';
@@ -37,7 +38,11 @@ export interface MlflowOptions {
   settings: MlflowSettings;
   /** Where people find the files of a checkpoint. */
   locationOf: (id: { run: string; attempt: number; step: number }) => string;
+  /** Hides secrets of the spec in what is shown of it. */
+  redactor: Redactor;
   now: () => number;
+  /** Milliseconds of a clock that nobody sets. */
+  steady: () => number;
 }
 
 interface Opened {
@@ -50,13 +55,15 @@ interface Opened {
 
 /** The MLflow run of a run, or null where `monitoring.enable_mlflow` is off. */
 export function createMlflowTracker(options: MlflowOptions): Tracker | null {
-  const { target, records, checkpoints, settings, locationOf, now } = options;
+  const { target, records, checkpoints, settings, locationOf, redactor, now, steady } = options;
   const { monitoring } = target.spec;
   if (!monitoring.enable_mlflow) return null;
   const uri = (monitoring.mlflow_tracking_uri ?? settings.trackingUri)?.replace(/\/+$/, '') ?? null;
   const experiment = monitoring.mlflow_experiment ?? settings.experiment;
   let opened: Opened | null = null;
   let failed: { error: Error; at: number } | null = null;
+  /** Nothing is asked of the server before, by the steady clock. */
+  let heldUntil = Number.NEGATIVE_INFINITY;
   const currentAxis = () => cleanAxis(records.resumePoints(target.run));
 
   const open = async (signal: AbortSignal): Promise<Opened> => {
@@ -76,7 +83,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     return {
       client,
       links: '',
-      ...(await openRun(client, { target, uri, experiment, axis: currentAxis(), points, now }, signal)),
+      ...(await openRun(client, { target, uri, experiment, axis: currentAxis(), points, redactor, now }, signal)),
     };
   };
 
@@ -143,8 +150,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     wakesOn: ['checkpoints'],
     everyMs: SEND_EVERY_MS,
     async catchUp(final, signal) {
-      if (failed !== null && failed.error instanceof TrackerError && now() < failed.at + failed.error.holdMs)
-        throw failed.error;
+      if (failed !== null && steady() < heldUntil) throw failed.error;
       try {
         opened ??= await open(signal);
         await sendMetrics(opened, signal);
@@ -156,6 +162,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
         opened = null;
         signal.throwIfAborted();
         failed = { error: error instanceof Error ? error : new Error(String(error)), at: now() };
+        if (error instanceof MlflowError) heldUntil = steady() + error.holdMs;
         throw error;
       }
     },

@@ -1,8 +1,9 @@
+import type { Redactor } from '../../../platform/redaction.ts';
 import { START } from '../../records/cursor.ts';
 import type { ResumePoint } from '../../records/record-types.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
 import type { CleanAxis } from '../clean-axis.ts';
-import { flattenConfig } from '../flatten-config.ts';
+import { shownConfig } from '../shown-config.ts';
 import { TrackerError } from '../tracker-error.ts';
 import type { HeldRun, MlflowClient } from './mlflow.client.ts';
 import { batchesOf, newParams } from './mlflow-rows.ts';
@@ -25,6 +26,7 @@ export async function openRun(
     experiment,
     axis,
     points,
+    redactor,
     now,
   }: {
     target: SinkTarget;
@@ -32,6 +34,7 @@ export async function openRun(
     experiment: string;
     axis: CleanAxis;
     points: readonly ResumePoint[];
+    redactor: Redactor;
     now: () => number;
   },
   signal: AbortSignal,
@@ -61,7 +64,7 @@ export async function openRun(
     last_sent_at: isKnown ? known.last_sent_at : null,
   };
   await writeMlflowState(tree, state);
-  await describe(client, run, { target, points }, signal);
+  await describe(client, run, { target, points, redactor }, signal);
   return { run, state };
 }
 
@@ -69,7 +72,7 @@ export async function openRun(
 async function describe(
   client: MlflowClient,
   run: HeldRun,
-  { target, points }: { target: SinkTarget; points: readonly ResumePoint[] },
+  { target, points, redactor }: { target: SinkTarget; points: readonly ResumePoint[]; redactor: Redactor },
   signal: AbortSignal,
 ): Promise<void> {
   const attempt = points.reduce((newest, point) => Math.max(newest, point.attempt), 1);
@@ -84,7 +87,7 @@ async function describe(
   ]);
   const changed = new Map([...tags].filter(([key, value]) => run.tags.get(key) !== value));
   if (changed.size > 0) await client.log(run.id, { tags: changed }, signal);
-  for (const params of batchesOf(newParams(flattenConfig(target.spec), run.params, attempt), MAX_PARAMS)) {
+  for (const params of batchesOf(newParams(shownConfig(target.spec, redactor), run.params, attempt), MAX_PARAMS)) {
     await client.log(run.id, { params: new Map(params) }, signal).catch((error: unknown) => {
       if (!(error instanceof TrackerError) || error.kind !== 'refused') throw error;
       // Servers before 2.8 take shorter values.
@@ -100,7 +103,9 @@ async function describe(
 
 async function getIfThere(client: MlflowClient, id: string, signal: AbortSignal): Promise<HeldRun | null> {
   try {
-    return await client.get(id, signal);
+    const run = await client.get(id, signal);
+    // One that was deleted is still told of, but takes nothing any more.
+    return run.isDeleted ? null : run;
   } catch (error) {
     if (error instanceof TrackerError && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
     throw error;

@@ -1,8 +1,9 @@
 import type { RunSpec } from '../../../contracts/run-spec.ts';
+import type { Redactor } from '../../../platform/redaction.ts';
 import type { RecordService } from '../../records/record.service.ts';
 import type { Cursor, RecordEntry } from '../../records/record-types.ts';
 import { type CleanAxis, cleanAxis, isAfter, isOnAxis, isSameAxis } from '../clean-axis.ts';
-import { flattenConfig } from '../flatten-config.ts';
+import { shownConfig } from '../shown-config.ts';
 import { boardValues, configText, type ShownSteps } from './board-values.ts';
 import { type EventFileHead, endEvent, frameEvent, recordEvent } from './event-files.ts';
 import { openEventLog } from './event-log.ts';
@@ -37,11 +38,13 @@ export async function openEventWriter({
   target,
   records,
   directory,
+  redactor,
   maxBytes = MAX_BYTES,
 }: {
   target: { run: string; spec: RunSpec };
   records: Pick<RecordService, 'since' | 'resumePoints'>;
   directory: string;
+  redactor: Redactor;
   maxBytes?: number;
 }): Promise<EventWriter> {
   const { run } = target;
@@ -57,7 +60,7 @@ export async function openEventWriter({
   };
 
   const begin = async (plan: FilePlan, seconds: number) => {
-    const config = flattenConfig(target.spec);
+    const config = shownConfig(target.spec, redactor);
     const start = sessionStart({ hparams: config, group: run, startTime: seconds });
     await log.begin(plan, seconds, log.last === null ? [configText(config), start] : [configText(config)]);
   };

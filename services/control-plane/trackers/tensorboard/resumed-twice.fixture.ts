@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { createRedactor } from '../../../platform/redaction.ts';
 import { eventRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { openSinkFixture, quietLog, RUN } from '../../sinks/sink.fixtures.ts';
 import { createTensorboardTracker } from './tensorboard.tracker.ts';
@@ -16,6 +17,7 @@ export async function writeResumedTwice(): Promise<{ directory: string; close: (
       target,
       records,
       paths,
+      redactor: createRedactor({}),
       now: () => Date.UTC(2026, 10, 20, 12),
       log: quietLog,
     });

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, trunc
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunStatus } from '../../../contracts/run.ts';
+import { createRedactor } from '../../../platform/redaction.ts';
 import { eventRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { PathRefusedError } from '../../runs/path-policy.ts';
 import { openSinkFixture, quietLog, RUN, type SinkFixture } from '../../sinks/sink.fixtures.ts';
@@ -22,10 +23,12 @@ beforeEach(() => {
 });
 afterEach(() => fixture.close());
 
-const tracker = (options: { maxBytes?: number; log_dir?: string } = {}) => {
+const tracker = (
+  options: { maxBytes?: number; log_dir?: string; spec?: Parameters<SinkFixture['target']>[0] } = {},
+) => {
   const monitoring = { enable_tensorboard: true, tensorboard_log_dir: options.log_dir ?? null };
   const made = createTensorboardTracker({
-    target: { ...fixture.target({ monitoring }), status: () => status },
+    target: { ...fixture.target({ ...options.spec, monitoring }), status: () => status },
     records: fixture.records.records,
     paths: {
       absolute: (written) => join(fixture.tree, '../..', written),
@@ -33,6 +36,7 @@ const tracker = (options: { maxBytes?: number; log_dir?: string } = {}) => {
         throw new PathRefusedError(`${written} is outside`);
       },
     },
+    redactor: createRedactor({ A_KEY: 'known-secret' }),
     now: () => Date.UTC(2026, 10, 20, 12),
     log: quietLog,
     ...options,
@@ -63,7 +67,21 @@ describe('the event files of a run', () => {
     const target = fixture.target();
     const paths = { absolute: String, writable: async (path: string) => path };
     const { records } = fixture.records;
-    expect(createTensorboardTracker({ target, records, paths, now: Date.now, log: quietLog })).toBeNull();
+    expect(
+      createTensorboardTracker({ target, records, paths, redactor: createRedactor({}), now: Date.now, log: quietLog }),
+    ).toBeNull();
+  });
+
+  it('hold no secret of the spec, neither as a text nor as hyper-parameters', async () => {
+    const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
+    const spec = { reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    await train(1, 1, 1, 1);
+    await tracker({ spec }).catchUp(false, new AbortController().signal);
+    const bytes = readdirSync(directory)
+      .map((name) => readFileSync(join(directory, name), 'latin1'))
+      .join('');
+    expect(bytes.split('[redacted]@127.0.0.1:9')).toHaveLength(3);
+    expect(bytes).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
   });
 
   it('hold each value at its step and time, NaN and infinity as they are', async () => {

@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import type { TrackerStatus } from '../../../contracts/tracker.ts';
 import type { Logger } from '../../../platform/logger.ts';
+import type { Redactor } from '../../../platform/redaction.ts';
 import { formatCursor, START } from '../../records/cursor.ts';
 import type { RecordService } from '../../records/record.service.ts';
 import type { PathPolicy } from '../../runs/path-policy.ts';
@@ -15,6 +16,8 @@ export interface TensorboardOptions {
   target: SinkTarget;
   records: Pick<RecordService, 'since' | 'resumePoints' | 'files'>;
   paths: Pick<PathPolicy, 'absolute' | 'writable'>;
+  /** Hides secrets of the spec in what is shown of it. */
+  redactor: Redactor;
   now: () => number;
   log: Logger;
   /** An event file that is so large is followed by another one. */

@@ -19,7 +19,7 @@ export interface OpenOptions {
 
 /**
  * Where the rows of an attempt go, as a state to be kept before anything is sent: in a W&B run of its own, behind what a pinned one holds, or in the one
- * there is, from the line behind what the attempt was resumed from. Lines that others have written in the meantime are not touched.
+ * there is, from the line behind what the attempt was resumed from. Lines that others have written into a pinned one in the meantime are not touched.
  */
 export async function planRun(options: OpenOptions): Promise<SyncState> {
   const { state, choice } = options;
@@ -55,7 +55,7 @@ function opened(
 async function continued(options: OpenOptions, current: WandbRun, held: HeldByWandb): Promise<SyncState> {
   const { state, attempt, records } = options;
   const resumed: WandbRun = { ...current, made: false, exitcode: null, stop: 'unknown' };
-  if (held.historyLines > current.lines) {
+  if (current.why === 'pinned' && held.historyLines > current.lines) {
     const line = held.historyLines;
     const behind = { ...resumed, line, lines: line, shift: shiftOf(held), attempts: [{ attempt, line }] };
     return { ...state, wandb_runs: state.wandb_runs.with(-1, behind), finished: null };
@@ -65,7 +65,10 @@ async function continued(options: OpenOptions, current: WandbRun, held: HeldByWa
   const { rows, summary } = await replay(records, state.run, pieces);
   const line = (current.attempts[0]?.line ?? 0) + rows;
   const attempts = [...current.attempts, { attempt, line }];
-  return { ...state, wandb_runs: state.wandb_runs.with(-1, { ...resumed, line, attempts }), summary, finished: null };
+  // Where the state was lost there are lines already of attempts that are sent again.
+  const lines = Math.max(current.lines, held.historyLines);
+  const next = { ...resumed, line, lines, attempts };
+  return { ...state, wandb_runs: state.wandb_runs.with(-1, next), summary, finished: null };
 }
 
 /** `_step` has to grow, whatever others have called their rows. */

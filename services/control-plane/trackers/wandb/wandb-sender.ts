@@ -39,15 +39,16 @@ export function createSender(
   let postedAt = Number.NEGATIVE_INFINITY;
 
   /** Two runs that write into one W&B run at a time would overwrite each other's lines. */
-  const claim = ({ id }: WandbRun) => {
-    const holder = claims.get(`${project}/${id}`) ?? run;
+  const claim = ({ entity, project, id }: WandbRun) => {
+    const key = `${entity ?? ''}/${project}/${id}`;
+    const holder = claims.get(key) ?? run;
     if (holder !== run) {
       throw new TrackerError(
         'throttled',
         `${holder} is writing into the W&B run ${id}, to which this one is pinned too; it waits until that has ended, or give each a wandb_run_id of its own`,
       );
     }
-    claims.set(`${project}/${id}`, run);
+    claims.set(key, run);
   };
 
   const stream = async (from: SyncState, request: StreamRequest, signal: AbortSignal): Promise<SyncState> => {
@@ -97,6 +98,8 @@ export function createSender(
       signal,
     );
     at = changeRun(at, { entity: place.entity, project: place.project });
+    // Where no entity was named, W&B has said now which it is, and another run may name it.
+    claim({ ...planned, ...place });
     for (let line = planned.line; line < planned.lines; line += BLANKS) {
       const count = Math.min(BLANKS, planned.lines - line);
       const content = Array.from({ length: count }, (_, i) => toWandbJson({ _step: line + i + planned.shift }));

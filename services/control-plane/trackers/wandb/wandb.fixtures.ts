@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { TrainerRecord } from '../../../contracts/record.ts';
 import type { RunStatus } from '../../../contracts/run.ts';
 import type { RunSpecInput } from '../../../contracts/run-spec.ts';
-import { createRedactor } from '../../../platform/redaction.ts';
+import { createRedactor, type Redactor } from '../../../platform/redaction.ts';
 import { evaluationRecord, eventRecord, logRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import type { RecordService } from '../../records/record.service.ts';
 import type { ResumePoint } from '../../records/record-types.ts';
@@ -132,6 +132,8 @@ export interface TrackerChange {
   onStop?: (message: string) => void;
   now?: () => number;
   claims?: Map<string, string>;
+  spec?: Omit<RunSpecInput, 'model'>;
+  redactor?: Redactor;
 }
 
 /** A tracker made anew, as after the start of a control plane. */
@@ -143,8 +145,9 @@ export function openTracker({ tree, records }: TrackedRun, client: WandbClient, 
     onStop = () => {},
     now = () => 0,
     claims = new Map<string, string>(),
+    redactor = createRedactor({}),
   } = change;
-  const spec = specOf({ name: 'addition', monitoring: { enable_wandb: true, ...monitoring } });
+  const spec = specOf({ name: 'addition', ...change.spec, monitoring: { enable_wandb: true, ...monitoring } });
   const levels = () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }) as const;
   return createWandbTracker({
     ...{
@@ -152,7 +155,7 @@ export function openTracker({ tree, records }: TrackedRun, client: WandbClient, 
       settings: { ...wandbSettings, ...settings },
       client,
     },
-    ...{ records, redactor: createRedactor({}), onStop, now, steady: now, claims, wait: async () => {} },
+    ...{ records, redactor, onStop, now, steady: now, claims, wait: async () => {} },
     modelConfig: async () => ({ model_type: 'llama', hidden_size: 32 }),
   });
 }

@@ -1,6 +1,7 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createRedactor } from '../../../platform/redaction.ts';
 import { evaluationRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { RUN } from '../../sinks/sink.fixtures.ts';
 import { TrackerError } from '../tracker-error.ts';
@@ -161,7 +162,7 @@ describe('a run in W&B', () => {
 });
 
 it('a W&B run that another run is writing into is waited for', async () => {
-  const claims = new Map([['cua-grpo/mine', 'run-bbbbbbbb']]);
+  const claims = new Map([['/cua-grpo/mine', 'run-bbbbbbbb']]);
   fixture.add(1, firstAttempt);
   const open = () => openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'succeeded' });
   await expect(open().catchUp(true, never)).rejects.toThrow('run-bbbbbbbb is writing into the W&B run mine');
@@ -169,6 +170,31 @@ it('a W&B run that another run is writing into is waited for', async () => {
   await open().catchUp(true, never);
   expect(losses('mine')).toHaveLength(3);
   expect(claims.size).toBe(0);
+});
+
+it('a W&B run is free again once its writer is closed, whatever that still had to send', async () => {
+  const claims = new Map<string, string>();
+  fixture.add(1, firstAttempt);
+  wandb.trouble = (call) => {
+    if (call === 'stream') throw new WandbError('unreachable', 'no connection');
+  };
+  const tracker = openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'failed' });
+  await expect(tracker.catchUp(true, never)).rejects.toThrow('no connection');
+  expect(new Set(claims.values())).toEqual(new Set([RUN]));
+  tracker.close?.();
+  expect(claims.size).toBe(0);
+});
+
+it('W&B runs of one id in two entities are two, also where one run names none and W&B says whose it is', async () => {
+  fixture.add(1, firstAttempt);
+  const open = (holder: string, entity: string | null) => {
+    rmSync(join(fixture.tree, 'wandb_sync_state.json'), { force: true });
+    const claims = new Map([[holder, 'run-bbbbbbbb']]);
+    return openTracker(fixture, wandb, { settings: { runId: 'mine', entity }, claims }).catchUp(false, never);
+  };
+  await expect(open('team/cua-grpo/mine', 'team')).rejects.toThrow('run-bbbbbbbb is writing');
+  await expect(open('tester/cua-grpo/mine', null)).rejects.toThrow('run-bbbbbbbb is writing');
+  await open('other/cua-grpo/mine', 'team');
 });
 
 describe('what W&B gets', () => {
@@ -212,6 +238,36 @@ describe('what W&B gets', () => {
       again.close();
     }
     expect(calls).toBe(7);
+  });
+
+  it.each([
+    [
+      'longer',
+      [
+        metricsRecord(1, 3, { 'train/loss': 0.2 }),
+        ...[4, 5, 6, 7].map((n) => metricsRecord(n - 2, n, { 'train/loss': 0.1 })),
+      ],
+    ],
+    ['shorter', [metricsRecord(1, 3, { 'train/loss': 0.2 })]],
+  ])('is the same again after the state file was lost behind a resume with `same` that is %s', async (_, second) => {
+    const monitoring = { wandb_resume: 'same' as const };
+    const catchUp = () => openTracker(fixture, wandb, { monitoring }).catchUp(false, never);
+    fixture.add(1, firstAttempt);
+    await catchUp();
+    resume(2, 1, 4, 2);
+    fixture.add(2, second);
+    await catchUp();
+    const before = structuredClone(wandb.rows(RUN));
+    const summary = wandb.runs.get(RUN)?.summary;
+    rmSync(join(fixture.tree, 'wandb_sync_state.json'));
+    await catchUp();
+    expect(wandb.rows(RUN)).toEqual(before);
+    expect(wandb.runs.get(RUN)?.summary).toBe(summary);
+    fixture.add(2, [metricsRecord(9, 8, { 'train/loss': 0.05 })]);
+    await catchUp();
+    expect(losses(RUN).map(([step]) => step)).toEqual([
+      ...new Set([1, 2, ...second.map((each) => ('step' in each ? each.step : 0)), 8]),
+    ]);
   });
 
   it('lies in wandb_backup while W&B cannot be reached, and is sent and gone once it can', async () => {
@@ -274,9 +330,13 @@ describe('what W&B gets', () => {
 
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
-    const monitoring = { wandb_tags: ['ok'], wandb_run_name: 'x' };
-    await openTracker(fixture, wandb, { monitoring }).catchUp(false, never);
+    const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
+    const spec = { reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const redactor = createRedactor({ A_KEY: 'known-secret' });
+    await openTracker(fixture, wandb, { spec, redactor }).catchUp(false, never);
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
+    expect(text).toContain('[redacted]@127.0.0.1:9');
+    expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
     expect(text).not.toContain('k'.repeat(40));
   });
 });

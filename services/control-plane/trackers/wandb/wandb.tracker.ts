@@ -36,7 +36,7 @@ export interface WandbTrackerOptions {
   now: () => number;
   /** Milliseconds of a clock that nobody sets. */
   steady: () => number;
-  /** Which run writes into which W&B run, `<project>/<id>`; shared by the trackers of all runs. */
+  /** Which run writes into which W&B run, `<entity>/<project>/<id>`; shared by the trackers of all runs. */
   claims: Map<string, string>;
   wait?: (ms: number, signal: AbortSignal) => Promise<void>;
 }
@@ -159,6 +159,8 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
         throw error;
       }
     },
+
+    close: sender.release,
 
     async status() {
       const at = await keeper.peek();
