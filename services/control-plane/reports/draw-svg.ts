@@ -22,7 +22,8 @@ export function drawSvg(plot: Plot): string {
       .renderToSVGString()
       .replace(/<style\b[^>]*>.*?<\/style>\s*/s, '')
       .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[\w-]*"/g, '')
-      .replace(/^<svg /, `<svg role="img" aria-label="${title}" `);
+      // By a function: in a text `$&` of a run's name would stand for what is replaced.
+      .replace(/^<svg /, () => `<svg role="img" aria-label="${title}" `);
   } finally {
     // Its timers would keep the process.
     chart.dispose();

@@ -85,6 +85,15 @@ describe('the pictures of a run', () => {
     expect(svg).not.toContain('NaN');
   });
 
+  it('have the name of a run as it is, be it a pattern of replacements', () => {
+    const plot = runPlots(
+      grpo((step) => ({ loss: step })),
+      { ...plain, title: 'a$&b' },
+    ).loss_curve;
+    const svg = drawSvg(plot as NonNullable<typeof plot>);
+    expect(svg).toMatch(/^<svg role="img" aria-label="Loss · a\$&#38;b[^<]*" [^<]*>/);
+  });
+
   it('escape a title, hold nothing that runs or loads, and become a PNG', () => {
     const hostile = `<script>alert(1)</script>"'&\u0000\u001b[31m\ud800{b}`;
     const plot = runPlots(
