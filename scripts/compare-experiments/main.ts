@@ -1,8 +1,9 @@
 import { basename, dirname, join } from 'node:path';
 import { distinctTitles } from '../../services/control-plane/reports/comparison.ts';
-import { comparisonPlots } from '../../services/control-plane/reports/comparison-plots.ts';
+import { comparedCurves, comparisonPlots } from '../../services/control-plane/reports/comparison-plots.ts';
 import { renderComparisonReport } from '../../services/control-plane/reports/comparison-report.ts';
 import { drawSvg } from '../../services/control-plane/reports/draw-svg.ts';
+import { measureLog } from '../../services/control-plane/reports/measures.ts';
 import { withEnvFile } from '../../services/platform/settings.ts';
 import { surviveOutputErrors } from '../../services/platform/survive-output-errors.ts';
 import { findRoot } from '../train/find-root.ts';
@@ -52,8 +53,8 @@ async function compare(
       EXIT.data,
     );
   const titles = distinctTitles(sources.map(({ title }) => title));
-  const runs = sources.map(({ log, settings }, at) => ({ title: titles[at] ?? '', log, settings }));
-  const pictures = comparisonPlots(runs).map(drawSvg);
+  const runs = sources.map(({ log, settings }, at) => ({ title: titles[at] ?? '', log: measureLog(log), settings }));
+  const pictures = comparisonPlots(runs.flatMap(comparedCurves)).map(drawSvg);
   const report = renderComparisonReport({ runs, pictures, warnings, madeAt: new Date().toISOString() });
   console.log(`${await writeOutput(dirname(output), basename(output), report)}: ${runs.length} runs compared`);
   if (warnings.length > 0) process.exitCode = EXIT.data;
