@@ -1,5 +1,6 @@
 import { renderCsv } from '../../services/control-plane/reports/csv.ts';
 import { renderSummary } from '../../services/control-plane/reports/summary.ts';
+import { historyColumns } from '../../services/control-plane/sinks/training-log.ts';
 import { surviveOutputErrors } from '../../services/platform/survive-output-errors.ts';
 import { runScript, type ScriptHost } from '../train/run-script.ts';
 import { connector } from './connector.ts';
@@ -28,8 +29,9 @@ async function visualize(options: VisualizeOptions, source: Source): Promise<num
   const write = async (name: string, data: string | Uint8Array) =>
     void written.push(await writeOutput(options.output, name, data));
   if (options.exportCsv) {
-    await write('train_history.csv', [...renderCsv(log.train)].join(''));
-    await write('val_history.csv', [...renderCsv(log.validation)].join(''));
+    const columns = historyColumns(log.method);
+    await write('train_history.csv', [...renderCsv(log.train, columns.train)].join(''));
+    await write('val_history.csv', [...renderCsv(log.validation, columns.validation)].join(''));
   }
   if (options.plot || options.html) {
     const { drawRun } = await import('./draw-run.ts');

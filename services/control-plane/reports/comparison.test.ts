@@ -49,6 +49,20 @@ it('marks on the page what differs and what is best, and escapes names', () => {
   expect(page).toContain('&#60;b&#62;');
 });
 
+it('draws a swatch as its curve, dashed from the 8th on, and tells from which on they repeat', () => {
+  const page = (count: number) =>
+    renderComparisonReport({
+      runs: Array.from({ length: count }, (_, at) => ({ ...a, title: `run ${at}` })),
+      pictures: [],
+      warnings: [],
+      madeAt: '2026-11-20T09:00:00.000Z',
+    });
+  expect(page(7)).not.toContain('repeating-linear-gradient');
+  expect(page(8)).toContain('background:repeating-linear-gradient(90deg,#0072B2 ');
+  expect(page(14)).not.toContain('look like earlier ones');
+  expect(page(15)).toContain('the curves from the 15th on look like earlier ones');
+});
+
 it('escapes every text of a report, keys of its log too', () => {
   const hostile = '"><img src=x onerror=alert(1)>';
   const page = renderRunReport({

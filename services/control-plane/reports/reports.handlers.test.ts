@@ -139,6 +139,7 @@ describe('reports by the API', () => {
     await serve({ method: 'sft' });
     expect(await (await get(`/runs/${RUN}/report`)).text()).toContain('nothing to draw yet');
     expect(await (await get(`/runs/${RUN}/training-log`)).json()).toMatchObject({ train_history: [], val_history: [] });
+    expect(await (await get(`/runs/${RUN}/val-history.csv`)).text()).toBe('step,epoch,eval_loss\n');
   });
 
   it('reads no more than ten logs at a time, each of a comparison counted', async () => {

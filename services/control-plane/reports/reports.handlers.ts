@@ -9,10 +9,11 @@ import { breakOffStalled, STALL_MS } from '../api/break-off-stalled.ts';
 import { type Exchange, type Handlers, STREAMED } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { RunRow } from '../runs/run-row.ts';
+import { historyColumns } from '../sinks/training-log.ts';
 import { type ComparedRun, compareRuns, distinctTitles, flatten } from './comparison.ts';
 import { type ComparedCurve, comparedCurves, comparisonPlots } from './comparison-plots.ts';
 import { renderComparisonReport } from './comparison-report.ts';
-import { columnsOf, renderCsv } from './csv.ts';
+import { renderCsv } from './csv.ts';
 import type { Drawing } from './drawing-thread.ts';
 import { measureLog } from './measures.ts';
 import { PAGE_POLICY } from './page.ts';
@@ -84,10 +85,14 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
 
   const history = (id: string, which: 'train' | 'validation', exchange: Exchange) =>
     limited<typeof STREAMED>(1, exchange, async () => {
-      const rows = (await readRunLog(requireRun(id), services, exchange.signal))[which];
+      const log = await readRunLog(requireRun(id), services, exchange.signal);
       const file = which === 'train' ? 'train_history.csv' : 'val_history.csv';
       exchange.response.setHeader('Content-Disposition', `attachment; filename="${id}-${file}"`);
-      return await sendPieces(exchange, 'text/csv; charset=utf-8', renderCsv(rows, columnsOf(rows)));
+      return await sendPieces(
+        exchange,
+        'text/csv; charset=utf-8',
+        renderCsv(log[which], historyColumns(log.method)[which]),
+      );
     });
 
   return {
