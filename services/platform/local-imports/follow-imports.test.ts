@@ -122,7 +122,11 @@ test.each([
     /^score\.mjs imports file:\/\/host\/x\.mjs, which names no file of this machine/,
   ],
   ['score.py', `x = "${'x'.repeat(1 << 20)}"`, /^score\.py has 1048582 bytes.*move what is data in it/],
-  ['score.mjs', Array.from({ length: 5001 }, (_, i) => `import './${i}';`).join(''), /writes 5001 imports, and 5000 at most/],
+  [
+    'score.mjs',
+    Array.from({ length: 5001 }, (_, i) => `import './${i}';`).join(''),
+    /writes 5001 imports, and 5000 at most/,
+  ],
 ])('what cannot be followed is refused with a remedy: %s', async (name, source, message) => {
   const failing = follow({ [name]: source });
   await expect(failing).rejects.toThrow(ImportRefusedError);
