@@ -18,7 +18,7 @@ const FEW_RUNS = 10;
 
 /**
  * Records taken in: each post is appended, synced to disk and indexed before it is answered. A metric of a whole run, downsampled, where there are
- * many runs and where there are few. Training steps with the sinks of the run on and off. What `training_log.json` costs as a run gets longer.
+ * many runs and where there are few. Training steps with the sinks and trackers of the run on and off. What `training_log.json` costs as a run gets longer.
  */
 export const runRecordsBench: Bench = async (print, { full }) => {
   const directory = mkdtempSync(join(tmpdir(), 'tandem-bench-records-'));
@@ -38,7 +38,10 @@ export const runRecordsBench: Bench = async (print, { full }) => {
       ]),
     );
     const steps = await measureSinksStepTime(directory);
-    print(`a training step takes ${round(steps.off)} ms without sinks, ${round(steps.on)} ms with them`);
+    print(
+      `a training step takes ${round(steps.off)} ms without sinks, ${round(steps.on)} ms with them and all trackers`,
+    );
+    print(table([['sink', 'records behind at the end'], ...steps.behind.map((each) => [each.sink, each.records])]));
     return {
       bench: 'records',
       baseline: `the same question where there are ${FEW_RUNS} such runs; the same steps reported to a control plane that renders nothing`,
