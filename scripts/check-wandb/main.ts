@@ -27,7 +27,7 @@ async function check({ run, url }: CheckOptions, host: ScriptHost): Promise<numb
   return run === null ? 0 : await compareRun(run, { url, host, client, signal });
 }
 
-/** @throws WandbError with the remedy */
+/** @throws TrackerError with the remedy */
 async function writeAndRead(client: WandbClient, { baseUrl, project, entity }: WandbSettings, signal: AbortSignal) {
   const { username, entity: own } = await client.viewer(signal);
   screen.line(`  the key belongs to ${username || own} at ${baseUrl}`);
