@@ -1,38 +1,34 @@
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { distinctTitles } from '../../services/control-plane/reports/comparison.ts';
-import { comparisonPlots } from '../../services/control-plane/reports/comparison-plots.ts';
+import { comparedCurves, comparisonPlots } from '../../services/control-plane/reports/comparison-plots.ts';
 import { renderComparisonReport } from '../../services/control-plane/reports/comparison-report.ts';
 import { drawSvg } from '../../services/control-plane/reports/draw-svg.ts';
-import { withEnvFile } from '../../services/platform/settings.ts';
+import { measureLog } from '../../services/control-plane/reports/measures.ts';
 import { surviveOutputErrors } from '../../services/platform/survive-output-errors.ts';
-import { findRoot } from '../train/find-root.ts';
+import { runScript, type ScriptHost } from '../train/run-script.ts';
 import { connector } from '../visualize-training-log/connector.ts';
 import { EXIT, ReportError } from '../visualize-training-log/exit-codes.ts';
 import { readSource, type Source } from '../visualize-training-log/read-source.ts';
-import { runScript } from '../visualize-training-log/run-script.ts';
 import { writeOutput } from '../visualize-training-log/write-output.ts';
 import { type CompareOptions, readOptions, usage } from './options.ts';
 
 surviveOutputErrors();
-const root = findRoot(import.meta.dirname);
-const environment = withEnvFile(process.env, join(root, '.env'));
+process.exitCode = await runScript({ name: 'compare_experiments', usage, readOptions, run });
 
-await runScript('compare_experiments', usage, async () => {
-  const options = readOptions(process.argv.slice(2), environment);
-  if (options === null) return void console.log(usage);
+async function run(options: CompareOptions, { root, environment }: ScriptHost): Promise<number> {
   const { client, close } = connector({ root, environment, url: options.url });
   try {
-    await compare(options, client);
+    return await compare(options, client);
   } finally {
     await close();
   }
-});
+}
 
 /** A log that cannot be read is named and left out: among many runs one has always just been started. */
 async function compare(
   { logs, output }: CompareOptions,
   client: ReturnType<typeof connector>['client'],
-): Promise<void> {
+): Promise<number> {
   const warnings: string[] = [];
   const sources: Source[] = [];
   for (const log of logs) {
@@ -52,9 +48,9 @@ async function compare(
       EXIT.data,
     );
   const titles = distinctTitles(sources.map(({ title }) => title));
-  const runs = sources.map(({ log, settings }, at) => ({ title: titles[at] ?? '', log, settings }));
-  const pictures = comparisonPlots(runs).map(drawSvg);
+  const runs = sources.map(({ log, settings }, at) => ({ title: titles[at] ?? '', log: measureLog(log), settings }));
+  const pictures = comparisonPlots(runs.flatMap(comparedCurves)).map(drawSvg);
   const report = renderComparisonReport({ runs, pictures, warnings, madeAt: new Date().toISOString() });
   console.log(`${await writeOutput(dirname(output), basename(output), report)}: ${runs.length} runs compared`);
-  if (warnings.length > 0) process.exitCode = EXIT.data;
+  return warnings.length > 0 ? EXIT.data : 0;
 }

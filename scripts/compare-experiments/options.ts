@@ -8,7 +8,7 @@ export interface CompareOptions {
   url: string | null;
 }
 
-/** Logs at once: with more no curve can be told from another. */
+/** Logs at once. The page says from which on their curves look alike. */
 const MAX_LOGS = 50;
 
 export const usage = `Usage: ./scripts/compare_experiments --logs outputs/*/training_log.json [--output comparison_report.html]

@@ -12,6 +12,11 @@ export const screen = {
     clear();
     console.log(text);
   },
+  /** To stderr: what a script says on stdout may be for a program. */
+  problem(text: string) {
+    clear();
+    console.error(text);
+  },
   /** Redraws the live line on a terminal; elsewhere prints it only when `milestone` is set. */
   progress(text: string, milestone: boolean) {
     if (live) process.stdout.write(`\r\u001b[2K${text.slice(0, (process.stdout.columns ?? 120) - 1)}`);

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { ScriptError } from './script-error.ts';
 
 export const methods = ['grpo', 'sft', 'dpo'] as const;
 export type Method = (typeof methods)[number];
@@ -26,9 +27,12 @@ export const usage = `Usage: ./scripts/train.sh --config F [--resume | --resume_
   --method grpo|sft|dpo          train by this method; without --config on the example that is shipped for it
   --keep                         leave running what this script has started`;
 
-/** A command line that cannot be used. */
-export class UsageError extends Error {
+/** A command line that cannot be used: 64. */
+export class UsageError extends ScriptError {
   override readonly name = 'UsageError';
+  constructor(message: string) {
+    super(message, 64);
+  }
 }
 
 /** What the command line and the environment ask for; null when they ask for the usage. @throws UsageError */

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { UsageError } from './options.ts';
 import { runScript, type Script } from './run-script.ts';
+import { ScriptError } from './script-error.ts';
 
 let said: string[];
 beforeEach(() => {
@@ -36,6 +37,12 @@ it('shows the usage to who asks for it, and with 64 to who needs it', async () =
 it('says what failed, and ends with 1', async () => {
   expect(await runScript(script({ run: () => Promise.reject(new Error('nobody answers')) }), [])).toBe(1);
   expect(said).toEqual(['some.sh: nobody answers']);
+});
+
+it('ends with the code of an error that has one', async () => {
+  const run = () => Promise.reject(new ScriptError('there is no such log', 66));
+  expect(await runScript(script({ run }), [])).toBe(66);
+  expect(console.error).toHaveBeenCalledWith('some.sh: there is no such log');
 });
 
 it('is ended by a signal with 130, unless the script wants something else of it', async () => {

@@ -3,11 +3,10 @@ import { withEnvFile } from '../../services/platform/settings.ts';
 import { screen } from '../quickstart/screen.ts';
 import { findRoot } from './find-root.ts';
 import { UsageError } from './options.ts';
+import { exitCodeOf } from './script-error.ts';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** sysexits.h: wrong usage. */
-const EXIT_USAGE = 64;
 export const EXIT_INTERRUPTED = 130;
 
 /** What a script has from where it was started. */
@@ -30,7 +29,7 @@ export interface Script<Options> {
   run(options: Options, host: ScriptHost): Promise<number>;
 }
 
-/** A script from its command line to its exit code: 64 for wrong usage, 1 for what failed, 130 when it is interrupted. */
+/** A script from its command line to its exit code: that of the ScriptError it throws, 64 for wrong usage among them, 1 for what else fails, 130 when it is interrupted. */
 export async function runScript<Options>(
   { name, usage, readOptions, run }: Script<Options>,
   args: string[] = process.argv.slice(2),
@@ -53,10 +52,9 @@ export async function runScript<Options>(
     console.log(usage);
     return 0;
   } catch (error) {
-    screen.line(`${name}: ${(error as Error).message}`);
-    if (!(error instanceof UsageError)) return 1;
-    console.error(usage);
-    return EXIT_USAGE;
+    screen.problem(`${name}: ${(error as Error).message}`);
+    if (error instanceof UsageError) console.error(usage);
+    return exitCodeOf(error);
   } finally {
     for (const signal of signals) process.off(signal, onSignal);
   }

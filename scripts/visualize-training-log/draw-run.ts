@@ -1,5 +1,6 @@
 import { drawPng } from '../../services/control-plane/reports/draw-png.ts';
 import { drawSvg } from '../../services/control-plane/reports/draw-svg.ts';
+import { measureLog } from '../../services/control-plane/reports/measures.ts';
 import { runPlots } from '../../services/control-plane/reports/run-plots.ts';
 import { renderRunReport } from '../../services/control-plane/reports/run-report.ts';
 import type { Source } from './read-source.ts';
@@ -10,14 +11,15 @@ export async function drawRun(
   { plot, html }: { plot: boolean; html: boolean },
   write: (name: string, data: string | Uint8Array) => Promise<void>,
 ): Promise<void> {
-  const pictures = Object.entries(runPlots(log, { title, resumes })).map(
+  const measured = measureLog(log);
+  const pictures = Object.entries(runPlots(measured, { title, resumes })).map(
     ([name, each]) => [name, drawSvg(each)] as const,
   );
   if (plot) for (const [name, svg] of pictures) await write(`${name}.png`, drawPng(svg));
   if (!html) return;
   const report = renderRunReport({
     title,
-    log,
+    log: measured,
     resumes,
     pictures: pictures.map(([, svg]) => svg),
     notes: damage === null ? [] : [{ text: damage, isWarning: true }],

@@ -1,6 +1,7 @@
+import { ScriptError } from '../train/script-error.ts';
+
 /** From sysexits.h, so that a caller can tell what was wrong. */
 export const EXIT = {
-  usage: 64,
   /** The log is no training log, or is damaged. */
   data: 65,
   /** There is no such log. */
@@ -11,12 +12,7 @@ export const EXIT = {
   cannotCreate: 73,
 } as const;
 
-/** Ends a script with one line and a code. */
-export class ReportError extends Error {
+/** What is wrong with a log, or with what was asked for; its code is one of `EXIT`. */
+export class ReportError extends ScriptError {
   override readonly name = 'ReportError';
-  readonly exitCode: number;
-  constructor(message: string, exitCode: number, options?: ErrorOptions) {
-    super(message, options);
-    this.exitCode = exitCode;
-  }
 }

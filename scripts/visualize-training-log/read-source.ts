@@ -4,7 +4,7 @@ import { LogFileError, parseLog, readLogFile } from '../../services/control-plan
 import { resumesOf } from '../../services/control-plane/reports/resumes.ts';
 import type { Resume } from '../../services/control-plane/reports/run-plots.ts';
 import type { Row, TrainingLog } from '../../services/control-plane/reports/training-log.ts';
-import type { Client } from '../quickstart/client.ts';
+import { type Client, RefusedError } from '../quickstart/client.ts';
 import { EXIT, ReportError } from './exit-codes.ts';
 
 /** A log, and what is known of it besides. */
@@ -29,7 +29,7 @@ export function isRunId(log: string): boolean {
 /** Reads a log from a file, or by a run's id from the control plane. @throws ReportError */
 export async function readSource(log: string, connect: () => Promise<Client>): Promise<Source> {
   try {
-    return isRunId(log) ? await readRun(log, await connect()) : await readFile(log);
+    return isRunId(log) ? await readRun(log, connect) : await readFile(log);
   } catch (error) {
     if (error instanceof LogFileError)
       throw new ReportError(error.message, error.isMissing ? EXIT.noInput : EXIT.data, { cause: error });
@@ -42,9 +42,10 @@ async function readFile(path: string): Promise<Source> {
   return { title: titleOf(log, path), log, settings: log.config, resumes: [], damage: damage && `${path} ${damage}` };
 }
 
-async function readRun(id: string, client: Client): Promise<Source> {
-  const [run, text] = await Promise.all([client.run(id), client.text(`/runs/${id}/training-log`)]);
-  const { log } = parseLog(text, `${client.baseUrl}/runs/${id}/training-log`);
+async function readRun(id: string, connect: () => Promise<Client>): Promise<Source> {
+  const path = `/runs/${id}/training-log`;
+  const { run, text, baseUrl } = await ask(id, path, connect);
+  const { log } = parseLog(text, `${baseUrl}${path}`);
   return {
     title: run.name === null ? id : `${id} ${run.name}`,
     log,
@@ -52,6 +53,18 @@ async function readRun(id: string, client: Client): Promise<Source> {
     resumes: resumesOf(id, run.attempts),
     damage: null,
   };
+}
+
+/** @throws ReportError when there is no such run, or nobody tells */
+async function ask(id: string, path: string, connect: () => Promise<Client>) {
+  try {
+    const client = await connect();
+    const [run, text] = await Promise.all([client.run(id), client.text(path)]);
+    return { run, text, baseUrl: client.baseUrl };
+  } catch (error) {
+    const isMissing = error instanceof RefusedError && error.status === 404;
+    throw new ReportError((error as Error).message, isMissing ? EXIT.noInput : EXIT.unavailable, { cause: error });
+  }
 }
 
 /** A run's tree names it; where a log lies elsewhere, the directory it lies in. */

@@ -1327,7 +1327,7 @@ export interface components {
              */
             timeout: number;
             /**
-             * @description How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.
+             * @description How often it is asked again after a broken connection, a timeout, a 5xx, 408 or 429, waiting 0.5 s and twice as long each time, or as long as its Retry-After asks; a minute at most.
              * @default 4
              * @example 4
              */
@@ -5436,7 +5436,7 @@ export interface components {
              */
             timeout: number;
             /**
-             * @description How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.
+             * @description How often it is asked again after a broken connection, a timeout, a 5xx, 408 or 429, waiting 0.5 s and twice as long each time, or as long as its Retry-After asks; a minute at most.
              * @default 4
              * @example 4
              */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { backoffMs, pause } from './retry.ts';
+import { backoffMs, pause, retryAfterMs } from './retry.ts';
 
 describe('backoffMs', () => {
   it('doubles from the base and stops at the maximum', () => {
@@ -9,6 +9,21 @@ describe('backoffMs', () => {
 
   it('stays 0 for a base of 0', () => {
     expect(backoffMs({ failures: 9, baseMs: 0, maxMs: 60 })).toBe(0);
+  });
+});
+
+describe('retryAfterMs', () => {
+  it('reads seconds and dates, bounds them, and takes nonsense for nothing', () => {
+    const now = Date.parse('2026-11-20T09:00:00Z');
+    const waits = [
+      '7',
+      'Fri, 20 Nov 2026 09:00:02 GMT',
+      'Fri, 20 Nov 2026 08:00:00 GMT',
+      '9'.repeat(400),
+      'soon',
+      undefined,
+    ];
+    expect(waits.map((header) => retryAfterMs(header, 60_000, now))).toEqual([7000, 2000, 0, 60_000, null, null]);
   });
 });
 

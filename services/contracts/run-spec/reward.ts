@@ -131,7 +131,7 @@ const httpSchema = rewardOf(
     timeout: field(z.number().positive().max(3600).default(30), 'Seconds to wait for an answer.', 30),
     retries: field(
       z.int().min(0).max(20).default(4),
-      'How often it is asked again after a broken connection, a timeout or a 5xx, waiting 0.5 s and twice as long each time.',
+      'How often it is asked again after a broken connection, a timeout, a 5xx, 408 or 429, waiting 0.5 s and twice as long each time, or as long as its Retry-After asks; a minute at most.',
       4,
     ),
     ...onFailure,

@@ -60,6 +60,17 @@ describe('metrics', () => {
 });
 
 describe('rows', () => {
+  it('are counted in pages that end at a record, however far the steps lie apart', async () => {
+    await fixture.records.ingest(
+      RUN,
+      1,
+      [1, 2, 9e15].map((step, at) => metricsRecord(at + 1, step, { loss: 1 })),
+    );
+    const { records } = fixture;
+    expect([1, 2, 3, 4].map((count) => records.stepAfterRecords(RUN, 0, count))).toEqual([1, 2, 9e15, null]);
+    expect(records.stepAfterRecords(RUN, 3, 1)).toBe(9e15);
+  });
+
   it('gives each so-manieth step of a stretch, with its epoch and samples', async () => {
     await fixture.records.ingest(
       RUN,

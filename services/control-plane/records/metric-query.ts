@@ -39,6 +39,15 @@ export function queryRows(
   return [...rows.values()].sort((a, b) => a.step - b.step);
 }
 
+/** The step of metrics record number `count` from `fromStep` on, counting those of every attempt; null where there are fewer. Few rows lie between, however far the steps. */
+export function stepAfterRecords(db: Database, run: string, fromStep: number, count: number): number | null {
+  const found = db.get<{ step: number }>(
+    'SELECT step FROM metric_steps WHERE run = :run AND step >= :from ORDER BY step LIMIT 1 OFFSET :before',
+    { run, from: fromStep, before: count - 1 },
+  );
+  return found?.step ?? null;
+}
+
 /** The last step on the clean axis that has one of `names`; -1 before the first. Looks at the end of each series alone. */
 export function lastStep(db: Database, run: string, names: readonly string[]): number {
   const lasts = seriesOf(db, run, names).map(

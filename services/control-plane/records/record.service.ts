@@ -9,7 +9,7 @@ import { createRedactor, type Redactor } from '../../platform/redaction.ts';
 import { serialByKey } from '../../platform/serial-by-key.ts';
 import { START } from './cursor.ts';
 import { followRecords } from './follow-records.ts';
-import { lastStep, latestValues, positionAt, queryMetrics, queryRows } from './metric-query.ts';
+import { lastStep, latestValues, positionAt, queryMetrics, queryRows, stepAfterRecords } from './metric-query.ts';
 import { feel, noPulse, type Pulse, type PulseState } from './pulse.ts';
 import { createRecordIndex } from './record-index.ts';
 import { noteResume, readResumePoints } from './record-lineage.ts';
@@ -71,6 +71,8 @@ export interface RecordService {
   metrics(query: MetricQuery): Promise<Series[]>;
   /** Rows on the clean axis. */
   rows(run: string, query: RowQuery): MetricRow[];
+  /** Where a page of about `count` rows from a step on ends: the step of that metrics record, of whichever attempt; null where there are fewer. */
+  stepAfterRecords(run: string, fromStep: number, count: number): number | null;
   /** The last step on the clean axis that has one of these metrics; -1 before the first. */
   lastStep(run: string, names: readonly string[]): number;
   /** The newest value on the clean axis of each of these metrics that has one; NaN and infinities are numbers here. */
@@ -186,6 +188,7 @@ export function createRecordService({
     logs: (query) => readLogs(reader, query),
     metrics: (query) => queryMetrics(db, query),
     rows: (run, query) => queryRows(db, { run, ...query }),
+    stepAfterRecords: (run, fromStep, count) => stepAfterRecords(db, run, fromStep, count),
     lastStep: (run, names) => lastStep(db, run, names),
     latestValues: (run, names) => latestValues(db, run, names),
     positionAt: (run, step) => positionAt(db, run, step),

@@ -1,6 +1,6 @@
 import type { EChartsOption, SeriesOption } from 'echarts';
 import { significant } from './numbers.ts';
-import { type Mark, type Panel, type Plot, type PlotCurve, palette } from './plot.ts';
+import { lookOf, type Mark, type Panel, type Plot, type PlotCurve } from './plot.ts';
 
 /** Steps from and to. */
 interface Domain {
@@ -124,9 +124,7 @@ export function chartOption(plot: Plot): EChartsOption {
 }
 
 function seriesOf({ name, color, kind, points }: PlotCurve, { scale }: Panel, panel: number): SeriesOption {
-  const ink = palette[color % palette.length] ?? INK;
-  // A second round through the palette is told apart by its dashes.
-  const dashed = color >= palette.length;
+  const { color: ink, isDashed } = lookOf(color);
   const isSparse = points.length <= SHOWN_POINTS || kind === 'evaluations';
   return {
     type: 'line',
@@ -150,7 +148,7 @@ function seriesOf({ name, color, kind, points }: PlotCurve, { scale }: Panel, pa
       color: ink,
       width: kind === 'raw' ? 1 : 2.2,
       opacity: kind === 'raw' ? 0.35 : 1,
-      type: dashed ? 'dashed' : kind === 'evaluations' ? [6, 3] : 'solid',
+      type: isDashed ? 'dashed' : kind === 'evaluations' ? [6, 3] : 'solid',
     },
     z: kind === 'raw' ? 2 : kind === 'line' ? 3 : 4,
   };

@@ -1,6 +1,6 @@
 import type { ComparedRun } from './comparison.ts';
 import { downsample } from './downsample.ts';
-import { measures, type Trace, tracesOf } from './measures.ts';
+import { measures, type Trace } from './measures.ts';
 import type { Plot, PlotCurve } from './plot.ts';
 import { scaleOf, shortTitle } from './run-plots.ts';
 import { smooth, smoothingSpan } from './smooth.ts';
@@ -8,13 +8,23 @@ import { smooth, smoothingSpan } from './smooth.ts';
 /** Points of a curve: several lie in one picture. */
 const MAX_POINTS = 600;
 
-/** A picture for each measure that two runs or more have, each run in a colour of its own: training smoothed, validation with markers. */
-export function comparisonPlots(runs: readonly ComparedRun[]): Plot[] {
-  const all = runs.flatMap(({ title, log }, color) => tracesOf(log).map((trace) => ({ title, color, trace })));
+/** A curve of one run, and what is needed to put it beside those of others. */
+export interface ComparedCurve {
+  trace: Trace;
+  curve: PlotCurve;
+}
+
+/** The curves of a run, thinned out: training smoothed, validation with markers. Takes some 0.1 s for 100,000 entries. @param color of the run, its place among the runs */
+export function comparedCurves({ title, log }: ComparedRun, color: number): ComparedCurve[] {
+  return log.traces.map((trace) => ({ trace, curve: curveOf(trace, { name: shortTitle(title), color }) }));
+}
+
+/** A picture for each measure that a run has, each run in a colour of its own. */
+export function comparisonPlots(curves: readonly ComparedCurve[]): Plot[] {
   // Losses of different methods have different units, so they are different measures.
-  const names = [...new Set(all.map(({ trace }) => nameOf(trace)))];
+  const names = [...new Set(curves.map(({ trace }) => nameOf(trace)))];
   return names.map((name): Plot => {
-    const here = all.filter(({ trace }) => nameOf(trace) === name);
+    const here = curves.filter(({ trace }) => nameOf(trace) === name);
     const histories = (['train', 'validation'] as const)
       .map((history) => here.filter(({ trace }) => trace.history === history))
       .filter((each) => each.length > 0);
@@ -26,7 +36,7 @@ export function comparisonPlots(runs: readonly ComparedRun[]): Plot[] {
       panels: histories.map((each) => ({
         label: each[0]?.trace.history ?? '',
         scale: scaleOf(each.map(({ trace }) => trace)),
-        curves: each.map(({ title, color, trace }) => curveOf(trace, { name: shortTitle(title), color })),
+        curves: each.map(({ curve }) => curve),
       })),
       marks: [],
     };

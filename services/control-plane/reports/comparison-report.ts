@@ -2,7 +2,7 @@ import { type ComparedRun, type Comparison, compareRuns } from './comparison.ts'
 import { Html, html } from './html.ts';
 import { measures } from './measures.ts';
 import { figure, renderPage } from './page.ts';
-import { palette } from './plot.ts';
+import { LOOKS, lookOf } from './plot.ts';
 import { bestStep, shortTitle } from './run-plots.ts';
 import type { Better } from './statistics.ts';
 import { settingText, statisticsTable } from './tables.ts';
@@ -25,6 +25,7 @@ export function renderComparisonReport({ runs, pictures, warnings, madeAt }: Com
 ${warnings.map((warning) => html`<p class="warning">${warning}</p>`)}
 <ul class="cards">${runs.map(({ title, log }, at) => html`<li><span class="faint">${log.method.toUpperCase()} · ${log.train.length.toLocaleString('en-US')} entries · best ${bestStep(log) === null ? '–' : `step ${bestStep(log)}`}</span><b>${swatch(at)}${shortTitle(title)}</b></li>`)}</ul>
 <h2>Curves</h2>
+${runs.length > LOOKS ? html`<p class="warning">${LOOKS} looks are all there are: the curves from the ${LOOKS + 1}th on look like earlier ones. Compare fewer to tell them apart.</p>` : null}
 ${pictures.length === 0 ? html`<p>There is nothing to draw yet: none of the logs has entries.</p>` : html`<div class="charts">${pictures.map(figure)}</div>`}
 <h2>Statistics</h2>
 ${statistics(comparison)}
@@ -67,5 +68,7 @@ ${same.length === 0 ? null : html`<details><summary>${same.length} settings that
 }
 
 function swatch(at: number): Html {
-  return new Html(`<span class="swatch" style="background:${palette[at % palette.length] ?? ''}"></span>`);
+  const { color, isDashed } = lookOf(at);
+  const fill = isDashed ? `repeating-linear-gradient(90deg,${color} 0 3px,transparent 3px 5px)` : color;
+  return new Html(`<span class="swatch" style="background:${fill}"></span>`);
 }

@@ -1,16 +1,19 @@
 import { expect, it } from 'vitest';
 import { compareRuns, distinctTitles, flatten } from './comparison.ts';
-import { comparisonPlots } from './comparison-plots.ts';
+import { comparedCurves, comparisonPlots } from './comparison-plots.ts';
 import { renderComparisonReport } from './comparison-report.ts';
+import { measureLog } from './measures.ts';
 import { renderRunReport } from './run-report.ts';
 import { judgeLog } from './training-log.ts';
 
 const log = (loss: number, config: object = {}) =>
-  judgeLog({
-    config,
-    train_history: [1, 2, 3].map((step) => ({ step, loss: loss / step })),
-    val_history: [{ step: 3, eval_loss: loss }],
-  });
+  measureLog(
+    judgeLog({
+      config,
+      train_history: [1, 2, 3].map((step) => ({ step, loss: loss / step })),
+      val_history: [{ step: 3, eval_loss: loss }],
+    }),
+  );
 const a = { title: 'a', log: log(1), settings: { lr: 1e-5, seed: 1, only: true } };
 const b = { title: '<b>', log: log(2), settings: { lr: 3e-5, seed: 1 } };
 
@@ -24,7 +27,7 @@ it('puts the settings that differ first, those that one run lacks among them', (
 
 it('overlays the curves of one measure, not those of another unit', () => {
   const dpo = { title: 'c', log: log(3, { beta: 1 }), settings: {} };
-  const plots = comparisonPlots([a, b, dpo]);
+  const plots = comparisonPlots([a, b, dpo].flatMap(comparedCurves));
   expect(plots.map(({ title, panels }) => [title, panels.map(({ curves }) => curves.length)])).toEqual([
     ['Loss (nats per token)', [2, 2]],
     ['Loss (nats per pair)', [1, 1]],
@@ -46,15 +49,31 @@ it('marks on the page what differs and what is best, and escapes names', () => {
   expect(page).toContain('&#60;b&#62;');
 });
 
+it('draws a swatch as its curve, dashed from the 8th on, and tells from which on they repeat', () => {
+  const page = (count: number) =>
+    renderComparisonReport({
+      runs: Array.from({ length: count }, (_, at) => ({ ...a, title: `run ${at}` })),
+      pictures: [],
+      warnings: [],
+      madeAt: '2026-11-20T09:00:00.000Z',
+    });
+  expect(page(7)).not.toContain('repeating-linear-gradient');
+  expect(page(8)).toContain('background:repeating-linear-gradient(90deg,#0072B2 ');
+  expect(page(14)).not.toContain('look like earlier ones');
+  expect(page(15)).toContain('the curves from the 15th on look like earlier ones');
+});
+
 it('escapes every text of a report, keys of its log too', () => {
   const hostile = '"><img src=x onerror=alert(1)>';
   const page = renderRunReport({
     title: hostile,
-    log: judgeLog({
-      config: { [hostile]: hostile },
-      train_history: [{ step: hostile, epoch: hostile }],
-      val_history: [{ step: 1, [hostile]: hostile }],
-    }),
+    log: measureLog(
+      judgeLog({
+        config: { [hostile]: hostile },
+        train_history: [{ step: hostile, epoch: hostile }],
+        val_history: [{ step: 1, [hostile]: hostile }],
+      }),
+    ),
     pictures: [],
     resumes: [],
     notes: [{ text: hostile, isWarning: true }],

@@ -1,13 +1,13 @@
 import type { Statistics } from '../../contracts/comparison.ts';
 import type { Method } from '../../contracts/run-spec.ts';
-import { statisticsByKey, tracesOf } from './measures.ts';
-import type { Row, TrainingLog } from './training-log.ts';
+import type { MeasuredLog } from './measures.ts';
+import type { Row } from './training-log.ts';
 
 /** A run as it is compared. */
 export interface ComparedRun {
   /** Name that no other compared run has. */
   title: string;
-  log: TrainingLog;
+  log: MeasuredLog;
   /** What it was set to, flat: `training.batch_size`, or the log's own config. */
   settings: Row;
 }
@@ -29,7 +29,7 @@ export function compareRuns(runs: readonly ComparedRun[]): Comparison {
       title,
       method: log.method,
       best: log.best,
-      statistics: statisticsByKey(tracesOf(log)),
+      statistics: Object.fromEntries(log.traces.map(({ key, statistics }) => [key, statistics])),
     })),
     settings: [...settings.filter(({ differs }) => differs), ...settings.filter(({ differs }) => !differs)],
   };

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { renderCsv } from './csv.ts';
 
-const csv = (rows: Record<string, unknown>[]) => [...renderCsv(rows)].join('');
+const csv = (rows: Record<string, unknown>[]) => [...renderCsv(rows, ['step', 'eval_loss'])].join('');
 
 it('writes a column for each key of any row, and nothing for what is no number', () => {
   const rows = [
@@ -23,5 +23,14 @@ it('leaves a negative number a number', () => {
 });
 
 it('writes many rows in pieces', () => {
-  expect([...renderCsv(Array.from({ length: 2500 }, (_, step) => ({ step })))]).toHaveLength(4);
+  expect([
+    ...renderCsv(
+      Array.from({ length: 2500 }, (_, step) => ({ step })),
+      [],
+    ),
+  ]).toHaveLength(4);
+});
+
+it('writes the header it is given where there are no rows', () => {
+  expect(csv([])).toBe('step,eval_loss\n');
 });

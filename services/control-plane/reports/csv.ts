@@ -3,8 +3,10 @@ import type { Row } from './training-log.ts';
 /**
  * The rows of a history as CSV (RFC 4180, with the line ends of Unix), a column for each key that any of them has, in the order of their first appearance. Yields whole lines, many
  * at a time. Empty cells were not recorded, or are NaN, which pandas and spreadsheets read from an empty cell as well.
+ * @param ofNone the columns where there are no rows yet, so that a reader finds a header
  */
-export function* renderCsv(rows: readonly Row[], columns: readonly string[] = columnsOf(rows)): Generator<string> {
+export function* renderCsv(rows: readonly Row[], ofNone: readonly string[]): Generator<string> {
+  const columns = rows.length === 0 ? ofNone : columnsOf(rows);
   yield `${columns.map(cell).join(',')}\n`;
   for (let at = 0; at < rows.length; at += LINES_AT_ONCE) {
     const lines = rows

@@ -18,11 +18,14 @@ export function drawSvg(plot: Plot): string {
     chart.setOption(chartOption(plot));
     const title = escapeHtml([plot.title, ...plot.notes].join('. '));
     // What reacts to a pointer, in a style sheet of its own, is of no use in a picture.
-    return chart
-      .renderToSVGString()
-      .replace(/<style\b[^>]*>.*?<\/style>\s*/s, '')
-      .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[\w-]*"/g, '')
-      .replace(/^<svg /, `<svg role="img" aria-label="${title}" `);
+    return (
+      chart
+        .renderToSVGString()
+        .replace(/<style\b[^>]*>.*?<\/style>\s*/s, '')
+        .replaceAll(/ (?:class|pointer-events|ecmeta_\w+)="[\w-]*"/g, '')
+        // By a function: in a text `$&` of a run's name would stand for what is replaced.
+        .replace(/^<svg /, () => `<svg role="img" aria-label="${title}" `)
+    );
   } finally {
     // Its timers would keep the process.
     chart.dispose();

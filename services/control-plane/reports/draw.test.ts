@@ -1,12 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { drawPng } from './draw-png.ts';
 import { drawSvg } from './draw-svg.ts';
+import { measureLog } from './measures.ts';
 import { type RunPlotOptions, runPlots } from './run-plots.ts';
 import { judgeLog } from './training-log.ts';
 
 const plain: RunPlotOptions = { title: 'mine', resumes: [] };
+const measured = (document: unknown) => measureLog(judgeLog(document));
 const grpo = (values: (step: number) => object, count = 30, more: object = {}) =>
-  judgeLog({
+  measured({
     config: { kl_coef: 0 },
     train_history: Array.from({ length: count }, (_, at) => ({ step: at + 1, ...values(at + 1) })),
     val_history: [],
@@ -15,7 +17,7 @@ const grpo = (values: (step: number) => object, count = 30, more: object = {}) =
 
 describe('the pictures of a run', () => {
   it('are those its log has numbers for', () => {
-    const names = (log: object) => Object.keys(runPlots(judgeLog(log), plain));
+    const names = (log: object) => Object.keys(runPlots(measured(log), plain));
     const row = { step: 1, loss: 1 };
     expect(names({ train_history: [{ ...row, learning_rate: 1 }] })).toEqual(['loss_curve', 'lr_curve']);
     expect(names({ train_history: [{ ...row, reward: 1, kl: 0, lr: 1 }] })).toEqual([
@@ -61,7 +63,7 @@ describe('the pictures of a run', () => {
   });
 
   it("find the best step of SFT's log by its metric", () => {
-    const log = judgeLog({
+    const log = measured({
       config: { lora_r: 8 },
       train_history: [{ step: 1, loss: 1 }],
       val_history: [
@@ -83,6 +85,15 @@ describe('the pictures of a run', () => {
     const svg = drawSvg(plot as NonNullable<typeof plot>);
     expect(svg).toMatch(/^<svg .*<\/svg>$/s);
     expect(svg).not.toContain('NaN');
+  });
+
+  it('have the name of a run as it is, be it a pattern of replacements', () => {
+    const plot = runPlots(
+      grpo((step) => ({ loss: step })),
+      { ...plain, title: 'a$&b' },
+    ).loss_curve;
+    const svg = drawSvg(plot as NonNullable<typeof plot>);
+    expect(svg).toMatch(/^<svg role="img" aria-label="Loss · a\$&#38;b[^<]*" [^<]*>/);
   });
 
   it('escape a title, hold nothing that runs or loads, and become a PNG', () => {

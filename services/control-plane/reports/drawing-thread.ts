@@ -1,6 +1,5 @@
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../../platform/program-file.ts';
 import type { DrawReply, DrawRequest } from './draw-messages.ts';
 import type { Plot } from './plot.ts';
 
@@ -54,7 +53,7 @@ export function createDrawing({
   }
 
   function start(): Worker {
-    const started = new Worker(programFile());
+    const started = new Worker(programFile(import.meta.url, PROGRAM));
     // Whoever asked waits for the picture; the process does not.
     started.unref();
     started.on('message', (reply: DrawReply) => {
@@ -85,11 +84,4 @@ export function createDrawing({
     png: async (plot) => (await draw([plot], 'png'))[0] as Uint8Array,
     close: () => end('the control plane ends'),
   };
-}
-
-/** Threads run what `npm run build` wrote, also when this is run from its source. */
-function programFile(): string {
-  const here = fileURLToPath(import.meta.url);
-  if (!here.endsWith('.ts')) return join(dirname(here), PROGRAM);
-  return join(dirname(here), '../../../dist/services/control-plane/reports', PROGRAM);
 }

@@ -38,3 +38,11 @@ export interface Mark {
  * white is none.
  */
 export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'] as const;
+
+/** Looks that a place can have: beyond its colours each comes once more, dashed, and beyond those they repeat. */
+export const LOOKS = 2 * palette.length;
+
+export function lookOf(place: number): { color: string; isDashed: boolean } {
+  const at = place % LOOKS;
+  return { color: palette[at % palette.length] ?? palette[0], isDashed: at >= palette.length };
+}

@@ -139,16 +139,22 @@ describe('reports by the API', () => {
     await serve({ method: 'sft' });
     expect(await (await get(`/runs/${RUN}/report`)).text()).toContain('nothing to draw yet');
     expect(await (await get(`/runs/${RUN}/training-log`)).json()).toMatchObject({ train_history: [], val_history: [] });
+    expect(await (await get(`/runs/${RUN}/val-history.csv`)).text()).toBe('step,epoch,eval_loss\n');
   });
 
-  it('makes no more than six reports at a time', async () => {
+  it('reads no more than ten logs at a time, each of a comparison counted', async () => {
     let release = () => {};
     const held = new Promise<void>((resolve) => {
       release = resolve;
     });
     await serve({ method: 'grpo' }, { drawing: { ...drawing, svg: () => held.then(() => []) } });
     await train();
-    const waiting = Array.from({ length: 6 }, () => get(`/runs/${RUN}/report`));
+    const waiting = [
+      ...Array.from({ length: 4 }, () => get(`/runs/${RUN}/report`)),
+      ...['a', 'b', 'c'].map((each) =>
+        get(`/compare?runs=${RUN},run-${each.repeat(8)}`.replace(RUN, 'run-dddddddd'), 'text/html'),
+      ),
+    ];
     const refused = async (): Promise<Response> => {
       const answer = await get(`/runs/${RUN}/val-history.csv`);
       return answer.status === 429 ? answer : refused();

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
+import { setImmediate as yieldToOthers } from 'node:timers/promises';
 import type { Response } from 'express';
 import type { Operations } from '../../contracts/operations.ts';
 import { type PlotName, plotNames } from '../../contracts/plot-names.ts';
@@ -8,11 +9,13 @@ import { breakOffStalled, STALL_MS } from '../api/break-off-stalled.ts';
 import { type Exchange, type Handlers, STREAMED } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
 import type { RunRow } from '../runs/run-row.ts';
-import { compareRuns, distinctTitles, flatten } from './comparison.ts';
-import { comparisonPlots } from './comparison-plots.ts';
+import { historyColumns } from '../sinks/training-log.ts';
+import { type ComparedRun, compareRuns, distinctTitles, flatten } from './comparison.ts';
+import { type ComparedCurve, comparedCurves, comparisonPlots } from './comparison-plots.ts';
 import { renderComparisonReport } from './comparison-report.ts';
-import { columnsOf, renderCsv } from './csv.ts';
+import { renderCsv } from './csv.ts';
 import type { Drawing } from './drawing-thread.ts';
+import { measureLog } from './measures.ts';
 import { PAGE_POLICY } from './page.ts';
 import { resumesOf } from './resumes.ts';
 import { type LoggedRun, type RunLogServices, readRunLog, renderRunLog } from './run-log.ts';
@@ -32,8 +35,8 @@ type ReportHandlers = Pick<
   'getTrainingLog' | 'getTrainHistory' | 'getValHistory' | 'getPlot' | 'getReport' | 'compareRuns'
 >;
 
-/** Logs that are read at a time: each may be of 100,000 steps. */
-const AT_ONCE = 6;
+/** Logs that are read at a time, those of a comparison each counted: each may be of 100,000 steps. A comparison takes as many at most. */
+const AT_ONCE = 10;
 
 /** How a run went, and how several compare: numbers from the records, pictures from a thread beside. */
 export function createReportHandlers(services: ReportServices): ReportHandlers {
@@ -51,44 +54,62 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
       );
     return run;
   };
-  const limited = async <T>(work: () => Promise<T>): Promise<T> => {
-    if (underWay >= AT_ONCE)
+  /** Does what reads some logs. Whoever has gone away is answered nothing. */
+  const limited = async <T>(
+    logs: number,
+    { signal }: Exchange,
+    work: () => Promise<T>,
+  ): Promise<T | typeof STREAMED> => {
+    if (underWay + logs > AT_ONCE)
       throw new ProblemError(
         'too-many-requests',
-        `${underWay} reports are being made, the most at a time; try again in a second.`,
+        `${underWay} logs are being read for reports, and ${AT_ONCE} at most at a time; try again in a second.`,
       );
-    underWay += 1;
+    underWay += logs;
     try {
       return await work();
+    } catch (error) {
+      if (signal.aborted) return STREAMED;
+      throw error;
     } finally {
-      underWay -= 1;
+      underWay -= logs;
     }
+  };
+  const readMeasured = async (run: LoggedRun, { signal }: Exchange) => {
+    const log = measureLog(await readRunLog(run, services, signal));
+    await yieldToOthers();
+    return log;
   };
   const resumes = (id: string) => resumesOf(id, services.attempts(id));
   const isoNow = () => new Date(services.now()).toISOString();
 
   const history = (id: string, which: 'train' | 'validation', exchange: Exchange) =>
-    limited<typeof STREAMED>(async () => {
-      const rows = (await readRunLog(requireRun(id), services))[which];
+    limited<typeof STREAMED>(1, exchange, async () => {
+      const log = await readRunLog(requireRun(id), services, exchange.signal);
       const file = which === 'train' ? 'train_history.csv' : 'val_history.csv';
       exchange.response.setHeader('Content-Disposition', `attachment; filename="${id}-${file}"`);
-      return await sendPieces(exchange, 'text/csv; charset=utf-8', renderCsv(rows, columnsOf(rows)));
+      return await sendPieces(
+        exchange,
+        'text/csv; charset=utf-8',
+        renderCsv(log[which], historyColumns(log.method)[which]),
+      );
     });
 
   return {
     getTrainingLog: async ({ params: { id } }, exchange) => {
       const run = requireRun(id);
-      return await limited<typeof STREAMED>(() =>
-        sendPieces(exchange, 'application/json; charset=utf-8', renderRunLog(run, services)),
+      return await limited<typeof STREAMED>(1, exchange, () =>
+        sendPieces(exchange, 'application/json; charset=utf-8', renderRunLog(run, services, exchange.signal)),
       );
     },
     getTrainHistory: async ({ params: { id } }, exchange) => await history(id, 'train', exchange),
     getValHistory: async ({ params: { id } }, exchange) => await history(id, 'validation', exchange),
 
-    getPlot: async ({ params: { id, file } }, { response }) => {
+    getPlot: async ({ params: { id, file } }, exchange) => {
       const run = requireRun(id);
-      return await limited<typeof STREAMED>(async () => {
-        const plots = runPlots(await readRunLog(run, services), { title: titleOf(run), resumes: resumes(id) });
+      const { response } = exchange;
+      return await limited<typeof STREAMED>(1, exchange, async () => {
+        const plots = runPlots(await readMeasured(run, exchange), { title: titleOf(run), resumes: resumes(id) });
         const [name, format] = file.split('.') as [PlotName, 'png' | 'svg'];
         const plot = plots[name];
         if (plot === undefined) throw new ProblemError('not-found', explainMissing(run, name, Object.keys(plots)));
@@ -98,41 +119,46 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
       });
     },
 
-    getReport: async ({ params: { id }, query }, { response }) => {
+    getReport: async ({ params: { id }, query }, exchange) => {
       const run = requireRun(id);
-      return await limited<typeof STREAMED>(async () => {
-        const log = await readRunLog(run, services);
+      return await limited<typeof STREAMED>(1, exchange, async () => {
+        const log = await readMeasured(run, exchange);
         const title = titleOf(run);
         const marked = { title, resumes: resumes(id) };
         const pictures = await drawing.svg(Object.values(runPlots(log, marked)));
         const notes = [{ text: `${run.status}: ${run.message}`, isWarning: run.status === 'failed' }];
         const refreshSeconds = query.refresh ?? null;
         const page = renderRunReport({ ...marked, log, pictures, notes, madeAt: isoNow(), refreshSeconds });
-        return send(response, 'text/html; charset=utf-8', page);
+        return send(exchange.response, 'text/html; charset=utf-8', page);
       });
     },
 
-    compareRuns: async ({ query: { runs: ids } }, { response, accepts }) => {
+    compareRuns: async ({ query: { runs: ids } }, exchange) => {
       const rows = ids.map(requireRun);
-      return await limited(async () => {
+      const isPage = exchange.accepts(['application/json', 'text/html']) === 'text/html';
+      return await limited(rows.length, exchange, async () => {
         const titles = distinctTitles(rows.map(titleOf));
-        const runs = [];
+        const runs: ComparedRun[] = [];
+        const curves: ComparedCurve[] = [];
         for (const [at, row] of rows.entries()) {
-          const log = await readRunLog(row, services);
-          runs.push({ title: titles[at] ?? row.id, log, settings: flatten(row.spec as unknown as Row) });
+          const log = await readMeasured(row, exchange);
+          const run = { title: titles[at] ?? row.id, log, settings: flatten(row.spec as unknown as Row) };
+          runs.push(run);
+          if (isPage) curves.push(...comparedCurves(run, at));
+          await yieldToOthers();
         }
-        if (accepts(['application/json', 'text/html']) !== 'text/html') {
+        if (!isPage) {
           const { runs: compared, settings } = compareRuns(runs);
           const named = compared.map((each, at) => ({
             id: rows[at]?.id ?? '',
             ...each,
             best: each.best && { ...each.best },
           }));
-          return { status: 200, body: { runs: named, settings } };
+          return { status: 200 as const, body: { runs: named, settings } };
         }
-        const pictures = await drawing.svg(comparisonPlots(runs));
+        const pictures = await drawing.svg(comparisonPlots(curves));
         const page = renderComparisonReport({ runs, pictures, warnings: [], madeAt: isoNow() });
-        return send(response, 'text/html; charset=utf-8', page);
+        return send(exchange.response, 'text/html; charset=utf-8', page);
       });
     },
   };

@@ -30,19 +30,23 @@ export interface LoggedRun {
 }
 
 export interface RunLogServices {
-  records: Pick<RecordService, 'rows' | 'lastStep' | 'evaluations' | 'positionAt'>;
+  records: Pick<RecordService, 'rows' | 'stepAfterRecords' | 'lastStep' | 'evaluations' | 'positionAt'>;
   checkpoints: Pick<CheckpointService, 'resolve'>;
 }
 
-/** Steps whose rows are read at a time; other work gets its turn between. */
-const STEPS_AT_ONCE = 1000;
+/** Rows that are read at a time, whatever their steps; other work gets its turn between. */
+const ROWS_AT_ONCE = 1000;
 
-/** The text of a run's training log as its tree has it, from the records, in pieces. A run that is resumed meanwhile shows later steps as they are by then. */
-export async function* renderRunLog(run: LoggedRun, services: RunLogServices): AsyncGenerator<string> {
+/** The text of a run's training log as its tree has it, from the records, in pieces. A run that is resumed meanwhile shows later steps as they are by then. Rejects with the reason of `signal`. */
+export async function* renderRunLog(
+  run: LoggedRun,
+  services: RunLogServices,
+  signal: AbortSignal,
+): AsyncGenerator<string> {
   const { method } = run.spec;
   yield renderHead(run.spec, run.output_dir);
   let before = 0;
-  for await (const rows of trainPages(run, services)) {
+  for await (const rows of trainPages(run, services, signal)) {
     yield renderTrainRows(method, rows, before);
     before += rows.length;
   }
@@ -51,11 +55,11 @@ export async function* renderRunLog(run: LoggedRun, services: RunLogServices): A
   yield renderEnding(method, rows, ending);
 }
 
-/** The same log to be looked at. */
-export async function readRunLog(run: LoggedRun, services: RunLogServices): Promise<TrainingLog> {
+/** The same log to be looked at. Rejects with the reason of `signal`. */
+export async function readRunLog(run: LoggedRun, services: RunLogServices, signal: AbortSignal): Promise<TrainingLog> {
   const { method } = run.spec;
   const train: Row[] = [];
-  for await (const rows of trainPages(run, services)) for (const row of rows) train.push(trainRow(method, row));
+  for await (const rows of trainPages(run, services, signal)) for (const row of rows) train.push(trainRow(method, row));
   const { validations, ending } = readEnding(run, services);
   const log = judgeLog({
     config: trainingLogConfig(run.spec, run.output_dir),
@@ -66,13 +70,19 @@ export async function readRunLog(run: LoggedRun, services: RunLogServices): Prom
   return { ...log, method };
 }
 
-async function* trainPages({ id, spec, status }: LoggedRun, { records }: RunLogServices): AsyncGenerator<MetricRow[]> {
+async function* trainPages(
+  { id, spec, status }: LoggedRun,
+  { records }: RunLogServices,
+  signal: AbortSignal,
+): AsyncGenerator<MetricRow[]> {
   const names = trainingLogMetrics(spec.method);
   const every = spec.training.logging_steps;
   const last = records.lastStep(id, names);
-  for (let fromStep = 0; fromStep < last; fromStep += STEPS_AT_ONCE) {
-    const toStep = Math.min(last - 1, fromStep + STEPS_AT_ONCE - 1);
+  for (let fromStep = 0; fromStep < last; ) {
+    signal.throwIfAborted();
+    const toStep = Math.min(last - 1, records.stepAfterRecords(id, fromStep, ROWS_AT_ONCE) ?? last);
     yield records.rows(id, { names, every, fromStep, toStep });
+    fromStep = toStep + 1;
     await yieldToOthers();
   }
   // The last step of a run that has ended is shown whatever its number.

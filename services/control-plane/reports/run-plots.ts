@@ -1,7 +1,7 @@
 import { type PlotName, plotNames } from '../../contracts/plot-names.ts';
 import { cleanText } from '../sinks/render-line.ts';
 import { downsample } from './downsample.ts';
-import { type Trace, tracesOf } from './measures.ts';
+import type { MeasuredLog, Trace } from './measures.ts';
 import type { Mark, Panel, Plot, PlotCurve } from './plot.ts';
 import { smooth, smoothingSpan } from './smooth.ts';
 import { numberOf, type TrainingLog } from './training-log.ts';
@@ -38,14 +38,18 @@ const shown: Readonly<Record<PlotName, { title: string; panels: readonly (readon
 };
 
 /** The pictures that a log has the numbers for, by name; one that has none is absent. */
-export function runPlots(log: TrainingLog, options: RunPlotOptions): Partial<Record<PlotName, Plot>> {
-  const traces = tracesOf(log);
+export function runPlots(log: MeasuredLog, options: RunPlotOptions): Partial<Record<PlotName, Plot>> {
   const marks = marksOf(log, options.resumes);
-  const plots = plotNames.map((name) => [name, plotOf(name, { traces, marks, title: options.title })] as const);
+  const plots = plotNames.map(
+    (name) => [name, plotOf(name, { traces: log.traces, marks, title: options.title })] as const,
+  );
   return Object.fromEntries(plots.filter(([, plot]) => plot.panels.length > 0));
 }
 
-function plotOf(name: PlotName, { traces, marks, title }: { traces: Trace[]; marks: Mark[]; title: string }): Plot {
+function plotOf(
+  name: PlotName,
+  { traces, marks, title }: { traces: readonly Trace[]; marks: Mark[]; title: string },
+): Plot {
   const groups = shown[name].panels.map((names) => traces.filter(({ measure }) => names.includes(measure.name)));
   const present = groups.filter((group) => group.length > 0);
   return {
@@ -95,12 +99,8 @@ function isSmoothed(key: string): boolean {
 }
 
 export function scaleOf(traces: readonly Trace[]): Panel['scale'] {
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const value of traces.flatMap(({ values }) => [...values])) {
-    if (!Number.isFinite(value)) continue;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
+  const low = Math.min(...traces.map(({ statistics: { min } }) => min ?? Number.POSITIVE_INFINITY));
+  const high = Math.max(...traces.map(({ statistics: { max } }) => max ?? Number.NEGATIVE_INFINITY));
   const from = traces[0]?.measure.name === 'lr' ? LOG_FROM.lr : LOG_FROM.other;
   return low > 0 && high / low >= from ? 'log' : 'linear';
 }
@@ -108,7 +108,7 @@ export function scaleOf(traces: readonly Trace[]): Panel['scale'] {
 function notesOf(traces: readonly Trace[]): string[] {
   const train = traces.find(({ history }) => history === 'train');
   const span = train && isSmoothed(train.key) ? smoothingSpan(train.values.length) : null;
-  const gaps = traces.reduce((sum, { values }) => sum + values.filter((value) => !Number.isFinite(value)).length, 0);
+  const gaps = traces.reduce((sum, { statistics: { not_finite: count } }) => sum + count, 0);
   return [
     ...(span === null ? [] : [`smoothed: moving average of about ${span} entries`]),
     ...(gaps === 0 ? [] : [`${gaps} ${gaps === 1 ? 'value is' : 'values are'} missing or not finite: a gap`]),

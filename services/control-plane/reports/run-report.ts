@@ -1,18 +1,16 @@
 import { columnsOf } from './csv.ts';
 import { type Html, html } from './html.ts';
-import type { Trace } from './measures.ts';
-import { tracesOf } from './measures.ts';
+import type { MeasuredLog } from './measures.ts';
 import { setting } from './numbers.ts';
 import { figure, renderPage } from './page.ts';
 import { bestStep, type Resume, shortTitle } from './run-plots.ts';
-import { statisticsOf } from './statistics.ts';
 import { whyNotValidated } from './summary.ts';
 import { numberCell, settingText, statisticsTable } from './tables.ts';
-import { numberOf, type Row, type TrainingLog } from './training-log.ts';
+import { numberOf, type Row } from './training-log.ts';
 
 export interface RunReportInput {
   title: string;
-  log: TrainingLog;
+  log: MeasuredLog;
   /** Pictures in the order they are shown, as SVG. */
   pictures: readonly string[];
   resumes: readonly Resume[];
@@ -35,7 +33,7 @@ ${notes.map(({ text, isWarning }) => html`<p class="${isWarning ? 'warning' : 'f
 ${cards(input)}
 ${pictures.length === 0 ? html`<p>There is nothing to draw yet: the log has no training entries.</p>` : html`<div class="charts">${pictures.map(figure)}</div>`}
 <h2>Statistics</h2>
-${tracesOf(log).length === 0 ? html`<p>No entries yet.</p>` : statistics(log)}
+${log.traces.length === 0 ? html`<p>No entries yet.</p>` : statistics(log)}
 <h2>Validation</h2>
 ${validation(log)}
 <h2>Configuration</h2>
@@ -57,15 +55,14 @@ function cards({ log, resumes }: RunReportInput): Html {
   return html`<ul class="cards">${entries.map(([name, value]) => html`<li><span class="faint">${name}</span><b>${value}</b></li>`)}</ul>`;
 }
 
-function statistics(log: TrainingLog): Html {
-  const rowOf = ({ key, history, steps, values, measure }: Trace) => ({
-    title: `${key} (${history})`,
-    statistics: statisticsOf(steps, values, measure.better),
-  });
-  return statisticsTable(tracesOf(log).map(rowOf), null);
+function statistics({ traces }: MeasuredLog): Html {
+  return statisticsTable(
+    traces.map(({ key, history, statistics: of }) => ({ title: `${key} (${history})`, statistics: of })),
+    null,
+  );
 }
 
-function validation(log: TrainingLog): Html {
+function validation(log: MeasuredLog): Html {
   const { validation: rows } = log;
   if (rows.length === 0) return html`<p>${whyNotValidated(log)}</p>`;
   const shown = rows.slice(-LISTED);

@@ -124,3 +124,9 @@ Best Checkpoint:
     expect(text).toContain('  constructor: a\n');
   });
 });
+
+it('writes an epoch with four decimals at most', () => {
+  const last = (epoch: number) => renderSummary(judgeLog({ train_history: [{ step: 10, epoch, loss: 1 }] }));
+  expect(last(2.33333333333)).toContain('  Final Epoch: 2.3333\n');
+  expect(last(2.5)).toContain('  Final Epoch: 2.5\n');
+});

@@ -48,7 +48,7 @@ function finalRow(log: TrainingLog, history: 'train' | 'validation', row: Row | 
     const title = history === 'train' ? measure.name : key;
     return [`  Final ${title}: ${quantity(row[key], measure.name === 'lr')}`];
   });
-  return [`  Final Step: ${text(row['step'])}`, `  Final Epoch: ${text(row['epoch'])}`, ...measured];
+  return [`  Final Step: ${text(row['step'])}`, `  Final Epoch: ${epochText(row['epoch'])}`, ...measured];
 }
 
 function bestLines(best: Row): string[] {
@@ -56,7 +56,7 @@ function bestLines(best: Row): string[] {
     const title = titles.get(key) ?? text(key);
     if (typeof value === 'number' && !Number.isInteger(value) && key !== 'epoch')
       return `  ${title}: ${quantity(value, false)}`;
-    return `  ${title}: ${text(value)}`;
+    return `  ${title}: ${key === 'epoch' ? epochText(value) : text(value)}`;
   });
 }
 
@@ -79,6 +79,11 @@ export function whyNotValidated({ config }: TrainingLog): string {
 function quantity(value: unknown, isRate: boolean): string {
   if (value === null || value === undefined) return 'n/a';
   return isRate ? scientific(numberOf(value)) : decimals(numberOf(value));
+}
+
+/** At most four decimals, none of them for nothing: steps do not divide an epoch evenly. */
+function epochText(value: unknown): string {
+  return typeof value === 'number' && Number.isFinite(value) ? setting(Number(value.toFixed(4))) : text(value);
 }
 
 function text(value: unknown): string {

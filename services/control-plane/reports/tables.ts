@@ -14,8 +14,8 @@ export function settingText(value: unknown): string {
   return text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text;
 }
 
-export function numberCell(value: number | null | undefined, isTop = false): Html {
-  return html`<td class="number${isTop ? ' top' : ''}">${value === null || value === undefined ? '–' : significant(value)}</td>`;
+export function numberCell(value: number | null | undefined): Html {
+  return html`<td class="number">${value === null || value === undefined ? '–' : significant(value)}</td>`;
 }
 
 /** One line of statistics for each of some series, all of the same measure; the best of them is marked. */

@@ -110,6 +110,15 @@ export function trainingLogMetrics(method: Method): string[] {
   return Object.values(shapes[method].train).flat();
 }
 
+/** The keys of a row of each history, in their order. */
+export function historyColumns(method: Method): Record<'train' | 'validation', readonly string[]> {
+  const nothing = { step: 0, epoch: 0, samples: 0, values: {} };
+  return {
+    train: Object.keys(trainRow(method, nothing)),
+    validation: Object.keys(validationRow(method, { ...nothing, evaluation: null })),
+  };
+}
+
 /** `config`: flat, with the scripts' names. */
 export function trainingLogConfig(spec: RunSpec, outputDir: string): Record<string, unknown> {
   return {

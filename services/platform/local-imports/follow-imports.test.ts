@@ -99,3 +99,36 @@ test('a program that imports a whole tree is refused', async () => {
     'imports more than 200 files or 32 MiB',
   );
 });
+
+test.each([
+  ['dots', 'score.py', `from ${'.'.repeat(1_000_000)}`],
+  ['spaces of Python', 'score.py', `from${' '.repeat(1_000_000)}`],
+  ['open lists', 'score.py', 'from a import (\n'.repeat(60_000)],
+  ['open texts of Python', 'score.py', '\\"'.repeat(500_000)],
+  ['deep packages', 'score.py', `import ${'a.'.repeat(500_000)}a`],
+  ['open comments', 'score.mjs', '/* '.repeat(300_000)],
+  ['open texts', 'score.mjs', '\\`'.repeat(500_000)],
+  ['spaces', 'score.mjs', `import${' '.repeat(1_000_000)}`],
+])('a program made to be slow to read is read in time: %s', async (_, name, source) => {
+  const start = performance.now();
+  expect(await follow({ [name]: source })).toEqual([]);
+  expect(performance.now() - start).toBeLessThan(2000);
+});
+
+test.each([
+  [
+    'score.mjs',
+    "import 'file://host/x.mjs';",
+    /^score\.mjs imports file:\/\/host\/x\.mjs, which names no file of this machine/,
+  ],
+  ['score.py', `x = "${'x'.repeat(1 << 20)}"`, /^score\.py has 1048582 bytes.*move what is data in it/],
+  [
+    'score.mjs',
+    Array.from({ length: 5001 }, (_, i) => `import './${i}';`).join(''),
+    /writes 5001 imports, and 5000 at most/,
+  ],
+])('what cannot be followed is refused with a remedy: %s', async (name, source, message) => {
+  const failing = follow({ [name]: source });
+  await expect(failing).rejects.toThrow(ImportRefusedError);
+  await expect(failing).rejects.toThrow(message);
+});

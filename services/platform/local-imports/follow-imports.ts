@@ -11,6 +11,10 @@ export class ImportRefusedError extends Error {
 
 const MAX_FILES = 200;
 const MAX_BYTES = 32 << 20;
+/** Of one program, which is read on the main thread. */
+const MAX_PROGRAM_BYTES = 1 << 20;
+/** That one program writes, each of which is looked for on the disk. */
+const MAX_IMPORTS = 5000;
 
 /** Whether a file is a program, whose imports are looked for. */
 export function isProgram(file: string): boolean {
@@ -34,6 +38,10 @@ export async function followImports(file: string): Promise<string[]> {
     bytes += size;
     if (found.size > MAX_FILES || bytes > MAX_BYTES) throw tooMuch(file);
     if (!isProgram(name)) continue;
+    if (size > MAX_PROGRAM_BYTES)
+      throw new ImportRefusedError(
+        `${name} has ${size} bytes, and its imports are looked for in ${MAX_PROGRAM_BYTES} at most; move what is data in it to a file that it opens`,
+      );
     for (const imported of await importsOf(root, name)) found.add(imported);
   }
   found.delete(main);
@@ -43,9 +51,18 @@ export async function followImports(file: string): Promise<string[]> {
 /** Those of one file, below `root`. */
 async function importsOf(root: string, name: string): Promise<string[]> {
   const source = await readFile(join(root, name), 'utf8');
-  if (name.endsWith('.py'))
-    return (await Promise.all(pythonImports(source).map((each) => pythonFiles(root, name, each)))).flat();
-  const paths = await Promise.all(javascriptImports(source).map((path) => javascriptFile(root, name, path)));
+  const written: readonly (string | PythonImport)[] = name.endsWith('.py')
+    ? pythonImports(source)
+    : [...new Set(javascriptImports(source))];
+  if (written.length > MAX_IMPORTS)
+    throw new ImportRefusedError(
+      `${name} writes ${written.length} imports, and ${MAX_IMPORTS} at most are looked for; make a package of it that is installed where the trainer runs`,
+    );
+  const paths: (string | null)[] = [];
+  for (const each of written) {
+    if (typeof each === 'string') paths.push(await javascriptFile(root, name, each));
+    else paths.push(...(await pythonFiles(root, name, each)));
+  }
   const kind = name.endsWith('.js') ? await nearestPackage(root, dirname(name)) : null;
   return [...paths, kind].filter((each) => each !== null);
 }
@@ -53,7 +70,7 @@ async function importsOf(root: string, name: string): Promise<string[]> {
 /** As Node.js looks for it; what it would not find is left to it. */
 async function javascriptFile(root: string, from: string, written: string): Promise<string | null> {
   const wanted = written.startsWith('file:')
-    ? fileURLToPath(written)
+    ? pathOf(written, from)
     : resolve(root, dirname(from), decode(written.replace(/[?#].*$/, '')));
   for (const path of [wanted, `${wanted}.js`, `${wanted}.json`, join(wanted, 'index.js')]) {
     if (!(await isFile(path))) continue;
@@ -66,6 +83,17 @@ async function javascriptFile(root: string, from: string, written: string): Prom
     return name;
   }
   return null;
+}
+
+function pathOf(url: string, from: string): string {
+  try {
+    return fileURLToPath(url);
+  } catch (error) {
+    throw new ImportRefusedError(
+      `${from} imports ${url}, which names no file of this machine (${(error as Error).message}); write its path from where ${from} lies`,
+      { cause: error },
+    );
+  }
 }
 
 /** The module with the packages that it lies in. */

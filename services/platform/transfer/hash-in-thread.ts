@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
+import { programFile } from '../program-file.ts';
 import { hashInto } from './hash-file.ts';
 
 /** How a content is hashed. */
@@ -46,7 +45,7 @@ export async function hashOrder({ path, algorithm, prefix }: HashOrder): Promise
 }
 
 async function askThread(order: HashOrder, signal: AbortSignal): Promise<string> {
-  const thread = new Worker(programFile(), { workerData: order });
+  const thread = new Worker(programFile(import.meta.url, PROGRAM), { workerData: order });
   let stop = () => {};
   try {
     return await new Promise<string>((resolve, reject) => {
@@ -60,11 +59,4 @@ async function askThread(order: HashOrder, signal: AbortSignal): Promise<string>
     signal.removeEventListener('abort', stop);
     await thread.terminate();
   }
-}
-
-/** Threads run what `npm run build` wrote, also when this is run from its source. */
-function programFile(): string {
-  const here = fileURLToPath(import.meta.url);
-  const built = here.endsWith('.ts') ? '../../../dist/services/platform/transfer' : '.';
-  return join(dirname(here), built, PROGRAM);
 }

@@ -6,6 +6,8 @@ import { withDeadline } from '../deadline.ts';
 export interface HttpReply {
   readonly status: number;
   readonly text: string;
+  /** Its `Retry-After`, as it was sent. */
+  readonly retryAfter: string | undefined;
 }
 
 /** Given up on in the middle: what the server sends is longer than was allowed. */
@@ -68,7 +70,11 @@ export function httpCall(params: {
             });
             response.on('error', fail);
             response.on('end', () =>
-              resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }),
+              resolve({
+                status: response.statusCode ?? 0,
+                text: Buffer.concat(chunks).toString(),
+                retryAfter: response.headers['retry-after'],
+              }),
             );
           },
         );

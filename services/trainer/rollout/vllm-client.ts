@@ -204,7 +204,7 @@ async function reach(url: string, body: unknown, timeoutMs: number, signal: Abor
 /** How our own server, and the JSON encoder of vLLM, refuse to answer NaN. */
 const NOT_NUMBERS = /logprobs are no numbers|not JSON compliant/i;
 
-function errorOf(path: string, { status, text }: HttpReply): InferenceError {
+function errorOf(path: string, { status, text }: Pick<HttpReply, 'status' | 'text'>): InferenceError {
   const message = `the inference server answered ${status} to ${path}: ${text.slice(0, 300)}`;
   if (status === 404 && path === 'v1/completions') return new InferenceError('unknown_model', message);
   if (NOT_NUMBERS.test(text)) return new InferenceError('not_numbers', message);

@@ -1,7 +1,6 @@
-import path from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { CheckpointCommit } from '../../contracts/checkpoint.ts';
+import { programFile } from '../../platform/program-file.ts';
 import type { AgentConnection } from '../agent/agent-client.ts';
 import type { CheckpointSnapshot } from '../checkpoint/snapshot.ts';
 import { explainFailure, TrainerError } from '../failure.ts';
@@ -36,7 +35,7 @@ export function createSaveWorker(agent: AgentConnection): SaveWorker {
 
   function start(): Worker {
     const workerData: SaveWorkerData = { agent };
-    const started = new Worker(programFile(), { workerData });
+    const started = new Worker(programFile(import.meta.url, PROGRAM), { workerData });
     // What is being saved is waited for by whoever asked for it, not by the process.
     started.unref();
     started.on('message', (reply: SaveReply) => settle(reply.kind === 'saved' ? null : failureOf(reply)));
@@ -93,13 +92,6 @@ export function createSaveWorker(agent: AgentConnection): SaveWorker {
 
 function send(worker: Worker, request: SaveRequest, move: ArrayBuffer[] = []): void {
   worker.postMessage(request, move);
-}
-
-/** Threads run what `npm run build` wrote, also when this is run from its source. */
-function programFile(): string {
-  const here = fileURLToPath(import.meta.url);
-  if (!here.endsWith('.ts')) return path.join(path.dirname(here), PROGRAM);
-  return path.join(path.dirname(here), '../../../dist/services/trainer/saving', PROGRAM);
 }
 
 function failureOf({ reason, message, remedy, details }: Extract<SaveReply, { kind: 'failed' }>): TrainerError {

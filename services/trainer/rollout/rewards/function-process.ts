@@ -1,8 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import path from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { fileURLToPath } from 'node:url';
+import { programFile } from '../../../platform/program-file.ts';
 import * as failures from './function-failures.ts';
 import { PYTHON_HOST } from './python-host.ts';
 import type { ScoringError } from './scorer.ts';
@@ -224,16 +223,10 @@ function parseReply(line: string): Reply | null {
 
 function commandFor(file: string, name: string, memoryMb: number): string[] {
   if (file.endsWith('.py')) return ['python3', '-u', '-c', PYTHON_HOST, file, name, `${memoryMb}`];
-  return [process.execPath, `--max-old-space-size=${memoryMb}`, programFile(), file, name];
+  return [process.execPath, `--max-old-space-size=${memoryMb}`, programFile(import.meta.url, PROGRAM), file, name];
 }
 
 function environment(): Record<string, string> {
   const kept = INHERITED.map((name) => [name, process.env[name]] as const);
   return Object.fromEntries(kept.filter((entry): entry is [string, string] => entry[1] !== undefined));
-}
-
-function programFile(): string {
-  const here = fileURLToPath(import.meta.url);
-  if (!here.endsWith('.ts')) return path.join(path.dirname(here), PROGRAM);
-  return path.join(path.dirname(here), '../../../../dist/services/trainer/rollout/rewards', PROGRAM);
 }

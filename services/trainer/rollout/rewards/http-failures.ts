@@ -66,6 +66,10 @@ export function explainStatus(status: number, text: string): ScoringError {
 function remedyFor(status: number): string {
   if (status >= 500)
     return 'Look in the log of the server what failed; raise retries of the reward where it is away for longer.';
+  if (status === 429)
+    return 'Let the server take more requests, put fewer tasks into a step, or raise retries of the reward: it is asked again after its Retry-After, up to a minute.';
+  if (status === 408)
+    return 'Let the server wait longer for a request, or look at the network between it and the trainer; raise retries of the reward.';
   if (status === 401 || status === 403)
     return 'It is asked without keys: let the server admit the trainer, or put one before it that adds the key.';
   if (status === 404 || status === 405) return 'Correct the path of reward.url: the server has to take a POST there.';

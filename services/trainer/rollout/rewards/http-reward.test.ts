@@ -8,6 +8,7 @@ import { explainSilence } from './http-failures.ts';
 import { createHttpReward } from './http-reward.ts';
 import { openReward, TaskSkipped } from './reward.ts';
 
+const short = { baseMs: 1, maxMs: 1 };
 const never = new AbortController().signal;
 const task: PromptExample = {
   id: 't1',
@@ -23,16 +24,16 @@ const spec = (...rewards: unknown[]): RewardSpec[] => rewards.map((reward) => re
 describe('a server that scores', () => {
   let server: Server;
   let url: string;
-  let answers: (() => { status: number; body: string; location?: string })[] = [];
+  let answers: (() => { status: number; body: string; headers?: Record<string, string> })[] = [];
   const asked: unknown[] = [];
   beforeAll(async () => {
     server = createServer(async (request, response) => {
       let body = '';
       for await (const chunk of request) body += chunk;
       asked.push(JSON.parse(body));
-      const { status, body: text, location } = answers.shift()!();
+      const { status, body: text, headers } = answers.shift()!();
       if (status === 0) request.socket.destroy();
-      else if (status > 0) response.writeHead(status, location === undefined ? {} : { location }).end(text);
+      else if (status > 0) response.writeHead(status, headers).end(text);
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/score`;
@@ -48,7 +49,7 @@ describe('a server that scores', () => {
   /** Never answered. */
   const silent = () => ({ status: -1, body: '' });
   const score = (retries = 3) =>
-    createHttpReward({ url, timeout: 5, retries }, 'http', 1).score(task, texts('85', '86'), never);
+    createHttpReward({ url, timeout: 5, retries }, 'http', short).score(task, texts('85', '86'), never);
 
   test('is given the completions with their row, and asked again while it is away', async () => {
     asked.length = 0;
@@ -69,12 +70,18 @@ describe('a server that scores', () => {
 
   test.each([
     [[say(503, 'busy'), say(500, 'worse')], 'answers 500: worse (asked 2 times)', 'Look in the log of the server'],
+    [[say(503, 'busy'), say(429, 'slow down')], 'answers 429: slow down (asked 2 times)', 'Let the server take more'],
+    [[say(408, ''), say(408, '')], 'answers 408 (asked 2 times)', 'Let the server wait longer'],
     [[say(404, 'not here')], 'answers 404: not here', 'Correct the path of reward.url'],
     [[say(401)], 'answers 401: {"scores":[1,0.5]}', 'It is asked without keys'],
     [[say(413, '')], 'answers 413', 'take longer bodies'],
     [[say(422, 'no ids')], 'answers 422: no ids', 'take what it is sent: {"completions"'],
     [[say(204, '')], 'answers 204', 'answer 200 with'],
-    [[say(302, '', { location: 'http://169.254.169.254/' })], 'redirects (302), which is not followed', 'redirects to'],
+    [
+      [say(302, '', { headers: { location: 'http://169.254.169.254/' } })],
+      'redirects (302), which is not followed',
+      'redirects to',
+    ],
     [[say(200, '[1, 2]')], 'answers "[1, 2]", which has no list "scores"', 'answer {"scores": [...]} with one'],
     [[say(200, 'yes')], 'answers "yes", which is no JSON', 'answer {"scores": [...]} with one'],
     [[say(200, ' '.repeat((16 << 20) + 1))], 'answers more than 16 MiB', 'the scores alone'],
@@ -83,9 +90,25 @@ describe('a server that scores', () => {
   ])('fails with a cause and a remedy of its own: %#', async (given, message, remedy) => {
     answers = [...given];
     const [timeout, retries] = given[0] === silent ? [0.05, 0] : [5, 1];
-    const failing = createHttpReward({ url, timeout, retries }, 'http', 1).score(task, texts('85', '86'), never);
+    const failing = createHttpReward({ url, timeout, retries }, 'http', short).score(task, texts('85', '86'), never);
     await expect(failing).rejects.toMatchObject({ message, remedy: expect.stringContaining(remedy) });
     expect(answers).toEqual([]);
+  });
+
+  test('is not asked before its Retry-After, nor kept waiting longer than the longest wait', async () => {
+    const scored = (retryAfter: string, maxMs: number) => {
+      answers = [say(429, '', { headers: { 'retry-after': retryAfter } }), say(200)];
+      return createHttpReward({ url, timeout: 5, retries: 1 }, 'http', { baseMs: 1, maxMs }).score(
+        task,
+        texts('85', '86'),
+        never,
+      );
+    };
+    const start = performance.now();
+    expect(await scored('86400', 150)).toEqual([1, 0.5]);
+    const waited = performance.now() - start;
+    expect(waited).toBeGreaterThan(140);
+    expect(await scored('0', 60_000)).toEqual([1, 0.5]);
   });
 
   test('that nobody listens at, or that no name stands for, says so, and names its address once', async () => {
@@ -112,7 +135,7 @@ describe('a server that scores', () => {
   test('is not waited for by a run that stops, which is told why', async () => {
     const [stop, why] = [new AbortController(), new Error('stop requested')];
     answers = [say(503, 'busy')];
-    const waiting = createHttpReward({ url, timeout: 5, retries: 1 }, 'http', 60_000).score(
+    const waiting = createHttpReward({ url, timeout: 5, retries: 1 }, 'http', { baseMs: 60_000, maxMs: 60_000 }).score(
       task,
       texts('85'),
       stop.signal,

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { RewardSpec } from '../../../contracts/run-spec/reward.ts';
 import { AddressRefusedError, refuseUrl } from '../../../platform/address-policy.ts';
+import { backoffMs, retryAfterMs } from '../../../platform/retry.ts';
 import { type HttpReply, httpCall, ReplyTooLong } from '../http-call.ts';
 import { explainSilence, explainStatus, explainText } from './http-failures.ts';
 import { type Scorer, ScoringError } from './scorer.ts';
@@ -9,22 +10,25 @@ import { scoringRequest } from './scoring-request.ts';
 
 type HttpSpec = Extract<RewardSpec, { name: 'http' }>;
 
-const FIRST_WAIT_MS = 500;
+/** Before it is asked again: twice as long each time, up to the longest, which also bounds what a server may ask for. */
+const WAITS = { baseMs: 500, maxMs: 60_000 } as const;
+/** The server has no time now, or has not got the whole request in time. */
+const ASK_AGAIN: readonly number[] = [408, 429];
 /** A hundred thousand scores and much beside them. */
 const LONGEST_REPLY = 16 << 20;
 const reply = z.looseObject({ scores: z.array(z.unknown()) });
 
 /** What a server said, or why it is worth while to ask again. */
-type Asked = { readonly answer: HttpReply } | { readonly again: ScoringError };
+type Asked = { readonly answer: HttpReply } | { readonly again: ScoringError; readonly waitMs: number };
 
 /**
- * Asks a server. A broken connection, a timeout and a 5xx are tried again; any other answer is what the server means. Redirects are not followed: they would lead
- * past the address policy, which holds for the URL and for every connection.
+ * Asks a server. A broken connection, a timeout, a 5xx, 408 and 429 are tried again, not before its `Retry-After`; any other answer is what the server means. Redirects
+ * are not followed: they would lead past the address policy, which holds for the URL and for every connection.
  */
 export function createHttpReward(
   { url: text, timeout, retries }: Pick<HttpSpec, 'url' | 'timeout' | 'retries'>,
   label: string,
-  firstWaitMs = FIRST_WAIT_MS,
+  waits: { readonly baseMs: number; readonly maxMs: number } = WAITS,
 ): Scorer {
   const refusal = refuseUrl(text);
   const url = new URL(text);
@@ -33,12 +37,14 @@ export function createHttpReward(
   async function ask(body: unknown, signal: AbortSignal): Promise<Asked> {
     try {
       const answer = await httpCall({ url, body, timeoutMs: timeout * 1000, maxBytes: LONGEST_REPLY, signal });
-      return answer.status < 500 ? { answer } : { again: explainStatus(answer.status, answer.text) };
+      const { status, text: said, retryAfter } = answer;
+      if (status < 500 && !ASK_AGAIN.includes(status)) return { answer };
+      return { again: explainStatus(status, said), waitMs: retryAfterMs(retryAfter, waits.maxMs) ?? 0 };
     } catch (error) {
       signal.throwIfAborted();
       const why = explainSilence(error, timeout);
       if (error instanceof ReplyTooLong || error instanceof AddressRefusedError) throw why;
-      return { again: why };
+      return { again: why, waitMs: 0 };
     }
   }
 
@@ -51,7 +57,8 @@ export function createHttpReward(
       let tries = 1;
       for (; 'again' in asked && tries <= retries; tries++) {
         // Of an abort it would tell itself, not for what.
-        await sleep(firstWaitMs * 2 ** (tries - 1), undefined, { signal }).catch(() => signal.throwIfAborted());
+        const wait = Math.max(asked.waitMs, backoffMs({ failures: tries, ...waits }));
+        await sleep(wait, undefined, { signal }).catch(() => signal.throwIfAborted());
         asked = await ask(body, signal);
       }
       if ('again' in asked) throw tries === 1 ? asked.again : askedOften(asked.again, tries);
