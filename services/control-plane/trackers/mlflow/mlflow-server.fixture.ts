@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 /** What goes wrong with a request: an answer in place of its own, or none, before or after it was done. */
 export type Fault =
   | { path: string; status: number; headers?: Record<string, string> }
-  | { path: string; end: 'hang' | 'cut before' | 'cut after' };
+  | { path: string; end: 'cut before' | 'cut after' };
 
 interface Metric {
   key: string;
@@ -88,7 +88,6 @@ export async function startFakeMlflow(): Promise<FakeMlflow> {
         .end(JSON.stringify({ error_code: 'FAULT', message: 'as the test has it' }));
       return;
     }
-    if (fault?.end === 'hang') return;
     if (fault?.end === 'cut before') return void request.socket.destroy();
     const { status = 200, body } = answer(path, url, text, request.headers.authorization);
     if (fault?.end === 'cut after') return void request.socket.destroy();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { MlflowError } from './mlflow-error.ts';
-import { askMlflow, type MlflowServer } from './mlflow-request.ts';
+import { TrackerError } from '../tracker-error.ts';
+import { askTracker, type TrackerRequest, type TrackerServer } from '../tracker-request.ts';
 
 export type MlflowStatus = 'RUNNING' | 'FINISHED' | 'FAILED' | 'KILLED';
 
@@ -69,16 +69,16 @@ const runSchema = z.object({
     .default({ metrics: [], params: [], tags: [] }),
 });
 
-export function createMlflowClient(server: MlflowServer): MlflowClient {
+export function createMlflowClient(server: TrackerServer): MlflowClient {
   const api = '/api/2.0/mlflow';
   const ask =
     <S extends z.ZodType>(schema: S) =>
-    async (request: Parameters<typeof askMlflow>[1]): Promise<z.output<S>> => {
-      const answer = schema.safeParse(await askMlflow(server, request));
+    async (request: TrackerRequest): Promise<z.output<S>> => {
+      const answer = schema.safeParse(await askTracker(server, request));
       if (answer.success) return answer.data;
-      throw new MlflowError(
+      throw new TrackerError(
         'refused',
-        `${server.uri} answered ${request.what} with something else; look whether it is an MLflow server`,
+        `${server.url} answered ${request.what} with something else; look whether it is an MLflow server`,
       );
     };
   const post = <S extends z.ZodType>(path: string, body: object, what: string, schema: S, signal: AbortSignal) =>
@@ -95,19 +95,19 @@ export function createMlflowClient(server: MlflowServer): MlflowClient {
       try {
         const { experiment } = await ask(schema)({ method: 'GET', path, what: `find the experiment ${name}`, signal });
         if (experiment.lifecycle_stage === 'active') return experiment.experiment_id;
-        throw new MlflowError(
+        throw new TrackerError(
           'refused',
-          `The experiment ${name} on ${server.uri} is deleted; restore it there or name another one by monitoring.mlflow_experiment`,
+          `The experiment ${name} on ${server.url} is deleted; restore it there or name another one by monitoring.mlflow_experiment`,
         );
       } catch (error) {
-        if (!(error instanceof MlflowError) || error.code !== 'RESOURCE_DOES_NOT_EXIST') throw error;
+        if (!(error instanceof TrackerError) || error.code !== 'RESOURCE_DOES_NOT_EXIST') throw error;
       }
       const made = z.object({ experiment_id: z.string() });
       try {
         return (await post('experiments/create', { name }, `make the experiment ${name}`, made, signal)).experiment_id;
       } catch (error) {
         // Another run was first.
-        if (error instanceof MlflowError && error.code === 'RESOURCE_ALREADY_EXISTS')
+        if (error instanceof TrackerError && error.code === 'RESOURCE_ALREADY_EXISTS')
           return client.experiment(name, signal);
         throw error;
       }

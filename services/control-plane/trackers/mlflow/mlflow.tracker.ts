@@ -6,6 +6,7 @@ import type { SinkTarget } from '../../sinks/sink.ts';
 import { cleanAxis, isOnAxis } from '../clean-axis.ts';
 import { countBacklog } from '../count-backlog.ts';
 import type { Tracker } from '../tracker.ts';
+import { TrackerError } from '../tracker-error.ts';
 import { checkpointLinks } from './checkpoint-links.ts';
 import {
   createMlflowClient,
@@ -14,8 +15,8 @@ import {
   type MlflowMetric,
   type MlflowStatus,
 } from './mlflow.client.ts';
-import { MlflowError } from './mlflow-error.ts';
 import { newMetrics } from './mlflow-rows.ts';
+import { mlflowServer } from './mlflow-server.ts';
 import { type MlflowSettings, refuseTrackingUri } from './mlflow-settings.ts';
 import { type MlflowState, readMlflowState, writeMlflowState } from './mlflow-state.ts';
 import { openRun } from './open-run.ts';
@@ -27,7 +28,6 @@ const MAX_METRICS = 1000;
 const MAX_BATCH_BYTES = 800_000;
 /** Steps of less than a second are sent together. */
 const SEND_EVERY_MS = 5000;
-const IDLE_MS = 30_000;
 const LINKS = 'tandem/links.json';
 
 export interface MlflowOptions {
@@ -38,7 +38,6 @@ export interface MlflowOptions {
   /** Where people find the files of a checkpoint. */
   locationOf: (id: { run: string; attempt: number; step: number }) => string;
   now: () => number;
-  idleMs?: number;
 }
 
 interface Opened {
@@ -51,7 +50,7 @@ interface Opened {
 
 /** The MLflow run of a run, or null where `monitoring.enable_mlflow` is off. */
 export function createMlflowTracker(options: MlflowOptions): Tracker | null {
-  const { target, records, checkpoints, settings, locationOf, now, idleMs = IDLE_MS } = options;
+  const { target, records, checkpoints, settings, locationOf, now } = options;
   const { monitoring } = target.spec;
   if (!monitoring.enable_mlflow) return null;
   const uri = (monitoring.mlflow_tracking_uri ?? settings.trackingUri)?.replace(/\/+$/, '') ?? null;
@@ -62,15 +61,17 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
 
   const open = async (signal: AbortSignal): Promise<Opened> => {
     if (uri === null) {
-      throw new MlflowError(
+      throw new TrackerError(
         'refused',
         'No MLflow server is named; set MLFLOW_TRACKING_URI in .env, or monitoring.mlflow_tracking_uri',
       );
     }
     const refusal = refuseTrackingUri(uri);
-    if (refusal !== null) throw new MlflowError('refused', `monitoring.mlflow_tracking_uri: ${uri} ${refusal}`);
+    if (refusal !== null) throw new TrackerError('refused', `monitoring.mlflow_tracking_uri: ${uri} ${refusal}`);
     const isOurs = settings.trackingUri !== null && new URL(uri).origin === new URL(settings.trackingUri).origin;
-    const client = createMlflowClient({ uri, authorization: isOurs ? settings.authorization : null, idleMs });
+    const client = createMlflowClient(
+      mlflowServer({ uri, authorization: isOurs ? settings.authorization : null, now }),
+    );
     const points = records.resumePoints(target.run);
     return {
       client,
@@ -123,7 +124,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     await at.client.log(at.run.id, { tags }, signal);
     await at.client.putArtifact(at.run, LINKS, file, signal).catch((error: unknown) => {
       // A server may take no artifacts; the tags say the same.
-      if (!(error instanceof MlflowError) || !isForPeople(error)) throw error;
+      if (!(error instanceof TrackerError) || !isForPeople(error)) throw error;
     });
     at.links = links;
   };
@@ -142,7 +143,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     wakesOn: ['checkpoints'],
     everyMs: SEND_EVERY_MS,
     async catchUp(final, signal) {
-      if (failed !== null && failed.error instanceof MlflowError && now() < failed.at + failed.error.holdMs)
+      if (failed !== null && failed.error instanceof TrackerError && now() < failed.at + failed.error.holdMs)
         throw failed.error;
       try {
         opened ??= await open(signal);
@@ -163,7 +164,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
         opened?.state ?? (uri === null ? null : await readMlflowState(target.tree, { run: target.run, uri }));
       const backlog = await countBacklog(records, target.run, state?.cursor ?? START, FILTER);
       const hasEnded = ['succeeded', 'failed', 'cancelled'].includes(target.status());
-      const isRefused = failed?.error instanceof MlflowError && isForPeople(failed.error);
+      const isRefused = failed?.error instanceof TrackerError && isForPeople(failed.error);
       const isGoing = hasEnded && backlog === 0 ? 'finished' : state === null ? 'waiting' : 'live';
       return {
         kind: 'mlflow',
@@ -184,7 +185,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
 }
 
 /** Whether a person has to change something. */
-function isForPeople({ kind }: MlflowError): boolean {
+function isForPeople({ kind }: TrackerError): boolean {
   return kind === 'key' || kind === 'refused';
 }
 

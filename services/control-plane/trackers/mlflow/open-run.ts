@@ -3,8 +3,8 @@ import type { ResumePoint } from '../../records/record-types.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
 import type { CleanAxis } from '../clean-axis.ts';
 import { flattenConfig } from '../flatten-config.ts';
+import { TrackerError } from '../tracker-error.ts';
 import type { HeldRun, MlflowClient } from './mlflow.client.ts';
-import { MlflowError } from './mlflow-error.ts';
 import { batchesOf, newParams } from './mlflow-rows.ts';
 import { type MlflowState, readMlflowState, writeMlflowState } from './mlflow-state.ts';
 
@@ -86,7 +86,7 @@ async function describe(
   if (changed.size > 0) await client.log(run.id, { tags: changed }, signal);
   for (const params of batchesOf(newParams(flattenConfig(target.spec), run.params, attempt), MAX_PARAMS)) {
     await client.log(run.id, { params: new Map(params) }, signal).catch((error: unknown) => {
-      if (!(error instanceof MlflowError) || error.kind !== 'refused') throw error;
+      if (!(error instanceof TrackerError) || error.kind !== 'refused') throw error;
       // Servers before 2.8 take shorter values.
       const short = params.map(([key, value]) => [key, value.slice(0, MAX_OLD_VALUE)] as const);
       return client.log(run.id, { params: new Map(short) }, signal);
@@ -102,7 +102,7 @@ async function getIfThere(client: MlflowClient, id: string, signal: AbortSignal)
   try {
     return await client.get(id, signal);
   } catch (error) {
-    if (error instanceof MlflowError && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
+    if (error instanceof TrackerError && error.code === 'RESOURCE_DOES_NOT_EXIST') return null;
     throw error;
   }
 }

@@ -1,5 +1,6 @@
 import { formatCursor } from '../../records/cursor.ts';
 import type { RecordService } from '../../records/record.service.ts';
+import { TrackerError } from '../tracker-error.ts';
 import { chooseRun, type RunWishes } from './choose-run.ts';
 import { lineValues, type Row } from './history-rows.ts';
 import { planRun } from './open-run.ts';
@@ -9,7 +10,6 @@ import type { SyncState, WandbRun } from './sync-state.ts';
 import { toWandbJson } from './to-json.ts';
 import type { StreamRequest, WandbPlace } from './wandb.client.ts';
 import type { WandbTrackerOptions } from './wandb.tracker.ts';
-import { WandbError } from './wandb-error.ts';
 import type { WandbSettings } from './wandb-settings.ts';
 
 /** Of 10 MiB that W&B takes at a time. */
@@ -19,9 +19,9 @@ const BLANKS = 5000;
 
 /** Sends rows, and notes after each answer what W&B has. */
 export interface WandbSender {
-  /** `evaluated`: the last evaluation after each of the rows. @throws WandbError */
+  /** `evaluated`: the last evaluation after each of the rows. @throws TrackerError */
   send(rows: readonly Row[], evaluated: readonly SyncState['evaluated'][], signal: AbortSignal): Promise<void>;
-  /** One request to the W&B run that is being written; the state after it, which is not saved yet. @throws WandbError */
+  /** One request to the W&B run that is being written; the state after it, which is not saved yet. @throws TrackerError */
   stream(from: SyncState, request: StreamRequest, signal: AbortSignal): Promise<SyncState>;
   /** When W&B last answered, by the steady clock. */
   postedAt(): number;
@@ -42,7 +42,7 @@ export function createSender(
   const claim = ({ id }: WandbRun) => {
     const holder = claims.get(`${project}/${id}`) ?? run;
     if (holder !== run) {
-      throw new WandbError(
+      throw new TrackerError(
         'throttled',
         `${holder} is writing into the W&B run ${id}, to which this one is pinned too; it waits until that has ended, or give each a wandb_run_id of its own`,
       );

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { evaluationRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { RUN } from '../../sinks/sink.fixtures.ts';
+import { TrackerError } from '../tracker-error.ts';
 import {
   createMemoryWandb,
   firstAttempt,
@@ -12,7 +13,6 @@ import {
   openTracker,
   type TrackedRun,
 } from './wandb.fixtures.ts';
-import { WandbError } from './wandb-error.ts';
 
 let fixture: TrackedRun;
 let wandb: MemoryWandb;
@@ -216,7 +216,7 @@ describe('what W&B gets', () => {
 
   it('lies in wandb_backup while W&B cannot be reached, and is sent and gone once it can', async () => {
     wandb.trouble = () => {
-      throw new WandbError('unreachable', 'no connection');
+      throw new TrackerError('unreachable', 'no connection');
     };
     fixture.add(1, firstAttempt);
     const tracker = openTracker(fixture, wandb);
@@ -247,7 +247,7 @@ describe('what W&B gets', () => {
 
   it('is not offered again before W&B wants it, and a key it does not know not every second', async () => {
     let at = 0;
-    let refusal = new WandbError('throttled', 'too many', { holdMs: 7000 });
+    let refusal = new TrackerError('throttled', 'too many', { holdMs: 7000 });
     wandb.trouble = () => {
       throw refusal;
     };
@@ -255,12 +255,12 @@ describe('what W&B gets', () => {
     const tracker = openTracker(fixture, wandb, { now: () => at });
     const tryAt = async (ms: number) => {
       at = ms;
-      await expect(tracker.catchUp(false, never)).rejects.toThrow(WandbError);
+      await expect(tracker.catchUp(false, never)).rejects.toThrow(TrackerError);
       return wandb.calls.length;
     };
     expect([await tryAt(0), await tryAt(6999)]).toEqual([1, 1]);
     await expect(tracker.catchUp(false, never)).rejects.toMatchObject({ holdMs: 1 });
-    refusal = new WandbError('key', 'set WANDB_API_KEY');
+    refusal = new TrackerError('key', 'set WANDB_API_KEY');
     expect([await tryAt(7000), await tryAt(900_000), await tryAt(907_000)]).toEqual([2, 2, 3]);
     expect(await tracker.status()).toMatchObject({ state: 'refused', last_error: { message: 'set WANDB_API_KEY' } });
   });

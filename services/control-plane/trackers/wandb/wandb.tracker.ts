@@ -8,13 +8,13 @@ import type { RecordService } from '../../records/record.service.ts';
 import type { Cursor } from '../../records/record-types.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
 import type { Tracker } from '../tracker.ts';
+import { TrackerError } from '../tracker-error.ts';
 import { createBackupFiles } from './backup-files.ts';
 import type { Row } from './history-rows.ts';
 import { readRows } from './replay.ts';
 import { changeRun, keepState } from './state-keeper.ts';
 import { type SyncState, syncStateName } from './sync-state.ts';
 import type { WandbClient } from './wandb.client.ts';
-import { WandbError } from './wandb-error.ts';
 import { createSender, urlOf } from './wandb-sender.ts';
 import type { WandbSettings } from './wandb-settings.ts';
 
@@ -140,7 +140,7 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
       try {
         if (steady() < heldUntil && at.last_error !== null) {
           const kind = at.last_error.kind === 'throttled' ? 'throttled' : 'refused';
-          throw new WandbError(kind, at.last_error.message, { holdMs: heldUntil - steady() });
+          throw new TrackerError(kind, at.last_error.message, { holdMs: heldUntil - steady() });
         }
         await sendAll(final, signal);
         if (hasBackups) await backups.clear();
@@ -149,8 +149,8 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
         if (signal.aborted) throw error;
         const told = await load();
         if (steady() >= heldUntil) {
-          const kind = error instanceof WandbError ? error.kind : 'other';
-          if (error instanceof WandbError) heldUntil = steady() + error.holdMs;
+          const kind = error instanceof TrackerError ? error.kind : 'other';
+          if (error instanceof TrackerError) heldUntil = steady() + error.holdMs;
           const message = redactor.text(error instanceof Error ? error.message : String(error));
           await save({ ...told, last_error: { time: iso(now()), kind, message } });
         }
