@@ -62,7 +62,7 @@ describe.skipIf(noMounts)(`a disk that fills in the middle of a run (${noMounts 
     const final = () => readdirSync(join(tandem.tree(run), 'final'));
     await expect.poll(final, { timeout: 20_000 }).toContain('optimizer.pt');
     expectWithoutGap(join(tandem.tree(run), 'logs', 'training.log'), false);
-    expect(tandem.serverLog()).toContain('A file of a run could not be written; it is tried again.');
+    expect(tandem.serverLog()).toContain('A rendering of a run could not be written; it is tried again.');
   });
 });
 

@@ -16,7 +16,8 @@ import { openBenchRecords, quietLog, stepRecords } from './bench-records.ts';
  */
 const [directory, wandbUrl, wandbKey, mlflowUrl] = process.argv.slice(2) as [string, string, string, string];
 const { db, records } = openBenchRecords(directory);
-const meter = createSinkMeter({ records });
+// Each forgets the figures of a run when it is opened.
+const [fileMeter, meter] = [createSinkMeter({ records }), createSinkMeter({ records })];
 const redactor = createRedactor({});
 const checkpoints = { resolve: () => undefined, list: () => [], subscribe: () => () => undefined } as never;
 const [now, steady, log] = [Date.now, () => performance.now(), quietLog];
@@ -45,7 +46,7 @@ const sinks = createSinks({
   records,
   checkpoints,
   trackers,
-  meter,
+  meter: fileMeter,
   runtime: { outputs: async () => [] },
   store: openFileStore(join(directory, 'kept')),
   redactor,
@@ -73,7 +74,7 @@ process.on('message', ({ run, steps }: { run: string; steps: number }) => {
   let n = records.high(run, 1);
   const step = n / 6;
   const batch = Array.from({ length: steps }, (_, at) => stepRecords(step + at + 1, () => ++n)).flat();
-  void records.ingest(run, 1, batch).then(() => process.send?.({ behind: meter.read() }));
+  void records.ingest(run, 1, batch).then(() => process.send?.({ behind: [...fileMeter.read(), ...meter.read()] }));
 });
 process.on('disconnect', () => process.exit(0));
 process.send?.({ behind: [] });

@@ -16,7 +16,6 @@ let fixture: SinkFixture;
 let status: RunStatus;
 let time: number;
 let uptime: number;
-let idleMs: number;
 beforeAll(async () => {
   server = await startFakeMlflow();
 });
@@ -30,7 +29,6 @@ beforeEach(() => {
   status = 'running';
   time = Date.UTC(2026, 10, 20, 12);
   uptime = 0;
-  idleMs = 5000;
 });
 afterEach(() => fixture.close());
 
@@ -198,7 +196,6 @@ describe('exactly once', () => {
   ];
 
   it.each(faults.map((fault) => [JSON.stringify(fault), fault] as const))('in spite of %s', async (_, fault) => {
-    idleMs = 60;
     await train(1, 1, 1, 3);
     // The second is for the metrics, which come after tags and parameters.
     server.faults.push(structuredClone(fault), structuredClone(fault), structuredClone(fault));

@@ -150,7 +150,10 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     wakesOn: ['checkpoints'],
     everyMs: SEND_EVERY_MS,
     async catchUp(final, signal) {
-      if (failed !== null && steady() < heldUntil) throw failed.error;
+      if (failed?.error instanceof TrackerError && steady() < heldUntil) {
+        const { kind, message, code } = failed.error;
+        throw new TrackerError(kind, message, { code, holdMs: heldUntil - steady() });
+      }
       try {
         opened ??= await open(signal);
         await sendMetrics(opened, signal);
@@ -162,7 +165,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
         opened = null;
         signal.throwIfAborted();
         failed = { error: error instanceof Error ? error : new Error(String(error)), at: now() };
-        if (error instanceof MlflowError) heldUntil = steady() + error.holdMs;
+        if (error instanceof TrackerError) heldUntil = steady() + error.holdMs;
         throw error;
       }
     },

@@ -176,7 +176,7 @@ it('a W&B run is free again once its writer is closed, whatever that still had t
   const claims = new Map<string, string>();
   fixture.add(1, firstAttempt);
   wandb.trouble = (call) => {
-    if (call === 'stream') throw new WandbError('unreachable', 'no connection');
+    if (call === 'stream') throw new TrackerError('unreachable', 'no connection');
   };
   const tracker = openTracker(fixture, wandb, { settings: { runId: 'mine' }, claims, status: () => 'failed' });
   await expect(tracker.catchUp(true, never)).rejects.toThrow('no connection');
