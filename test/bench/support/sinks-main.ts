@@ -19,7 +19,10 @@ const { db, records } = openBenchRecords(directory);
 // Each forgets the figures of a run when it is opened.
 const [fileMeter, meter] = [createSinkMeter({ records }), createSinkMeter({ records })];
 const redactor = createRedactor({});
-const checkpoints = { resolve: () => undefined, list: () => [], subscribe: () => () => undefined } as never;
+const checkpoints = {
+  ...{ resolve: () => undefined, list: () => [], subscribe: () => () => undefined },
+  shown: () => ({ steps: [], best: undefined, final: undefined }),
+} as never;
 const [now, steady, log] = [Date.now, () => performance.now(), quietLog];
 const unused = (): never => {
   throw new Error('the runs of this bench name no directory of their own and are not stopped');
