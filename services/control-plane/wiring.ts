@@ -15,7 +15,6 @@ import { authenticateAttempt, createAgentHandlers } from './attempts/attempt.age
 import { createAttemptStore } from './attempts/attempt.store.ts';
 import { tellTrainerEvents } from './attempts/tell-trainer-events.ts';
 import { type CheckpointService, createCheckpointService } from './checkpoints/checkpoint.service.ts';
-import { type CheckpointId, locateCheckpoint } from './checkpoints/checkpoint-keys.ts';
 import { createEventStore } from './events/event.store.ts';
 import { createGpuService } from './gpus/gpu.service.ts';
 import type { GpuSource } from './gpus/gpu-source.ts';
@@ -37,7 +36,6 @@ import { createVigil } from './reconciler/vigil.ts';
 import { createRecordService, type RecordService } from './records/record.service.ts';
 import { createDrawing } from './reports/drawing-thread.ts';
 import type { GpuProfiles } from './runs/gpu-profiles.ts';
-import { readConfig } from './runs/model-config.ts';
 import { createOutputTrees } from './runs/output-tree.ts';
 import { createPathPolicy } from './runs/path-policy.ts';
 import { createPruner } from './runs/pruner.ts';
@@ -51,15 +49,8 @@ import type { Runtime } from './runtimes/runtime.ts';
 import { VLLM_IMAGE } from './runtimes/vllm-image.ts';
 import type { Settings } from './settings.ts';
 import { settleWithin } from './settle-within.ts';
-import type { SinkTarget } from './sinks/sink.ts';
-import { createSinkMeter } from './sinks/sink-meter.ts';
-import { createSinks } from './sinks/sinks.ts';
-import { createMlflowTracker } from './trackers/mlflow/mlflow.tracker.ts';
-import { createTensorboardTracker } from './trackers/tensorboard/tensorboard.tracker.ts';
-import { createTrackers } from './trackers/trackers.ts';
-import { obeyStop } from './trackers/wandb/obey-stop.ts';
-import { wandbTrackers } from './trackers/wandb/wandb-factory.ts';
 import { wireHandlers } from './wire-handlers.ts';
+import { wireSinks } from './wire-sinks.ts';
 
 const RESYNC_MS = 1000;
 /** How often it is looked whether files of unfinished checkpoints have to go. */
@@ -150,35 +141,9 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   Object.assign(later, { checkpoints, records });
   const runFiles = createRunFiles({ runs, attempts, events, records, store, directory: join(home, 'records'), log });
   const paths = createPathPolicy({ cwd, roots: dataRoots, outputs, home });
-  const wandb = wandbTrackers({
-    ...{ settings: settings.wandb, records, redactor, now, steady },
-    modelConfig: async (run) => await readConfig(runs.get(run)?.model_directory ?? '').catch(() => null),
-    onStop: obeyStop({ runs, events, cancel: (run) => service.cancel(run) }),
-  });
-  const locationOf = (id: CheckpointId) => locateCheckpoint(id, { s3: settings.s3, home });
-  const factories = [
-    wandb,
-    (target: SinkTarget) => createTensorboardTracker({ target, records, paths, redactor, now, log }),
-    (target: SinkTarget) =>
-      createMlflowTracker({
-        ...{ target, records, checkpoints, settings: settings.mlflow, locationOf, redactor, now, steady },
-      }),
-  ];
-  const [fileMeter, trackerMeter] = [createSinkMeter({ records }), createSinkMeter({ records })];
-  const trackers = createTrackers({ db, records, checkpoints, meter: trackerMeter, factories, now, log });
-  const sinks = createSinks({
-    records,
-    checkpoints,
-    trackers,
-    meter: fileMeter,
-    runtime,
-    store,
-    redactor,
-    baseDirectory: cwd,
-    roots: dataRoots,
-    limits: settings.logLimits,
-    now,
-    log,
+  const { sinks, trackers, meters } = wireSinks({
+    ...{ settings, cwd, db, store, runtime, runs, events, records, checkpoints, paths, redactor, now, steady, log },
+    cancel: (run) => service.cancel(run),
   });
   const trees = createOutputTrees({ installation });
   const { prune } = createPruner({ runs, checkpoints, closing: closing.signal, log });
@@ -232,7 +197,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
   const { quotas } = settings;
   const desk = createQueueDesk({ ...shared, gpus, visible, slots, quotas, policy, steady });
   const queue = createQueueWatch({ desk, gpus, steady });
-  const metrics = wireMetrics({ runs, leases, gpus, records, events, meters: [fileMeter, trackerMeter], now });
+  const metrics = wireMetrics({ runs, leases, gpus, records, events, meters, now });
   const measure = measureRequests(metrics);
   const reconciler = createReconciler({
     observe: async () => {
