@@ -3,11 +3,11 @@ import { appendFile, cp, mkdtemp, readFile, rm, truncate, writeFile } from 'node
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import type { ResumeCandidate } from '../contracts/agent-operations.ts';
-import type { Manifest } from '../contracts/checkpoint.ts';
-import { type StoreServer, startStoreServer } from '../platform/testing/store-server.ts';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
-import { event, finalBytes, type Life, live, messages } from './test-support/lives.ts';
+import type { ResumeCandidate } from '../../services/contracts/agent-operations.ts';
+import type { Manifest } from '../../services/contracts/checkpoint.ts';
+import { type StoreServer, startStoreServer } from '../../services/platform/testing/store-server.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import { event, finalBytes, type Life, live, messages } from '../../services/trainer/test-support/lives.ts';
 
 let root: string;
 let task: TestTask;

@@ -2,11 +2,18 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { AttemptSpec } from '../contracts/agent-operations.ts';
-import { startStoreServer } from '../platform/testing/store-server.ts';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from './test-support/attempt.ts';
-import { event, type Interruption, type Life, live, measured, messages } from './test-support/lives.ts';
-import { expectDocumentedMetrics } from './test-support/metric-names.ts';
+import type { AttemptSpec } from '../../services/contracts/agent-operations.ts';
+import { startStoreServer } from '../../services/platform/testing/store-server.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
+import {
+  event,
+  type Interruption,
+  type Life,
+  live,
+  measured,
+  messages,
+} from '../../services/trainer/test-support/lives.ts';
+import { expectDocumentedMetrics } from '../../services/trainer/test-support/metric-names.ts';
 
 let root: string;
 let task: TestTask;
