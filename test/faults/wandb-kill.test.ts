@@ -77,7 +77,7 @@ it('a run whose W&B is away, whose control plane is killed and which is resumed 
   expect(checked.stdout).toContain('W&B is at step 24 with the values of the records');
   const wrong = execFile(process.execPath, [script], { env: { ...env, WANDB_API_KEY: 'nobodys' } });
   let said = '';
-  wrong.stdout?.on('data', (chunk) => {
+  wrong.stderr?.on('data', (chunk) => {
     said += chunk;
   });
   expect(await new Promise((resolve) => wrong.on('exit', resolve))).toBe(1);
