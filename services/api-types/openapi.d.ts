@@ -3331,6 +3331,47 @@ export interface components {
              */
             evaluations: components["schemas"]["Evaluation"][];
         };
+        /** @description `training_log.json`; what was best stands beside, by the method. */
+        TrainingLog: {
+            /**
+             * @description What was trained how, by the scripts' names.
+             * @example {
+             *       "batch_size": 4
+             *     }
+             */
+            config: {
+                [key: string]: unknown;
+            };
+            /**
+             * @description By step.
+             * @example [
+             *       {
+             *         "step": 10,
+             *         "epoch": 0.5,
+             *         "loss": 0.234,
+             *         "learning_rate": 0.00001
+             *       }
+             *     ]
+             */
+            train_history: {
+                [key: string]: number | string | null;
+            }[];
+            /**
+             * @description By step; empty without evaluations.
+             * @example [
+             *       {
+             *         "step": 100,
+             *         "epoch": 1,
+             *         "eval_loss": 0.21
+             *       }
+             *     ]
+             */
+            val_history: {
+                [key: string]: number | string | null;
+            }[];
+        } & {
+            [key: string]: unknown;
+        };
         /** @description Several runs side by side. */
         Comparison: {
             /**
@@ -7742,7 +7783,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": string;
+                    "application/json": components["schemas"]["TrainingLog"];
                 };
             };
             /** @description `invalid-request`: The request is malformed. */

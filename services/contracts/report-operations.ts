@@ -22,6 +22,17 @@ const historyCsv = (which: 'train' | 'val', what: string) =>
     problems: ['invalid-request', 'not-found', 'too-many-requests'],
   });
 
+const historySchema = z.array(z.record(z.string(), z.union([z.number(), z.string(), z.null()])));
+const trainingLogSchema = z
+  .looseObject({
+    config: field(z.record(z.string(), z.unknown()), "What was trained how, by the scripts' names.", { batch_size: 4 }),
+    train_history: field(historySchema, 'By step.', [{ step: 10, epoch: 0.5, loss: 0.234, learning_rate: 1e-5 }]),
+    val_history: field(historySchema, 'By step; empty without evaluations.', [
+      { step: 100, epoch: 1, eval_loss: 0.21 },
+    ]),
+  })
+  .meta({ id: 'TrainingLog', description: '`training_log.json`; what was best stands beside, by the method.' });
+
 /** How a run went: its training log, in numbers, pictures and pages. */
 export const reportOperations = {
   getTrainingLog: operation({
@@ -33,7 +44,7 @@ export const reportOperations = {
       '`training_log.json` as the tree of the run has it: `config`, `train_history`, `val_history` and what was best, by the keys of its method. Made from ' +
       'the records, so it is there without the file, and up to date.',
     params: runParams,
-    responses: [{ status: 200, description: 'The log.', media: ['application/json'] }],
+    responses: [{ status: 200, description: 'The log.', body: trainingLogSchema }],
     problems: ['invalid-request', 'not-found', 'too-many-requests'],
   }),
   getTrainHistory: historyCsv('train', 'training'),
