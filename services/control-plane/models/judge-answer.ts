@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
+import { retryAfterMs } from '../../platform/retry.ts';
 import { placeOf } from '../../platform/transfer/transfer-error.ts';
 import type { HubAccess, HubAnswer } from './hub-request.ts';
 import { ModelFetchError } from './model-fetch-error.ts';
@@ -72,7 +73,5 @@ function unknown(repo: string, { endpoint, token }: HubAccess): string {
 /** `Retry-After` in seconds or as a date, else the seconds until the limit is reset: `RateLimit: "api";r=0;t=55`. */
 function waitOf(headers: IncomingHttpHeaders): number | null {
   const header = headers['retry-after'] ?? /\bt=(\d+)/.exec(String(headers['ratelimit']))?.[1];
-  if (header === undefined) return null;
-  const ms = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - Date.now();
-  return Number.isFinite(ms) ? Math.min(MAX_WAIT_MS, Math.max(0, ms)) : null;
+  return retryAfterMs(header, MAX_WAIT_MS);
 }

@@ -1,3 +1,5 @@
+import { retryAfterMs } from '../../platform/retry.ts';
+
 /**
  * Why a server did not take something. `unreachable` may pass by itself (no connection, no answer in time, 408, 5xx); `throttled`: too many requests (429);
  * `key`: it does not know who asks, or lets them not do this (401, 403); `refused`: anything else, which takes a change of settings or of what is there.
@@ -68,7 +70,7 @@ export function judgeAnswer(
   if (status === 401) return new TrackerError('key', `${answered}: ${words.unknown}`, { code });
   if (status === 403) return new TrackerError('key', `${answered}: ${words.forbidden}`, { code });
   if (status === 429) {
-    const holdMs = waitOf(retryAfter, now);
+    const holdMs = retryAfterMs(retryAfter, LONGEST_HOLD_MS, now);
     const hold = holdMs === null ? {} : { holdMs };
     return new TrackerError('throttled', `${answered}: too many requests; it is tried again`, { code, ...hold });
   }
@@ -80,10 +82,4 @@ export function judgeAnswer(
 export function unreachable(url: string, words: TrackerWords, cause: unknown): TrackerError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new TrackerError('unreachable', `${url} cannot be reached: ${why}; ${words.unreachable}`, { cause });
-}
-
-function waitOf(retryAfter: string | undefined, now: number): number | null {
-  if (retryAfter === undefined) return null;
-  const ms = /^\d+$/.test(retryAfter) ? Number(retryAfter) * 1000 : Date.parse(retryAfter) - now;
-  return Number.isFinite(ms) ? Math.min(LONGEST_HOLD_MS, Math.max(0, ms)) : null;
 }
