@@ -146,7 +146,8 @@ test('a paused run saves, frees its slot and goes on where it stopped', async ()
 test('the level of a part of a live run is changed, in its log and in its file, and training goes on', async () => {
   const { id } = await submit(small.sft({ max_steps: 2000, eval_steps: 0 }));
   await tandem.until(id, (run) => (run.progress?.step ?? 0) > 3);
-  const setLevel = (performance_log_level: string) => tandem.patch<Run>(`/runs/${id}/logging`, { performance_log_level });
+  const setLevel = (performance_log_level: string) =>
+    tandem.patch<Run>(`/runs/${id}/logging`, { performance_log_level });
   const newestOf = async () =>
     (await tandem.get<{ lines: { n: number }[] }>(`/runs/${id}/logs?component=performance&tail=1`)).lines[0]?.n ?? 0;
   const stepsOn = async (steps = 3) => {
@@ -203,7 +204,8 @@ test('a fork continues as a run of its own and names its parent', async () => {
   const run = await finish(fork.id);
   expect(run.attempts[0]).toMatchObject({ resumed_step: 2 });
   expect(run.output_dir).not.toBe(parent.output_dir);
-  const baselineOf = (of: Run) => JSON.parse(readFileSync(join(tandem.tree(of), 'baseline_eval.json'), 'utf8')) as object;
+  const baselineOf = (of: Run) =>
+    JSON.parse(readFileSync(join(tandem.tree(of), 'baseline_eval.json'), 'utf8')) as object;
   expect(baselineOf(run)).toEqual({ ...baselineOf(parent), run: parent.id });
   expect(await messages(run.id)).toContainEqual(expect.stringMatching(`^Baseline loaded: accuracy .* of ${parent.id}`));
   await expect(fetch(`${tandem.url}/runs/${parent.id}`, { method: 'DELETE' }).then((r) => r.status)).resolves.toBe(409);

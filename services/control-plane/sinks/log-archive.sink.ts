@@ -63,7 +63,8 @@ export function createLogArchiveSink({
       for (const file of compressed) await keepCompressed(file, stored);
       if (!final) return;
       const names = new Set(compressed.map(({ path }) => path));
-      for (const { path, bytes } of rotated) if (!names.has(path) && !names.has(`${path}.gz`)) await keep(path, bytes, stored);
+      for (const { path, bytes } of rotated)
+        if (!names.has(path) && !names.has(`${path}.gz`)) await keep(path, bytes, stored);
       for (const path of logs) await keep(path, (await statOrNull(path))?.size ?? 0, stored);
     },
   };

@@ -95,10 +95,13 @@ export function createTrackers({
       owed.add(run);
       return true;
     } catch (error) {
-      log.error('It could not be noted that trackers are owed the records of a run; they get them, and it is tried again at its end.', {
-        run,
-        error,
-      });
+      log.error(
+        'It could not be noted that trackers are owed the records of a run; they get them, and it is tried again at its end.',
+        {
+          run,
+          error,
+        },
+      );
       return false;
     }
   };
