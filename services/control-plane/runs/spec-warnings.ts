@@ -8,7 +8,7 @@ type Gpus = Pick<Host, 'gpus'>;
 
 /** Hints about a spec that runs: what is unusual, and what this build leaves undone. None of them stops a run (requirements L6, L12). */
 export function specWarnings(spec: RunSpec, host: Gpus): string[] {
-  const { model, monitoring, data } = spec;
+  const { model, data } = spec;
   return [
     ...(spec.method === 'grpo' ? rolloutWarnings(spec, host) : []),
     ...methodWarnings(spec),
@@ -24,10 +24,6 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
     ...when(
       data.val_data !== null && spec.training.eval_steps === 0,
       'training.eval_steps 0: nothing is evaluated while it trains, val_history stays empty',
-    ),
-    ...when(
-      monitoring.enable_tensorboard,
-      'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',
     ),
     ...serverWarnings(spec),
   ];

@@ -112,7 +112,9 @@ describe('a run in MLflow', () => {
 
   it('holds no secret of the spec', async () => {
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
-    await catchUp(tracker({ reward, labels: { note: 'known-secret', api_key: 'under its name' } }));
+    const monitoring = { mlflow_run_name: 'a known-secret' };
+    await catchUp(tracker({ reward, monitoring, labels: { note: 'known-secret', api_key: 'under its name' } }));
+    expect(server.runs[0]?.info.run_name).toBe('a [redacted]');
     const text = JSON.stringify([...(server.runs[0]?.params ?? [])]);
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);

@@ -181,7 +181,7 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
         state: failed === null ? isGoing : isRefused ? 'refused' : 'behind',
         mode: 'same',
         run_id: state?.run_id ?? null,
-        run_name: state?.run_name ?? monitoring.mlflow_run_name,
+        run_name: state?.run_name ?? null,
         project: experiment,
         url: state === null ? uri : `${uri}/#/experiments/${state.experiment_id}/runs/${state.run_id}`,
         last_step: state?.last_step ?? null,

@@ -44,7 +44,7 @@ export async function openRun(
   let run = known === null ? null : await getIfThere(client, known.run_id, signal);
   if (run === null) {
     const experimentId = await client.experiment(experiment, signal);
-    const name = spec.monitoring.mlflow_run_name ?? target.run;
+    const name = redactor.text(spec.monitoring.mlflow_run_name ?? target.run);
     const tags = new Map([[RUN_TAG, target.run]]);
     run =
       (await client.find(experimentId, { key: RUN_TAG, value: target.run }, signal)) ??

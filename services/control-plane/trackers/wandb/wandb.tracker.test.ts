@@ -331,9 +331,12 @@ describe('what W&B gets', () => {
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
-    const spec = { reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const spec = { name: 'a known-secret', reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const monitoring = { wandb_tags: ['first', 'token=hunter22'] };
     const redactor = createRedactor({ A_KEY: 'known-secret' });
-    await openTracker(fixture, wandb, { spec, redactor }).catchUp(false, never);
+    const tracker = openTracker(fixture, wandb, { spec, monitoring, redactor });
+    await tracker.catchUp(false, never);
+    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({ displayName: 'a [redacted]', tags: ['first', 'token=[redacted]'] });
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);

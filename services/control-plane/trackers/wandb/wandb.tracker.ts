@@ -52,7 +52,7 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
   const statePath = join(tree, syncStateName);
   const pinned = monitoring.wandb_run_id ?? settings.runId;
   const project = monitoring.wandb_project ?? settings.project;
-  const name = monitoring.wandb_run_name ?? spec.name ?? run;
+  const name = redactor.text(monitoring.wandb_run_name ?? spec.name ?? run);
   const backups = createBackupFiles(
     join(settings.directory === null ? tree : join(settings.directory, run), 'wandb_backup'),
   );
