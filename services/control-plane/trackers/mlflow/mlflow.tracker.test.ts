@@ -93,6 +93,20 @@ describe('a run in MLflow', () => {
     expect(run?.info).toMatchObject({ status: 'RUNNING', run_name: RUN });
   });
 
+  it('is finished when it has been told how the run ended, and not before', async () => {
+    await train(1, 1, 1, 3);
+    const living = tracker();
+    await catchUp(living);
+    status = 'succeeded';
+    expect(await living.status()).toMatchObject({ state: 'live', backlog: 0 });
+    server.faults.push({ path: 'runs/update', end: 'cut before' });
+    await expect(catchUp(living, true)).rejects.toThrow('cannot be reached');
+    expect(await tracker().status()).toMatchObject({ state: 'live' });
+    await catchUp(living, true);
+    expect(server.runs[0]?.info.status).toBe('FINISHED');
+    expect(await tracker().status()).toMatchObject({ state: 'finished', last_error: null });
+  });
+
   it('goes on in the same run after resumes, without doubles, and tells of them', async () => {
     await train(1, 1, 1, 6);
     await catchUp();
@@ -216,7 +230,9 @@ describe('exactly once', () => {
     await catchUp();
     const path = join(fixture.tree, 'mlflow_sync_state.json');
     rmSync(path);
-    await catchUp();
+    const living = tracker();
+    await catchUp(living);
+    expect(await living.status()).toMatchObject({ last_step: 3, backlog: 0 });
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, 40));
     await train(1, 4, 4, 4);
     await catchUp();
