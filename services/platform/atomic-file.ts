@@ -64,7 +64,8 @@ export async function syncDirectory(path: string): Promise<void> {
 export async function makeDirectory(path: string): Promise<void> {
   if ((await tryMake(path)) !== 'no parent') return;
   await makeDirectory(dirname(path));
-  if ((await tryMake(path)) === 'no parent') throw new Error(`${path} cannot be created: ${dirname(path)} takes no directories`);
+  if ((await tryMake(path)) === 'no parent')
+    throw new Error(`${path} cannot be created: ${dirname(path)} takes no directories`);
 }
 
 async function tryMake(path: string): Promise<'made' | 'there' | 'no parent'> {
