@@ -337,7 +337,10 @@ describe('what W&B gets', () => {
     const redactor = createRedactor({ A_KEY: 'known-secret' });
     const tracker = openTracker(fixture, wandb, { spec, monitoring, redactor });
     await tracker.catchUp(false, never);
-    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({ displayName: 'a [redacted]', tags: ['first', 'token=[redacted]'] });
+    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({
+      displayName: 'a [redacted]',
+      tags: ['first', 'token=[redacted]'],
+    });
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
@@ -357,7 +360,11 @@ describe('a disk that takes nothing', () => {
     mkdirSync(join(path, 'in the way'), { recursive: true });
     await expect(tracker.catchUp(false, never)).rejects.toThrow(syncStateName);
     const told = await tracker.status();
-    expect(told).toMatchObject({ state: 'behind', backlog: 1, last_error: { message: expect.stringContaining(syncStateName) } });
+    expect(told).toMatchObject({
+      state: 'behind',
+      backlog: 1,
+      last_error: { message: expect.stringContaining(syncStateName) },
+    });
     rmSync(path, { recursive: true });
     await tracker.catchUp(false, never);
     expect(await tracker.status()).toMatchObject({ state: 'live', backlog: 0, last_error: null });
