@@ -18,7 +18,7 @@ it('renders what happened as Prometheus text: each completion by its reason, eac
     finish: { reason, stopReason: null },
   });
   const choices = [choice('stop', [1, 2, 3]), choice('length', [1, 2, 3, 4])];
-  metrics.finished(generationRequest(base, [1, 2, 3, 4, 5]), { choices, promptLogprobs: null }, 0.2);
+  metrics.finished(generationRequest(base, [1, 2, 3, 4, 5]), { choices, promptLogprobs: null, cachedTokens: 0 }, 0.2);
   const reply = metrics.route(tinyEngine().engine, createModelRegistry(base)).handle({
     body: undefined,
     requestId: undefined,
