@@ -7,5 +7,5 @@ export function prefixRoutes({ engine }: ServingContext): Route[] {
     engine.resetPrefixes();
     return text('');
   };
-  return [{ method: 'POST', path: '/reset_prefix_cache', handle: reset }];
+  return [{ method: 'POST', path: '/reset_prefix_cache', takesNoBody: true, handle: reset }];
 }
