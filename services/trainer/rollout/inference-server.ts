@@ -22,6 +22,8 @@ export interface InferenceServer {
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
+  /** Whether it is gone now. */
+  isLost(): boolean;
 }
 
 export interface Completed {
@@ -134,6 +136,7 @@ export function createInferenceServer(params: {
       verifyRouted = verify;
     },
     lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
+    isLost: () => lostSince !== null,
     async drained({ name }, signal) {
       while (underWay.has(name)) await sleep(DRAIN_EVERY_MS, undefined, { signal });
     },
