@@ -9,7 +9,7 @@
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 package="$here/../node_modules/@tensorflow/tfjs-node-gpu"
-home="${TANDEM_TENSORFLOW_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/tandem/tensorflow}"
+home="${TANDEM_TENSORFLOW_HOME:-$HOME/.cache/tandem/tensorflow}"
 index="${PIP_INDEX_URL:-https://pypi.org/simple}"
 compiler="${CXX:-g++}"
 machine="$(uname -m)"
