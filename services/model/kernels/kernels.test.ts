@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../backend.ts';
 import { floats, matrix, relativeDifference, startKernels, values } from '../testing/support.ts';
-import { frozenLinear, type OwnedLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
-import type { Kernels } from './kernels.ts';
+import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
+import type { Kernels, OwnedLinear } from './kernels.ts';
 import { createRopeTable } from './rope.ts';
 import { createWasmKernels } from './wasm-kernels.ts';
 
