@@ -84,6 +84,7 @@ export async function createTrainingStep(
           success: i % 2 === 1,
           turns: 1,
           messages: 1,
+          version: 0,
         };
       });
       const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
