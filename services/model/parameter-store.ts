@@ -92,9 +92,7 @@ function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weigh
 
   function tiedHead(): LinearWeight {
     const embedding = tensor(EMBEDDING) as tf.Tensor2D;
-    return variables.length > 0
-      ? weights.tiedTrained(embedding)
-      : owned(HEAD, () => weights.tiedFrozen(embedding));
+    return variables.length > 0 ? weights.tiedTrained(embedding) : owned(HEAD, () => weights.tiedFrozen(embedding));
   }
 
   function head(): LinearWeight {

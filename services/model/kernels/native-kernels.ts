@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../backend.ts';
 import { attentionForward } from './attention.ts';
 import type { Kernels } from './kernels.ts';
 import { attention } from './native/attention.ts';
@@ -11,17 +12,24 @@ import { tokenLogprobs } from './native/token-logprobs.ts';
 import { nativeWeights } from './native/weights.ts';
 
 /** The kernels on TensorFlow, through tfjs's node backend: few large operations, each with a gradient of its own. */
-export function createNativeKernels(): Kernels {
+export function createNativeKernels(engine: Engine): Kernels {
   return {
     weights: nativeWeights,
-    linear,
+    linear: (x, weight, term, options) => {
+      // Value and gradient of the input, which is the larger of the two on the way down.
+      engine.checkMemory(4 * x.shape[0] * Math.max(...weight.shape));
+      return linear(x, weight, term, options);
+    },
     rows,
     rmsNorm,
     rope,
     attention,
     cachedAttention,
     swiglu,
-    tokenLogprobs,
+    tokenLogprobs: (logits, targets, temperature) => {
+      engine.checkMemory(4 * logits.size);
+      return tokenLogprobs(logits, targets, temperature);
+    },
     read: (tensors, use) => use(tensors.map((tensor) => tensor.dataSync() as Float32Array)),
   };
 }

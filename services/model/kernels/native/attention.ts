@@ -31,9 +31,9 @@ export const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
     },
     (dy, saved) => {
       const dOuts = placesOf(dy, grouped, true);
-      let at = 0;
+      const rest = [...saved];
       const gradients = grouped.groups.map((group, i) => {
-        const [q, k, v, out, ...weights] = saved.slice(at, (at += counts[i]!)) as Saved;
+        const [q, k, v, out, ...weights] = rest.splice(0, counts[i]!) as Saved;
         const d = attendBackward({ q, k, v }, { out, weights }, queryHeads(dOuts[i]!, shape, group));
         return { q: merged(d.q, shape, group), k: mergedKeys(d.k, shape, group), v: mergedKeys(d.v, shape, group) };
       });

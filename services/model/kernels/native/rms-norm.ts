@@ -12,7 +12,8 @@ export const rmsNorm: Kernels['rmsNorm'] = (x, weight, eps) => {
   const trained = weight instanceof tf.Variable;
   const size = weight.size;
   const column = () => shaped<tf.Tensor2D>(weight, [size, 1]);
-  const grouped = (values: tf.Tensor2D) => (values.shape[1] === size ? values : shaped<tf.Tensor2D>(values, [-1, size]));
+  const grouped = (values: tf.Tensor2D) =>
+    values.shape[1] === size ? values : shaped<tf.Tensor2D>(values, [-1, size]);
   const asGiven = (values: tf.Tensor2D) => (x.shape[1] === size ? values : shaped<tf.Tensor2D>(values, x.shape));
   return differentiable(
     trained ? [x, weight] : [x],

@@ -26,7 +26,8 @@ const MAX_PADDING = 1 / 8;
 /** Sequences, longest first, in as few groups as their lengths allow. */
 export function groupSequences(spans: readonly AttentionSpan[]): GroupedRows {
   const first = spans[0]!.queryLength;
-  if (spans.every(({ queryLength }) => queryLength === first)) return { groups: [{ count: spans.length, length: first }] };
+  if (spans.every(({ queryLength }) => queryLength === first))
+    return { groups: [{ count: spans.length, length: first }] };
   const longestFirst = [...spans].sort((a, b) => b.queryLength - a.queryLength);
   const groups: { length: number; members: AttentionSpan[] }[] = [];
   for (const span of longestFirst) {

@@ -9,7 +9,7 @@ export interface Attribute {
 
 /** The part of tfjs-node's backend that runs any operation of TensorFlow by its name. */
 interface NodeBackend {
-  readonly binding: Readonly<Record< 'TF_ATTR_BOOL' | 'TF_ATTR_INT' | 'TF_ATTR_TYPE' | 'TF_FLOAT', number>>;
+  readonly binding: Readonly<Record<'TF_ATTR_BOOL' | 'TF_ATTR_INT' | 'TF_ATTR_TYPE' | 'TF_FLOAT', number>>;
   executeSingleOutput(name: string, attributes: readonly Attribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,

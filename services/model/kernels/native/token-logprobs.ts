@@ -60,5 +60,8 @@ function column(values: tf.Tensor1D): tf.Tensor2D {
 }
 
 function negatedColumn(values: Float32Array): tf.Tensor2D {
-  return tf.tensor2d(values.map((value) => -value), [values.length, 1]);
+  return tf.tensor2d(
+    values.map((value) => -value),
+    [values.length, 1],
+  );
 }
