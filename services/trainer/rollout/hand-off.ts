@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../deadline.ts';
 import { TrainerError } from '../failure.ts';
 import type { ComponentLog } from '../log/component-logs.ts';
+import { InferenceError } from './inference-error.ts';
 import type { InferenceServer } from './inference-server.ts';
-import { InferenceError } from './vllm-client.ts';
 
 /** The steps by which GPUs that both roles share go to the trainer and back, in their order. */
 export const handOffSteps = ['sleep', 'train', 'wake', 'load', 'check'] as const;

@@ -2,13 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { remedies } from '../../contracts/reason.ts';
 import { diverged } from '../diverged.ts';
 import { TrainerError } from '../failure.ts';
-import {
-  type Completion,
-  type CompletionRequest,
-  InferenceError,
-  type PublishedPolicy,
-  type VllmClient,
-} from './vllm-client.ts';
+import { InferenceError } from './inference-error.ts';
+import type { Completion, CompletionRequest, PublishedPolicy, VllmClient } from './vllm-client.ts';
 
 /** The inference server as training sees it: it may be restarted at any time, maybe somewhere else. */
 export interface InferenceServer {
