@@ -51,6 +51,7 @@ export function createStallWatch(params: {
   let movingMs = 0;
   /** What was seen last: null before the first look, and where the server did not say it. */
   let seen: { readonly at: number; readonly progress: ServerProgress } | null = null;
+  let movedAt = Number.NEGATIVE_INFINITY;
   let told = false;
 
   function lookLater(signal: AbortSignal): void {
@@ -68,7 +69,10 @@ export function createStallWatch(params: {
     seen = progress && { at, progress };
     if (before === null || progress === null) return;
     const moved = progress.work !== before.progress.work;
-    if (moved) movingMs += at - before.at;
+    if (moved) {
+      movingMs += at - before.at;
+      movedAt = at;
+    }
     const idle = !moved && progress.running + progress.waiting === 0;
     for (const request of waiting) {
       if (request.sinceMs > before.at) continue;
@@ -110,6 +114,8 @@ export function createStallWatch(params: {
   /** What a request whose time is up has met. */
   function explain(error: unknown): unknown {
     if (!(error instanceof InferenceError) || error.kind !== 'timeout' || seen === null) return error;
+    // It got on a moment ago, if not with this one.
+    if (now() - movedAt < timeoutMs / 2) return error;
     const { running, waiting: queued } = seen.progress;
     const message = `the inference server is stuck: it answers, but has ${running} requests running and ${queued} waiting, and none got on for ${timeoutMs / 1000} s`;
     return new InferenceError('stuck', message, { cause: error });
@@ -126,7 +132,7 @@ export function createStallWatch(params: {
       try {
         return await work(request.lost.signal, () => Math.min(movingMs - before, (MOST_LIMITS - 1) * timeoutMs));
       } catch (error) {
-        throw movingMs - before >= (MOST_LIMITS - 1) * timeoutMs ? error : explain(error);
+        throw explain(error);
       } finally {
         signal.removeEventListener('abort', onAbort);
         leave(request);
