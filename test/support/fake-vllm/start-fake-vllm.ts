@@ -25,6 +25,8 @@ export interface FakeVllm {
   readonly reads: ReadonlyMap<string, number>;
   /** Errors that no handler foresaw. */
   readonly reports: readonly unknown[];
+  /** Is gone from one moment to the next, as a process that is killed; it has to be closed all the same. */
+  die(): void;
   close(): Promise<void>;
 }
 
@@ -112,6 +114,10 @@ export async function startFakeVllm(params: {
   return {
     origin: `http://127.0.0.1:${port}`,
     ...{ faults, calls, reports, reads: adapters.reads },
+    die() {
+      server.close();
+      server.closeAllConnections();
+    },
     async close() {
       control.engine.stop();
       server.closeAllConnections();
