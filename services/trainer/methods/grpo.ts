@@ -158,7 +158,7 @@ export function createGrpoEvaluator(
 ): Evaluator {
   const { problems, play, publisher, version, alive } = params;
   const greedy = createGreedyRollouts({
-    environment: createSingleTurn({ ...play, temperature: 0 }),
+    environment: createSingleTurn({ ...play, temperature: 0, lane: 'evaluation' }),
     problems,
     // As many sequences in flight as rollouts have.
     concurrency: rollout.concurrency * rollout.num_rollouts,
