@@ -12,6 +12,7 @@ import { completionRoutes } from './server/completions.ts';
 import { createHttpServer } from './server/http-server.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
 import { modelRoutes } from './server/models.ts';
+import { prefixRoutes } from './server/prefixes.ts';
 import { probeRoutes } from './server/probes.ts';
 import type { Route } from './server/route.ts';
 import type { ServingContext } from './server/serving-context.ts';
@@ -43,7 +44,9 @@ export async function startServer(
   settings: ServerArguments,
   events: { readonly report: (message: string, error: unknown) => void; readonly onDeath: (error: Error) => void },
 ): Promise<RunningServer> {
-  const numerics = await startEngine();
+  // On every machine, whatever TANDEM_TF gives the trainer: TensorFlow multiplies one row by other sums than many rows, so what a request
+  // gets would depend on its neighbours in the batch.
+  const numerics = await startEngine({ engine: 'wasm' });
   const context = await createServing(settings, numerics, events.onDeath);
   await loadLoraModules(context, settings.loraModules);
   const server = createHttpServer({
@@ -66,6 +69,7 @@ export function servingRoutes(context: Serving): Route[] {
     ...chatRoutes(context),
     ...tokenizeRoutes(context),
     ...weightRoutes(context),
+    ...prefixRoutes(context),
     context.metrics.route(context.engine, context.models),
   ];
 }

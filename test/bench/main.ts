@@ -23,7 +23,10 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },
   scheduler: { what: 'rounds of the GPU queue with 1,000 and 10,000 runs that wait', run: runSchedulerBench },
   start: { what: 'a pair of containers started against the docker client doing the same', run: runStartBench },
-  trainer: { what: 'training steps on wasm against plain JavaScript and PyTorch', run: runTrainerBench },
+  trainer: {
+    what: 'steps of SFT, DPO and GRPO on each engine against PyTorch and plain JavaScript',
+    run: runTrainerBench,
+  },
 };
 
 const { values, positionals } = parseArgs({

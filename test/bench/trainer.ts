@@ -1,121 +1,218 @@
-import { execFile } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { promisify } from 'node:util';
-import { makeTinyModel } from '../../services/model/tiny-model.ts';
+import { initialLoraWeights } from '../../services/model/lora.ts';
+import { writePeftAdapter } from '../../services/model/peft.ts';
+import { fillNormal } from '../../services/model/random.ts';
+import { makeTinyModel, type TinyModelOptions } from '../../services/model/tiny-model.ts';
 import { type Bench, round, table } from './support/bench.ts';
-import { benchModels } from './support/bench-models.ts';
-import type { TrainingFigures } from './support/training-main.ts';
-import { stepShape } from './support/training-step.ts';
+import { benchModels, largestModel } from './support/bench-models.ts';
+import { fastest, timed, timedInTurns } from './support/measure.ts';
+import { type EngineEnd, type StepProcess, startStepProcess } from './support/step-process.ts';
+import { type BenchMethod, benchMethods, stepShape, stepTokens } from './support/step-shape.ts';
+import { benchLora } from './support/training-step.ts';
 
-const run = promisify(execFile);
 const trainingMain = resolve(import.meta.dirname, 'support/training-main.js');
 const pytorchScript = resolve(import.meta.dirname, '../../../test/bench/support/training_step.py');
-const [STEPS, WARMUP] = [15, 3];
-/** One of its steps takes as long as dozens of the others. */
-const [PLAIN_STEPS, PLAIN_WARMUP] = [1, 0];
+const ENGINES = ['wasm', 'node', 'gpu'] as const;
 const LOSS_TOLERANCE = 1e-3;
+/** Of the adapter's B. */
+const ADAPTER_DEVIATION = 0.02;
+
+type Engine = (typeof ENGINES)[number];
+type Runner = Engine | 'checkpointing' | 'plain' | 'pytorch';
+/** `plain` has SFT alone. */
+type PerMethod = Partial<Record<BenchMethod, number>>;
+type Seconds = Partial<Record<Runner, PerMethod>>;
+type Ends = Partial<Record<Runner, EngineEnd>>;
 
 /**
- * Training steps with LoRA on 4 sequences of 128 tokens, each engine in a process of its own: Tandem's kernels on wasm, with and without gradient checkpointing, the same step written with
- * plain tfjs operations on its pure JavaScript backend, and in PyTorch. They do the same work: their first losses agree.
+ * Steps of SFT, DPO and GRPO with LoRA on 4 sequences of 128 tokens, of each engine that can be had, each in a process of its own, in turns: with gradient checkpointing on wasm (`checkpointing`), written
+ * with plain tfjs operations on its pure JavaScript backend (`plain`, SFT alone), and in PyTorch. They do the same work: each begins with a step of each method from the same adapter, and the
+ * losses of these agree, those of the second and third after the updates of the first ones. `--full`: also the largest model that the 4 GiB of wasm hold.
  */
-export const runTrainerBench: Bench = async (print) => {
-  const directory = mkdtempSync(join(tmpdir(), 'tandem-bench-trainer-'));
-  const models: Record<string, Awaited<ReturnType<typeof measureModel>>> = {};
-  try {
-    for (const [name, options] of Object.entries(benchModels)) {
-      const at = join(directory, name.replaceAll(' ', ''));
-      await makeTinyModel(at, options);
-      models[name] = await measureModel(at, print, name);
-    }
-  } finally {
-    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
-  }
-  const why = 'this build has the wasm engine only: TensorFlow for Node is not installed with it';
+export const runTrainerBench: Bench = async (print, { full }) => {
+  const small = await measureModel('4 x 256', benchModels['4 x 256'], print, {
+    runners: ['pytorch', ...ENGINES, 'checkpointing', 'plain'],
+    ...{ count: 7, warmup: 1 },
+  });
+  const largest = largestModel();
+  const name = `${largest.layers} x ${largest.hidden}`;
+  const large = full
+    ? await measureModel(name, largest, print, { runners: ['pytorch', ...ENGINES], count: 2, warmup: 0 })
+    : null;
   return {
     bench: 'trainer',
     baseline:
-      'the same SFT step with plain tfjs operations on its cpu backend, in PyTorch, and the products of the same engine',
+      'the same steps in PyTorch eager with PEFT on the same cores, in plain tfjs operations on its cpu backend, and the products of the same engine',
     model: '4 x 256',
-    engines: { wasm: models['4 x 256'], node: null },
-    why: { node: why },
-    small: models['2 x 64'],
+    ...small,
+    largest: large && { model: name, ...large },
   };
 };
 
-async function measureModel(directory: string, print: (line: string) => void, name: string) {
-  const wasm = await measureTfjs('wasm', directory, STEPS, WARMUP);
-  const again = await measureTfjs('wasm', directory, STEPS, WARMUP, 'again');
-  const plain = await measureTfjs('cpu', directory, PLAIN_STEPS, PLAIN_WARMUP);
-  const pytorch = await measurePytorch(directory);
-  for (const { sftLoss } of [again, plain]) requireSameLoss(wasm.sftLoss, sftLoss);
-  if (pytorch.figures) requireSameLoss(wasm.sftLoss, pytorch.figures.sftLoss);
-  const rate = (seconds: number) => wasm.tokens / seconds;
-  const rows: (string | number)[][] = [
-    [`${name}, SFT step`, 'ms', 'tokens/s', 'engine MiB'],
-    ['wasm', wasm.sftSeconds * 1000, rate(wasm.sftSeconds), wasm.engineMib!],
-    ['wasm, gradient checkpointing', again.sftSeconds * 1000, rate(again.sftSeconds), again.engineMib!],
-    ['wasm, GRPO step', wasm.grpoSeconds! * 1000, rate(wasm.grpoSeconds!), ''],
-    ['plain JavaScript', plain.sftSeconds * 1000, rate(plain.sftSeconds), ''],
-  ];
-  if (pytorch.figures) {
-    const { threads, version, sftSeconds } = pytorch.figures;
-    rows.push([`PyTorch ${version}, ${threads} threads`, sftSeconds * 1000, rate(sftSeconds), '']);
-  } else {
-    print(`no PyTorch: ${pytorch.why}`);
+interface Turns {
+  readonly count: number;
+  readonly warmup: number;
+}
+
+type Processes = Partial<Record<Runner, StepProcess>>;
+
+async function measureModel(
+  name: string,
+  options: TinyModelOptions,
+  print: (line: string) => void,
+  { runners, ...turns }: Turns & { readonly runners: readonly Runner[] },
+) {
+  const directory = mkdtempSync(join(tmpdir(), 'tandem-bench-trainer-'));
+  const processes: Processes = {};
+  const why: Partial<Record<Runner, string>> = {};
+  try {
+    const adapter = await writeModel(directory, options);
+    for (const runner of runners) {
+      const started = await start(runner, directory, adapter);
+      if ('why' in started) why[runner] = started.why;
+      else processes[runner] = started;
+    }
+    const first = await firstSteps(processes);
+    const { plain: _, ...inTurns } = processes;
+    const seconds = { ...(await timeSteps(inTurns, turns)), ...(first.plain && { plain: first.plain.seconds }) };
+    const ends: Ends = {};
+    for (const [runner, each] of Object.entries(processes)) ends[runner as Runner] = await each.end();
+    print(tableOf(name, seconds, ends));
+    for (const [runner, reason] of Object.entries(why)) print(`no ${runner}: ${reason}`);
+    return { ...figuresOf({ processes, seconds, ends }), ...(Object.keys(why).length > 0 && { why }) };
+  } finally {
+    for (const each of Object.values(processes)) each.stop();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
-  print(table(rows));
+}
+
+/** And an adapter as training leaves one: with a new one, whose B is zero, policy and reference are the same. */
+async function writeModel(directory: string, options: TinyModelOptions): Promise<string> {
+  const config = await makeTinyModel(directory, options);
+  const weights = new Map(initialLoraWeights(benchLora, config, 1));
+  for (const [i, [name, { shape, data }]] of [...weights].entries()) {
+    if (name.includes('lora_B')) weights.set(name, { shape, data: fillNormal(data.slice(), ADAPTER_DEVIATION, 2, i) });
+  }
+  const adapter = join(directory, 'adapter');
+  await mkdir(adapter);
+  await writePeftAdapter(adapter, { config: benchLora, weights, baseModel: directory });
+  return adapter;
+}
+
+function start(runner: Runner, directory: string, adapter: string) {
+  if (runner === 'pytorch') return startPytorch(directory, adapter);
+  const given =
+    runner === 'checkpointing' ? ['wasm', directory, adapter, 'checkpointing'] : [runner, directory, adapter];
+  return startStepProcess(process.execPath, [trainingMain, ...given]);
+}
+
+/** On all cores, as people run it; wasm has one thread. */
+async function startPytorch(directory: string, adapter: string) {
+  const python = process.env['TANDEM_TORCH_PYTHON'] ?? join(homedir(), '.cache/tandem-test/torch/bin/python');
+  if (!existsSync(python)) {
+    return { why: `${python} is missing; TANDEM_TORCH_PYTHON names a Python with torch, transformers and peft` };
+  }
+  return startStepProcess(python, [pytorchScript, directory, adapter, JSON.stringify(stepShape)]);
+}
+
+/**
+ * A step of each method, of `plain` of SFT alone: it takes half a minute.
+ * @throws Error when engines differ in a loss.
+ */
+async function firstSteps(processes: Processes): Promise<Partial<Record<Runner, { readonly seconds: PerMethod }>>> {
+  const found: Partial<Record<Runner, { readonly seconds: PerMethod }>> = {};
+  const losses: PerMethod = {};
+  for (const [runner, each] of Object.entries(processes) as [Runner, StepProcess][]) {
+    const seconds: PerMethod = {};
+    for (const method of runner === 'plain' ? (['sft'] as const) : benchMethods) {
+      const time = await timed(async () => {
+        const loss = await each.step(method);
+        losses[method] ??= loss;
+        requireSameLoss(runner, method, loss, losses[method]);
+      });
+      seconds[method] = time / 1000;
+    }
+    found[runner] = { seconds };
+  }
+  return found;
+}
+
+function requireSameLoss(runner: Runner, method: BenchMethod, loss: number, expected: number): void {
+  if (Math.abs(loss - expected) <= LOSS_TOLERANCE * Math.abs(expected)) return;
+  throw new Error(
+    `the engines do not do the same work: the first ${method} loss of ${runner} is ${loss}, not ${expected}`,
+  );
+}
+
+/** The fastest of each, in seconds. */
+async function timeSteps(processes: Processes, turns: Turns): Promise<Seconds> {
+  const seconds: Partial<Record<Runner, PerMethod>> = {};
+  for (const method of benchMethods) {
+    const works = Object.entries(processes).map(([runner, each]) => [runner, () => each.step(method)] as const);
+    const times = await timedInTurns(Object.fromEntries(works), turns);
+    for (const [runner, each] of Object.entries(times)) {
+      seconds[runner as Runner] = { ...seconds[runner as Runner], [method]: fastest(each) / 1000 };
+    }
+  }
+  return seconds;
+}
+
+function tableOf(name: string, seconds: Seconds, ends: Ends): string {
+  const rows = Object.entries(seconds).flatMap(([runner, times]) =>
+    Object.entries(times).map(([method, each]) => [
+      `${runner}, ${method}`,
+      each * 1000,
+      stepTokens / each,
+      seconds.pytorch ? seconds.pytorch[method as BenchMethod]! / each : '',
+      Math.round(ends[runner as Runner]!.peakMib),
+    ]),
+  );
+  return table([[`${name}, steps of ${stepTokens} tokens`, 'ms', 'tokens/s', 'to PyTorch', 'peak MiB'], ...rows]);
+}
+
+interface Measured {
+  readonly processes: Processes;
+  readonly seconds: Seconds;
+  readonly ends: Ends;
+}
+
+function figuresOf(measured: Measured) {
+  const { processes, seconds, ends } = measured;
+  const [wasm, checkpointing] = [seconds.wasm!, seconds.checkpointing];
   return {
-    tokens_per_s: round(rate(wasm.sftSeconds)),
-    grpo_tokens_per_s: round(rate(wasm.grpoSeconds!)),
-    ratio_to_pytorch: pytorch.figures ? round(pytorch.figures.sftSeconds / wasm.sftSeconds) : null,
-    ...(pytorch.figures ? { pytorch_threads: pytorch.figures.threads } : { why: pytorch.why }),
-    ratio_to_purejs: round(plain.sftSeconds / wasm.sftSeconds),
-    flop_share: round(wasm.flops / wasm.sftSeconds / wasm.matmulPeak),
-    matmul_gflops: round(wasm.matmulPeak / 1e9),
-    matmul_time_share: round(wasm.matmulTimeShare!),
-    peak_mib: Math.round(wasm.peakMib),
-    engine_mib: Math.round(wasm.engineMib!),
-    checkpointing: {
-      engine_ratio: round(again.engineMib! / wasm.engineMib!),
-      step_ratio: round(again.sftSeconds / wasm.sftSeconds),
+    engines: Object.fromEntries(ENGINES.map((engine) => [engine, engineFigures(engine, measured)])),
+    pytorch: processes.pytorch
+      ? {
+          version: processes.pytorch.version,
+          threads: processes.pytorch.threads,
+          peak_mib: Math.round(ends.pytorch!.peakMib),
+        }
+      : null,
+    checkpointing: checkpointing && {
+      engine_ratio: round(ends.checkpointing!.engineMib! / ends.wasm!.engineMib!),
+      step_ratio: round(checkpointing.sft! / wasm.sft!),
     },
   };
 }
 
-async function measureTfjs(
-  engine: 'wasm' | 'cpu',
-  directory: string,
-  steps: number,
-  warmup: number,
-  ...layers: 'again'[]
-) {
-  const given = [engine, directory, String(steps), String(warmup), ...layers];
-  const { stdout } = await run(process.execPath, [trainingMain, ...given]);
-  return JSON.parse(stdout.trim().split('\n').at(-1)!) as TrainingFigures;
-}
-
-interface PytorchFigures {
-  sftLoss: number;
-  sftSeconds: number;
-  threads: number;
-  version: string;
-}
-
-/** On all cores, as people run it; wasm has one thread. */
-async function measurePytorch(directory: string): Promise<{ figures?: PytorchFigures; why?: string }> {
-  const python = process.env['TANDEM_BENCH_PYTHON'] ?? join(homedir(), '.cache/tandem-test/torch/bin/python');
-  if (!existsSync(python)) {
-    return { why: `${python} is missing; TANDEM_BENCH_PYTHON names a Python with torch, transformers and peft` };
-  }
-  const given = [pytorchScript, directory, String(STEPS), String(WARMUP), JSON.stringify(stepShape)];
-  const { stdout } = await run(python, given);
-  return { figures: JSON.parse(stdout.trim().split('\n').at(-1)!) as PytorchFigures };
-}
-
-function requireSameLoss(loss: number, other: number): void {
-  if (Math.abs(loss - other) <= LOSS_TOLERANCE * Math.abs(loss)) return;
-  throw new Error(`the engines do not do the same work: their first losses are ${loss} and ${other}`);
+/** Of SFT, and per method; null where the engine cannot be had. */
+function engineFigures(engine: Engine, { processes, seconds, ends }: Measured) {
+  const [started, times, end] = [processes[engine], seconds[engine], ends[engine]];
+  if (!started || !times || !end) return null;
+  const of = (method: BenchMethod) => ({
+    tokens_per_s: round(stepTokens / times[method]!),
+    ratio_to_pytorch: seconds.pytorch ? round(seconds.pytorch[method]! / times[method]!) : null,
+    flop_share: round(started.flops![method] / times[method]! / end.matmulPeak!),
+  });
+  return {
+    ...of('sft'),
+    ratio_to_purejs: seconds.plain ? round(seconds.plain.sft! / times.sft!) : null,
+    peak_mib: Math.round(end.peakMib),
+    matmul_gflops: round(end.matmulPeak! / 1e9),
+    ...(end.engineMib && { engine_mib: Math.round(end.engineMib), matmul_time_share: round(end.matmulTimeShare!) }),
+    methods: Object.fromEntries(benchMethods.map((method) => [method, of(method)])),
+  };
 }

@@ -1,50 +1,53 @@
-import type { ModelConfig } from '../../../services/contracts/model-config.ts';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
+import type { RunSpec } from '../../../services/contracts/run-spec.ts';
 import { loadDecoder } from '../../../services/model/decoder.ts';
 import type { Kernels } from '../../../services/model/kernels/kernels.ts';
-import { createLora, initialLoraWeights, type LoraConfig } from '../../../services/model/lora.ts';
+import { createLora, initialLoraWeights, type LoraConfig, type LoraWeights } from '../../../services/model/lora.ts';
 import { PROJECTIONS } from '../../../services/model/parameters.ts';
 import { loadConfig, readingWeights } from '../../../services/model/weights.ts';
 import type { CompletionRows } from '../../../services/trainer/learner/completion-rows.ts';
 import { createLearner } from '../../../services/trainer/learner/learner.ts';
 import { microBatches, type Sequence } from '../../../services/trainer/learner/micro-batches.ts';
+import { gatherDpoGradients } from '../../../services/trainer/methods/dpo-gradients.ts';
 import { grpoBatch } from '../../../services/trainer/methods/grpo-batch.ts';
 import { gatherGrpoGradients } from '../../../services/trainer/methods/grpo-gradients.ts';
 import { sftLoss } from '../../../services/trainer/objectives/sft-loss.ts';
 import type { RolloutGroup } from '../../../services/trainer/rollout/collect-rollouts.ts';
-import { attentionFlops, headWeights, layerWeights } from './model-flops.ts';
+import { type StepFlops, stepFlops } from './model-flops.ts';
+import { type BenchMethod, stepShape } from './step-shape.ts';
 
-/** 128 tokens go through the model: the last one predicts nothing. */
-export const stepShape = { sequences: 4, prompt: 32, completion: 97, rank: 16, alpha: 32 } as const;
-const INPUT_TOKENS = stepShape.prompt + stepShape.completion - 1;
-const LEARNING_RATE = 1e-4;
-
-export interface TrainingStep {
-  /** Forward, backward and update; gives the loss before the update. */
-  sft(): Promise<number>;
-  /** The same with the objective of GRPO and a reference model, on one group of rollouts that differ in their rewards. */
-  grpo(): Promise<number>;
-  /** Tokens that go through the model in a step. */
-  readonly tokens: number;
-  /** Floating point operations of the products of an SFT step: forward, and backward with respect to inputs and adapters. */
-  readonly flops: number;
+/** A step of each method: forward, backward and update; gives the loss before the update. */
+export interface TrainingStep extends Readonly<Record<BenchMethod, () => Promise<number>>> {
+  readonly flops: StepFlops;
 }
 
+/** On all projections, without dropout. */
+export const benchLora: LoraConfig = {
+  r: stepShape.rank,
+  alpha: stepShape.alpha,
+  dropout: 0,
+  targetModules: PROJECTIONS,
+};
+
 /**
- * A step of the trainer with LoRA on all projections, on any kernels; the sequences are the same at every call.
+ * Steps of the trainer with LoRA, on any kernels; the sequences are the same at every call. The reference of DPO and GRPO is the model without the
+ * adapter; GRPO learns from one group of rollouts that differ in their rewards, and its old logprobs are those of the pass itself.
+ *
  * @param options.checkpointLayers `training.gradient_checkpointing`
+ * @param options.adapter what the adapter starts from; default: a new one.
  */
 export async function createTrainingStep(
   directory: string,
   kernels: Kernels,
-  { checkpointLayers = false }: { readonly checkpointLayers?: boolean } = {},
+  options: { readonly checkpointLayers?: boolean; readonly adapter?: LoraWeights } = {},
 ): Promise<TrainingStep> {
+  const { checkpointLayers = false } = options;
   const { config } = await loadConfig(directory);
   const decoder = await readingWeights(directory, config, (source) =>
     loadDecoder({ config, source, kernels, storage: 'frozen' }),
   );
-  const lora: LoraConfig = { r: stepShape.rank, alpha: stepShape.alpha, dropout: 0, targetModules: PROJECTIONS };
-  const adapter = createLora(lora, config, initialLoraWeights(lora, config, 1), true);
+  const weights = options.adapter ?? initialLoraWeights(benchLora, config, 1);
+  const adapter = createLora(benchLora, config, weights, true);
   const logprobsOf = ({ batch, rows, targets }: CompletionRows, temperature: number, adapted: boolean) => {
     const states = decoder.selectRows(decoder.hidden(batch, adapted ? { adapter, checkpointLayers } : {}), rows);
     return kernels.tokenLogprobs(decoder.logits(states), targets, temperature);
@@ -57,59 +60,38 @@ export async function createTrainingStep(
   const optimizer = { betas: [0.9, 0.999], eps: 1e-8, weightDecay: 0, maxGradNorm: 1 } as const;
   const learner = createLearner({ policy, ...optimizer, dropoutSeed: 1 });
   const sequences = makeSequences();
-  const limits = { maxSequences: Number.POSITIVE_INFINITY, maxTokens: 4096 };
-  const completionTokens = stepShape.sequences * stepShape.completion;
-  const { grpo: options } = grpoSpec();
+  const common = {
+    ...{ learner, policy, limits: { maxSequences: Number.POSITIVE_INFINITY, maxTokens: 4096 } },
+    ...{ signal: new AbortController().signal, alive: () => undefined },
+  };
+  const updated = (loss: number) => {
+    learner.update(stepShape.learningRate);
+    return loss;
+  };
 
   return {
     async sft() {
-      let loss = 0;
-      for (const part of microBatches(sequences, limits)) {
-        const objective = (logprobs: Float32Array) => sftLoss(logprobs, completionTokens);
-        loss += learner.accumulate(part, objective, { temperature: 1, step: 0 }).loss;
-      }
-      learner.update(LEARNING_RATE);
-      return loss;
+      const totalTokens = stepShape.sequences * stepShape.completion;
+      const losses = microBatches(sequences, common.limits).map((part) => {
+        const objective = (logprobs: Float32Array) => sftLoss(logprobs, totalTokens);
+        return learner.accumulate(part, objective, { temperature: 1, step: 0 }).loss;
+      });
+      return updated(losses.reduce((sum, loss) => sum + loss, 0));
+    },
+    async dpo() {
+      const batch = makePairs(sequences);
+      const dpo = { lossType: 'sigmoid', beta: stepShape.beta, totalPairs: batch.length } as const;
+      const { loss } = await gatherDpoGradients({ ...common, batch, options: dpo, step: 0 });
+      return updated(loss);
     },
     async grpo() {
-      const rollouts = sequences.map(({ completion }, i) => {
-        const logprobs = completion.map(() => -3);
-        return {
-          completion,
-          logprobs,
-          text: '',
-          truncated: false,
-          reward: i % 2,
-          rewards: {},
-          success: i % 2 === 1,
-          turns: 1,
-          messages: 1,
-        };
-      });
-      const task = { prompt: sequences[0]!.prompt } as RolloutGroup['task'];
-      const batch = grpoBatch([{ task, rollouts, skipped: null }], {
-        grpo: options,
-        maxNewTokens: stepShape.completion,
-        batchSize: 1,
-      });
-      const signal = new AbortController().signal;
-      const { loss } = await gatherGrpoGradients({
-        learner,
-        policy,
-        batch,
-        limits,
-        signal,
-        temperature: 1,
-        update: 0,
-        oldLogprobs: null,
-        options: { ...options, kl_coef: 0.1 },
-        alive: () => undefined,
-      });
-      learner.update(LEARNING_RATE);
-      return loss;
+      const grpo = grpoOptions();
+      const batch = grpoBatch([makeGroup(sequences)], { grpo, maxNewTokens: stepShape.completion, batchSize: 1 });
+      const step = { temperature: 1, update: 0, oldLogprobs: null, options: grpo };
+      const { loss } = await gatherGrpoGradients({ ...common, batch, ...step });
+      return updated(loss);
     },
-    tokens: stepShape.sequences * INPUT_TOKENS,
-    flops: flopsOf(config, lora),
+    flops: stepFlops(config),
   };
 }
 
@@ -120,23 +102,38 @@ function makeSequences(): Sequence[] {
   }));
 }
 
-function grpoSpec() {
-  const resolved = resolveRunSpec({ method: 'grpo', model: { name: 'model' }, data: { train_data: 'train.jsonl' } });
+/** Of each two sequences the first is preferred. */
+function makePairs(sequences: readonly Sequence[]) {
+  return Array.from({ length: sequences.length / 2 }, (_, i) => {
+    const [{ prompt, completion: chosen }, { completion: rejected }] = [sequences[2 * i]!, sequences[2 * i + 1]!];
+    return { id: String(i), prompt, chosen, rejected };
+  });
+}
+
+function makeGroup(sequences: readonly Sequence[]): RolloutGroup {
+  const rollouts = sequences.map(({ completion }, i) => {
+    const reward = stepShape.rewards[i]!;
+    const ending = {
+      text: '',
+      truncated: false,
+      rewards: {},
+      success: reward === 1,
+      turns: 1,
+      messages: 1,
+      version: 0,
+    };
+    return { completion, logprobs: completion.map(() => -3), reward, ...ending };
+  });
+  return { task: { prompt: sequences[0]!.prompt } as RolloutGroup['task'], rollouts, skipped: null };
+}
+
+/** The rollouts are said to be the policy's own, so nothing is corrected. */
+function grpoOptions(): RunSpec['grpo'] {
+  const { klCoef: kl_coef, clipLow: epsilon_low, clipHigh: epsilon_high } = stepShape;
+  const resolved = resolveRunSpec({
+    ...{ method: 'grpo', model: { name: 'model' }, data: { train_data: 'train.jsonl' } },
+    grpo: { kl_coef, epsilon_low, epsilon_high, loss_type: 'dapo', mismatch_correction: 'off' },
+  });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
-  return resolved.spec;
-}
-
-/** Each product once forward and once for the gradient of its input; the adapters' once more for their own. */
-function flopsOf(config: ModelConfig, { r }: LoraConfig): number {
-  const tokens = stepShape.sequences * INPUT_TOKENS;
-  const rows = stepShape.sequences * stepShape.completion;
-  const adapter = config.layers * r * adaptedWidths(config);
-  // Of attention's backward pass: scores again, and the gradients of weights, queries, keys and values.
-  const attention = tokens * attentionFlops(config, INPUT_TOKENS / 2) * 3.5;
-  return 4 * (tokens * layerWeights(config) + rows * headWeights(config)) + 6 * tokens * adapter + attention;
-}
-
-function adaptedWidths({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelConfig): number {
-  const [q, kv] = [heads * headDim, kvHeads * headDim];
-  return 2 * (hiddenSize + q) + 2 * (hiddenSize + kv) + 3 * (hiddenSize + intermediateSize);
+  return resolved.spec.grpo;
 }

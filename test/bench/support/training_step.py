@@ -1,27 +1,25 @@
-"""The step of training-step.ts in PyTorch (transformers, PEFT) on the CPU.
+"""The steps of training-step.ts in PyTorch eager (transformers, PEFT) on the CPU.
 
-Usage: python training_step.py <model directory> <steps> <warm-up steps> '<shape as JSON>'; prints one JSON object.
+Usage: python training_step.py <model directory> <adapter directory> '<shape as JSON>'
+Makes a step for each line of its input that names a method, as step-process.ts has it.
 """
 
 import json
+import resource
 import sys
-import time
 
 import torch
-from peft import LoraConfig, get_peft_model
+from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 
 def main() -> None:
-    directory, steps, warmup, shape = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), json.loads(sys.argv[4])
-    model = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32)
-    targets = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-    model = get_peft_model(
-        model, LoraConfig(r=shape["rank"], lora_alpha=shape["alpha"], lora_dropout=0.0, target_modules=targets)
-    )
+    directory, adapter, shape = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    base = AutoModelForCausalLM.from_pretrained(directory, dtype=torch.float32, attn_implementation="sdpa")
+    model = PeftModel.from_pretrained(base, adapter, is_trainable=True)
     model.train()
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(trained, lr=1e-4, weight_decay=0.0)
+    optimizer = torch.optim.AdamW(trained, lr=shape["learningRate"], weight_decay=0.0)
     prompt = [3 + (7 * i) % 40 for i in range(shape["prompt"])]
     tokens = torch.tensor(
         [
@@ -31,31 +29,55 @@ def main() -> None:
     )
     inputs, targets = tokens[:, :-1], tokens[:, shape["prompt"] :]
 
-    def step() -> float:
-        states = model.base_model.model.model(inputs).last_hidden_state[:, shape["prompt"] - 1 :]
+    def logprobs() -> torch.Tensor:
+        states = model.base_model.model.model(inputs, use_cache=False).last_hidden_state[:, shape["prompt"] - 1 :]
         logits = model.base_model.model.lm_head(states)
-        loss = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        return -torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), reduction="none").view(
+            targets.shape
+        )
+
+    def reference_logprobs() -> torch.Tensor:
+        with torch.no_grad(), model.disable_adapter():
+            return logprobs()
+
+    def sft() -> torch.Tensor:
+        return -logprobs().mean()
+
+    def dpo() -> torch.Tensor:
+        reference = reference_logprobs().sum(1)
+        ratios = logprobs().sum(1) - reference
+        return -torch.nn.functional.logsigmoid(shape["beta"] * (ratios[0::2] - ratios[1::2])).mean()
+
+    def grpo() -> torch.Tensor:
+        rewards = torch.tensor(shape["rewards"], dtype=torch.float32)
+        advantages = ((rewards - rewards.mean()) / (rewards.std() + 1e-4)).unsqueeze(1)
+        reference = reference_logprobs()
+        policy = logprobs()
+        ratio = torch.exp(policy - policy.detach())
+        clipped = torch.clamp(ratio, 1 - shape["clipLow"], 1 + shape["clipHigh"])
+        surrogate = -torch.min(ratio * advantages, clipped * advantages)
+        to_reference = reference - policy
+        return (surrogate + shape["klCoef"] * (torch.exp(to_reference) - to_reference - 1)).mean()
+
+    def step(objective) -> float:
+        loss = objective()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()
         optimizer.zero_grad()
         return loss.item()
 
-    losses, times = [], []
-    for _ in range(warmup + steps):
-        start = time.perf_counter()
-        losses.append(step())
-        times.append(time.perf_counter() - start)
-    print(
-        json.dumps(
-            {
-                "sftLoss": losses[0],
-                "sftSeconds": min(times[warmup:]),
-                "threads": torch.get_num_threads(),
-                "version": torch.__version__,
-            }
-        )
-    )
+    objectives = {"sft": sft, "dpo": dpo, "grpo": grpo}
+    say({"version": torch.__version__, "threads": torch.get_num_threads()})
+    for line in sys.stdin:
+        if line.strip() == "end":
+            break
+        say({"loss": step(objectives[line.strip()])})
+    say({"peakMib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024})
+
+
+def say(answer: dict) -> None:
+    print(json.dumps(answer), flush=True)
 
 
 if __name__ == "__main__":

@@ -329,6 +329,20 @@ describe('what W&B gets', () => {
     expect(state().summary).toMatchObject({ 'train/loss': 'NaN' });
   });
 
+  it('has its rows in order, none before the beginning, while the clock jumps ahead and back', async () => {
+    const years = [2026, 2027, 2020, 2026];
+    fixture.add(
+      1,
+      years.map((year, index) => ({
+        ...metricsRecord(index + 1, index + 1, { 'train/loss': year }),
+        time: `${year}-11-20T09:00:00.000Z`,
+      })),
+    );
+    await openTracker(fixture, wandb).catchUp(false, never);
+    expect(losses(RUN)).toEqual(years.map((year, index) => [index + 1, year]));
+    expect(wandb.rows(RUN).map((row) => Number(row['_runtime']) >= 0)).toEqual([true, true, true, true]);
+  });
+
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
