@@ -77,6 +77,20 @@ describe('what was computed for one request', () => {
     expect(bitsOf(generation)).toEqual(bitsOf(await alone(request)));
   });
 
+  it('is read by the next prompt that needs it when the one that was reading it is aborted', async () => {
+    const { engine } = tinyEngine({ maxBatchedTokens: 10 });
+    const gone = new AbortController();
+    const first = engine.generate(generationRequest(base, tokens(40, 5), {}, { signal: gone.signal }));
+    const refused = expect(first).rejects.toThrow('gone');
+    const request = generationRequest(base, tokens(40, 5), { maxTokens: 5 });
+    const second = engine.generate(request);
+    await new Promise((resolve) => setImmediate(resolve));
+    gone.abort(new Error('gone'));
+    await refused;
+    const generation = await second;
+    expect([generation.cachedTokens, bitsOf(generation)]).toEqual([0, bitsOf(await alone(request))]);
+  });
+
   it('makes room when the memory is needed, and changes no bit then either', async () => {
     const { engine, lookups } = tinyEngine({ kvCacheBytes: 12 * blockBytes(decoder.config), maxBatchedTokens: 33 });
     const requests = Array.from({ length: 18 }, (_, i) => {
