@@ -73,6 +73,7 @@ it.each<[Record<string, unknown>, number]>([
   [{ model: { use_lora: false, lora: { dropout: 0.1 } } }, 8],
   [{ model: { lora: { dropout: 0.1 } }, grpo: { mismatch_correction: 'off' } }, 8],
   [{ method: 'sft', model: { lora: { dropout: 0.1 } } }, 8],
+  [{ monitoring: { enable_tensorboard: true } }, 8],
 ])('has no hint for %j on %i GPUs', (change, gpus) => {
   expect(warningsOf(change, gpus)).toEqual([]);
 });

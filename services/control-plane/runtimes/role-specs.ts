@@ -110,12 +110,14 @@ export function trainerRole(params: {
   token: string;
   agentUrl: string;
   share: RoleShare;
+  /** That of the run; null when it is gone. */
+  profile: GpuProfile | null;
   /** A folder outside the store that it starts from. */
   startDirectory: string | null;
   runtime: Place;
   programs: Programs;
 }): RoleSpec {
-  const { run, attempt, token, agentUrl, share, startDirectory, runtime, programs } = params;
+  const { run, attempt, token, agentUrl, share, profile, startDirectory, runtime, programs } = params;
   const { spec } = run;
   const identity = { run: run.id, attempt, role: 'trainer', start: 1 } as const;
   const workspace = runtime.workspace(identity);
@@ -127,6 +129,7 @@ export function trainerRole(params: {
       TANDEM_ATTEMPT_ID: `${run.id}.a${attempt}`,
       TANDEM_TOKEN_FILE: `${workspace}/${TOKEN_FILE}`,
       TANDEM_WORKSPACE: workspace,
+      ...(spec.trainer === 'image' ? {} : tensorflowMemory(profile)),
     },
     files: { [TOKEN_FILE]: token },
     image: spec.trainer === 'image' ? spec.trainer_image : null,
@@ -137,6 +140,18 @@ export function trainerRole(params: {
     ...share,
     sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
+  };
+}
+
+/**
+ * What the trainer's TensorFlow is told of GPU memory. Where a server lives on the same GPU, freed memory goes back to the driver, and is not kept for the
+ * trainer's next tensor.
+ */
+function tensorflowMemory(profile: GpuProfile | null): Record<string, string> {
+  const share = profile?.trainer.gpu_memory_utilization ?? null;
+  return {
+    ...(share === null ? {} : { TANDEM_GPU_MEMORY_UTILIZATION: `${share}` }),
+    ...(profile?.mode === 'shared' ? { TF_GPU_ALLOCATOR: 'cuda_malloc_async' } : {}),
   };
 }
 

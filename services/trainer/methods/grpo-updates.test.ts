@@ -28,11 +28,25 @@ function fakeLearner(onUpdate: () => void) {
   return { seen, learner: { accumulate, update } as unknown as Learner };
 }
 
-function updates(given: { grpo: Record<string, unknown>; signal?: AbortSignal; onUpdate?: () => void }) {
+function updates(given: {
+  grpo: Record<string, unknown>;
+  signal?: AbortSignal;
+  onUpdate?: () => void;
+  onChanging?: () => void;
+}) {
   const grpo = grpoSpecSchema.parse(given.grpo);
   const { learner, seen } = fakeLearner(given.onUpdate ?? (() => {}));
   const done = updatePolicy({
-    ...{ learner, grpo, temperature: 1, step: 3, version: 2, learningRate: 1e-3, alive: () => {} },
+    ...{
+      learner,
+      grpo,
+      temperature: 1,
+      step: 3,
+      version: 2,
+      learningRate: 1e-3,
+      alive: () => {},
+      changing: given.onChanging ?? (() => {}),
+    },
     // One completion at a time: what is kept of the first pass has to find its place again.
     limits: { maxSequences: 1, maxTokens: 99 },
     policy: { referenceLogprobs: () => expect.unreachable('no reference is asked for') },

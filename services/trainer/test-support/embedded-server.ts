@@ -21,6 +21,8 @@ export async function startEmbeddedServer(params: {
   readonly model: string;
   readonly adaptersRoot: string;
   readonly directory: string;
+  /** Adapters that it holds at a time. */
+  readonly maxLoras?: number;
 }): Promise<EmbeddedServer> {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run npm run build first`);
   mkdirSync(params.adaptersRoot, { recursive: true });
@@ -31,7 +33,7 @@ export async function startEmbeddedServer(params: {
     '--max-lora-rank',
     '8',
     '--max-loras',
-    '2',
+    `${params.maxLoras ?? 2}`,
     '--adapters-root',
     params.adaptersRoot,
   ];
