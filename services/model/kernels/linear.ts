@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { compute, differentiable } from './heap.ts';
+import { differentiable } from './differentiable.ts';
+import { once } from './float-linear.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
 
 /**
@@ -37,7 +38,7 @@ export function linear(
       const passing = followed.length > 0 ? weight.scratch('timesTransposed') : [];
       engine.checkMemory(...twice(rows, inner), ...(trained.length > 0 ? twice(inner, outer) : []), ...passing);
       const dxBase = followed.map(() => weight.timesTransposed(dy));
-      const dTrained = trained.length > 0 ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
+      const dTrained = weight.gradients(saved[0] as tf.Tensor2D, dy);
       if (!term) return [...dxBase, ...dTrained];
       const [, low, input, mask] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D | undefined];
       const dLow = tf.mul(tf.matMul(dy, tf.transpose(term.b)), term.scale) as tf.Tensor2D;
@@ -52,14 +53,6 @@ export function linear(
   );
 }
 
-/**
- * An operand for one product. The engine keeps the right operand of every product in another order as well, for as long as that lives; of what is
- * saved to the end of the backward pass that would be a second copy of almost everything.
- */
-function once(tensor: tf.Tensor2D): tf.Tensor2D {
-  return compute([tensor], tensor.shape, (out, values) => out.set(values)) as tf.Tensor2D;
-}
-
 /** Bytes of two tensors of a size. */
 function twice(rows: number, columns: number): number[] {
   const bytes = Float32Array.BYTES_PER_ELEMENT * rows * columns;
@@ -68,9 +61,4 @@ function twice(rows: number, columns: number): number[] {
 
 function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
   return bias ? tf.add(product, bias) : product;
-}
-
-function weightGradients(x: tf.Tensor2D, dy: tf.Tensor2D, weight: LinearWeight): tf.Tensor[] {
-  const dMatrix: tf.Tensor2D = tf.matMul(tf.transpose(x), once(dy));
-  return weight.bias ? [dMatrix, tf.sum(dy, 0)] : [dMatrix];
 }

@@ -71,6 +71,8 @@ export function createEngineControl(
     get death() {
       return faults.dead ? new Error('the engine is dead') : current.death;
     },
+    forget: (model) => current.forget(model),
+    resetPrefixes: () => current.resetPrefixes(),
     stop: () => current.stop(),
   };
 
@@ -117,7 +119,6 @@ export function createEngineControl(
       return [
         ...[post('/pause', pause), post('/resume', resume), get('/is_paused', () => json({ is_paused: paused }))],
         ...[post('/sleep', sleep), post('/wake_up', wake), get('/is_sleeping', () => json({ is_sleeping: asleep }))],
-        post('/reset_prefix_cache', () => ({ kind: 'text', body: '' })),
       ];
     },
   };

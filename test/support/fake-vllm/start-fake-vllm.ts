@@ -55,7 +55,9 @@ export async function startFakeVllm(params: {
   const adapters = createFakeAdapters(serving.models.base, faults);
   const embedded = servingRoutes({ ...serving, engine: control.engine, models: adapters.models });
 
-  const gone = (path: string) => path.startsWith('/tandem/') || path.includes('_lora_adapter') || path === '/version';
+  const developed = (path: string) => path === '/reset_prefix_cache' && !settings.devMode;
+  const replaced = (path: string) => path.includes('_lora_adapter') || path === '/version';
+  const gone = (path: string) => path.startsWith('/tandem/') || replaced(path) || developed(path);
   const routes: Route[] = [
     ...embedded.filter(({ path }) => !gone(path)).map(completing),
     { method: 'GET', path: '/version', handle: () => json({ version: '0.30.0' }) },
