@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { ModelError } from '../../contracts/model-error.ts';
 import type { Engine } from '../backend.ts';
-import { attentionBackward, attentionForward } from './attention.ts';
-import { compute, computeMany, differentiable, view } from './heap.ts';
+import { type AttentionShape, type AttentionSpan, attentionForward } from './attention.ts';
+import { attentionBlocksBackward, attentionBlocksForward, attentionScratch } from './attention-blocks.ts';
+import { doubleProduct } from './double-product.ts';
+import { compute, computeMany, differentiable, engineMemory, view } from './heap.ts';
 import type { Kernels } from './kernels.ts';
 import { linear } from './linear.ts';
 import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
@@ -17,7 +19,7 @@ export function createWasmKernels(engine: Engine): Kernels {
     rows,
     rmsNorm,
     rope,
-    attention,
+    attention: (qkv, shape, spans) => attention(engine, qkv, shape, spans),
     cachedAttention,
     swiglu,
     tokenLogprobs: (logits, targets, temperature) => {
@@ -68,23 +70,40 @@ const rope: Kernels['rope'] = (x, positions, table) =>
     (dy) => [compute([dy], x.shape, (out, d) => rotate(table, positions, -1, d!, out))],
   );
 
-const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
+function attention(
+  engine: Engine,
+  { q, k, v }: Parameters<Kernels['attention']>[0],
+  shape: AttentionShape,
+  spans: readonly AttentionSpan[],
+) {
   const lse = new Float64Array(q.shape[0] * shape.heads);
-  return differentiable(
+  const scratch = [attentionScratch(shape, spans)];
+  const bytes = 4 * scratch[0]!;
+  return differentiable<tf.Tensor2D>(
     [q, k, v],
     () => {
-      const value = compute([q, k, v], q.shape, (out, qs, ks, vs) => {
-        for (const span of spans) attentionForward(shape, span, qs!, ks!, vs!, out, lse);
+      engine.checkMemory(bytes);
+      const product = doubleProduct(engineMemory());
+      const [value, used] = computeMany([q, k, v], [q.shape, scratch], ([out, memory], [qs, ks, vs]) => {
+        attentionBlocksForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
       });
-      return { value: value as tf.Tensor2D, saved: [q, k, v, value] };
+      used!.dispose();
+      return { value: value as tf.Tensor2D, saved: [q, k, v, value!] };
     },
-    (dy, saved) =>
-      computeMany([...saved, dy], [q.shape, k.shape, v.shape], ([dq, dk, dv], [qs, ks, vs, out, dOut]) => {
-        const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
-        attentionBackward(shape, spans, views);
-      }),
+    (dy, saved) => {
+      engine.checkMemory(bytes);
+      const product = doubleProduct(engineMemory());
+      return computeMany(
+        [...saved, dy],
+        [q.shape, k.shape, v.shape, scratch],
+        ([dq, dk, dv, memory], [qs, ks, vs, out, dOut]) => {
+          const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
+          attentionBlocksBackward(shape, spans, views, memory!, product);
+        },
+      ).slice(0, 3);
+    },
   );
-};
+}
 
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>
   compute([q], q.shape, (out, qs) => {
