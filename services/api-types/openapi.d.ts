@@ -1687,6 +1687,12 @@ export interface components {
              */
             concurrency: number;
             /**
+             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead.
+             * @default 0
+             * @example 1
+             */
+            max_staleness: number;
+            /**
              * @description Sampling temperature of rollouts; evaluation is greedy.
              * @default 1
              * @example 1
@@ -5836,6 +5842,12 @@ export interface components {
              * @example 4
              */
             concurrency: number;
+            /**
+             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead.
+             * @default 0
+             * @example 1
+             */
+            max_staleness: number;
             /**
              * @description Sampling temperature of rollouts; evaluation is greedy.
              * @default 1

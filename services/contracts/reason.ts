@@ -83,6 +83,7 @@ export const exitReasons: Readonly<Record<number, Reason>> = {
   69: 'inference_failed',
   70: 'trainer_crashed',
   71: 'oom_host',
+  72: 'oom_gpu',
   73: 'disk_full',
   74: 'reward_error',
   75: 'vllm_unhealthy',

@@ -48,6 +48,8 @@ export const specAliases: Readonly<Record<string, string>> = {
   num_generations: 'rollout.num_rollouts',
   num_rollouts: 'rollout.num_rollouts',
   max_turns: 'rollout.max_turns',
+  max_head_offpolicyness: 'rollout.max_staleness',
+  max_off_policy_steps: 'rollout.max_staleness',
   max_completion_length: 'rollout.max_new_tokens',
   max_new_tokens: 'rollout.max_new_tokens',
   temperature: 'rollout.temperature',

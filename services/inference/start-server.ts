@@ -43,7 +43,9 @@ export async function startServer(
   settings: ServerArguments,
   events: { readonly report: (message: string, error: unknown) => void; readonly onDeath: (error: Error) => void },
 ): Promise<RunningServer> {
-  const numerics = await startEngine();
+  // On every machine, whatever TANDEM_TF gives the trainer: TensorFlow multiplies one row by other sums than many rows, so what a request
+  // gets would depend on its neighbours in the batch.
+  const numerics = await startEngine({ engine: 'wasm' });
   const context = await createServing(settings, numerics, events.onDeath);
   await loadLoraModules(context, settings.loraModules);
   const server = createHttpServer({

@@ -1,162 +1,31 @@
-import { createRequire } from 'node:module';
-import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
-import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
-import { ModelError } from '../contracts/model-error.ts';
-import { EngineMemoryError } from './errors.ts';
+import { chooseEngine } from './engines/choose-engine.ts';
+import type { Engine } from './engines/engine.ts';
+import { findAddons, seesGpu } from './engines/find-addons.ts';
+import { startNativeEngine } from './engines/native-engine.ts';
+import { startWasmEngine } from './engines/wasm-engine.ts';
 
-/** The numeric engine of this process. */
-export interface Engine {
-  readonly name: 'wasm';
-  readonly version: string;
-  readonly memoryLimitBytes: number;
-  /** Bytes held by live tensors (a clone counts again). */
-  usedBytes(): number;
-  /**
-   * Call before allocating. Cheap: a few additions while the heap is far from its end.
-   * @param blocks bytes of each block; several need not lie side by side.
-   * @throws EngineMemoryError when they would not all fit.
-   */
-  checkMemory(...blocks: readonly number[]): void;
-}
+export type { Engine, EngineName } from './engines/engine.ts';
 
 export interface EngineOptions {
-  /** Default: the environment variable TANDEM_TF, else `auto`. */
+  /** `auto`, `gpu`, `node` or `wasm`. Default: the environment variable TANDEM_TF, else `auto`. */
   readonly engine?: string;
   readonly memoryLimitBytes?: number;
 }
 
-/** The part of the compiled module that memory checks use; the package's types leave it out. */
-interface WasmHeap {
-  readonly HEAPU8: Uint8Array;
-  _malloc(bytes: number): number;
-  _free(address: number): void;
-}
-
-/** wasm addresses 4 GiB and, past them, overwrites the first tensor without an exception: stay well below. */
-const DEFAULT_LIMIT_BYTES = 3.5 * 2 ** 30;
-
 /**
- * Starts tfjs on its wasm backend, once per process; later calls give the same engine with their own memory limit.
- * wasm is the engine of this build: `auto` means it, anything else is refused rather than replaced in silence.
+ * Starts the engine of this process. tfjs has one at a time: the one that was started last computes.
  *
- * @throws ModelError `engine_unavailable` when the engine is unknown, does not start, or multiplies wrongly.
+ * @throws ModelError `engine_unavailable` when the engine is unknown, cannot be had here, does not start, or multiplies wrongly.
  */
-export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
-  const wanted = options.engine ?? (process.env['TANDEM_TF'] || 'auto');
-  if (wanted !== 'auto' && wanted !== 'wasm') {
-    throw new ModelError(
-      'engine_unavailable',
-      `TANDEM_TF=${wanted}: this build has the wasm engine only; use TANDEM_TF=wasm or auto`,
-    );
-  }
-  const backend = await startWasm();
-  checkMatmul();
-  return createEngine(backend, options.memoryLimitBytes ?? DEFAULT_LIMIT_BYTES);
-}
-
-async function startWasm(): Promise<BackendWasm> {
-  if (tf.getBackend() !== 'wasm') {
-    const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(`${path.dirname(entry)}${path.sep}`);
-    // A failed start leaves tfjs on its pure JavaScript backend, 30 times slower, without an exception.
-    const started = await withoutProcessListeners(() => tf.setBackend('wasm'));
-    if (!started || tf.getBackend() !== 'wasm') {
-      throw new ModelError('engine_unavailable', `tfjs did not start its wasm backend; it is on ${tf.getBackend()}`);
-    }
-  }
-  shareClones();
-  return tf.backend() as BackendWasm;
-}
-
-/**
- * Makes a clone another name of the same values, as on tfjs's other backends: this one would copy them, and each tensor that is saved for the
- * backward pass is a clone. Tensors never change, so nobody can tell.
- */
-function shareClones(): void {
-  tf.unregisterKernel(tf.Identity, 'wasm');
-  tf.registerKernel({
-    kernelName: tf.Identity,
-    backendName: 'wasm',
-    kernelFunc({ inputs, backend }) {
-      const { dataId, shape, dtype } = inputs['x']!;
-      (backend as BackendWasm).incRef(dataId);
-      return { dataId, shape, dtype };
-    },
+export async function startEngine({ engine, memoryLimitBytes }: EngineOptions = {}): Promise<Engine> {
+  const { env, versions } = process;
+  const node = Number(versions.node.split('.')[0]);
+  const choice = chooseEngine(engine ?? (env['TANDEM_TF'] || 'auto'), {
+    addons: findAddons(env),
+    gpu: seesGpu(env),
+    node,
   });
-}
-
-/** The compiled module's glue rethrows every uncaught exception of the process; how those are handled is the program's affair. */
-async function withoutProcessListeners(start: () => Promise<boolean>): Promise<boolean> {
-  const events = ['uncaughtException', 'unhandledRejection'] as const;
-  const before = events.map((event) => new Set<unknown>(process.rawListeners(event)));
-  try {
-    return await start();
-  } finally {
-    for (const [i, event] of events.entries()) {
-      for (const listener of process.rawListeners(event)) {
-        if (!before[i]!.has(listener)) process.removeListener(event, listener as () => void);
-      }
-    }
-  }
-}
-
-/** One product against plain arithmetic, and the property exactness rests on: a row does not depend on the other rows. */
-function checkMatmul(): void {
-  const [rows, inner, columns] = [5, 67, 9];
-  const left = Float32Array.from({ length: rows * inner }, (_, i) => Math.sin(i * 0.7));
-  const right = Float32Array.from({ length: inner * columns }, (_, i) => Math.cos(i * 0.3));
-  const [whole, single] = tf.tidy(() => {
-    const weights = tf.tensor2d(right, [inner, columns]);
-    const multiply = (x: Float32Array) => tf.matMul(tf.tensor2d(x, [x.length / inner, inner]), weights).dataSync();
-    return [multiply(left), multiply(left.subarray((rows - 1) * inner))];
-  });
-  for (let column = 0; column < columns; column++) {
-    let expected = 0;
-    for (let k = 0; k < inner; k++) expected += left[(rows - 1) * inner + k]! * right[k * columns + column]!;
-    const actual = whole[(rows - 1) * columns + column]!;
-    if (Math.abs(actual - expected) > 1e-4 || actual !== single[column]) {
-      throw new ModelError('engine_unavailable', 'the wasm engine failed its matrix product check on this machine');
-    }
-  }
-}
-
-function createEngine(backend: BackendWasm, memoryLimitBytes: number): Engine {
-  const heap = backend.wasm as unknown as WasmHeap;
-  const usedBytes = () => tf.memory().numBytes;
-  return {
-    name: 'wasm',
-    version: tf.version['tfjs'] ?? 'unknown',
-    memoryLimitBytes,
-    usedBytes,
-    checkMemory(...blocks) {
-      const heapBytes = heap.HEAPU8.length;
-      const neededBytes = blocks.reduce((sum, bytes) => sum + bytes, 0);
-      if (heapBytes + neededBytes <= memoryLimitBytes || fits(heap, blocks, memoryLimitBytes)) return;
-      const tensors = Math.min(usedBytes(), heapBytes);
-      // Of what is beside tensors (copies in the engine's own order, gaps) there is no count.
-      const all = tensors + neededBytes > memoryLimitBytes ? tensors : Math.min(heapBytes, memoryLimitBytes);
-      throw new EngineMemoryError({ usedBytes: all, neededBytes, limitBytes: memoryLimitBytes });
-    },
-  };
-}
-
-/**
- * Whether blocks would all lie below the limit. Asks the allocator itself, since it alone knows what is free inside the heap, which never shrinks:
- * the heap's size, and any count of tensors, would refuse what fits or let through what does not.
- */
-function fits(heap: WasmHeap, blocks: readonly number[], limitBytes: number): boolean {
-  if (blocks.reduce((sum, bytes) => sum + bytes, 0) > limitBytes) return false;
-  const taken: number[] = [];
-  try {
-    return blocks.every((bytes) => {
-      // Addresses come as signed numbers.
-      const address = heap._malloc(bytes) >>> 0;
-      if (address === 0) return false;
-      taken.push(address);
-      return address + bytes <= limitBytes;
-    });
-  } finally {
-    for (const address of taken) heap._free(address);
-  }
+  const { name, addon, reason } = choice;
+  if (name === 'wasm' || addon === null) return startWasmEngine(reason, memoryLimitBytes);
+  return startNativeEngine({ name, addon, reason, memoryLimitBytes });
 }

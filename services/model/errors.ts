@@ -21,3 +21,17 @@ export class EngineMemoryError extends Error {
 function mebibytes(bytes: number): number {
   return Math.ceil(bytes / 2 ** 20);
 }
+
+/** TensorFlow found no memory in the middle of its work. Training cannot go on from there; from the newest checkpoint it can. */
+export class EngineOutOfMemory extends Error {
+  readonly code = 'engine_out_of_memory';
+  /** Whose memory was full. */
+  readonly memory: 'gpu' | 'host';
+
+  /** @param operation the operation of TensorFlow that asked for more */
+  constructor(operation: string, cause: Error) {
+    super(`TensorFlow ran out of memory in ${operation}: ${cause.message}`, { cause });
+    this.name = 'EngineOutOfMemory';
+    this.memory = /device:GPU/.test(cause.message) ? 'gpu' : 'host';
+  }
+}

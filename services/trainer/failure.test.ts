@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { ModelError } from '../contracts/model-error.ts';
-import { EngineMemoryError } from '../model/errors.ts';
+import { EngineMemoryError, EngineOutOfMemory } from '../model/errors.ts';
 import { explainFailure, TrainerError } from './failure.ts';
 
 const diskFull = Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
@@ -8,6 +8,8 @@ const diskFull = Object.assign(new Error('ENOSPC: no space left on device, write
 test.each([
   [new TrainerError('nan_loss', 'diverged', 'lower it'), 'nan_loss', 68],
   [new EngineMemoryError({ usedBytes: 3e9, neededBytes: 1e9, limitBytes: 3.5e9 }), 'oom_host', 71],
+  [new EngineOutOfMemory('MatMul', new Error('OOM on device:CPU:0')), 'oom_host', 71],
+  [new EngineOutOfMemory('MatMul', new Error('OOM on device:GPU:0')), 'oom_gpu', 72],
   [new RangeError('Array buffer allocation failed'), 'oom_host', 71],
   [new ModelError('missing_tensor', 'no embedding'), 'invalid_model', 66],
   [new ModelError('engine_unavailable', 'no gpu here'), 'invalid_spec', 64],

@@ -1,6 +1,6 @@
 import { ModelError, type ModelErrorCode } from '../contracts/model-error.ts';
 import { exitReasons, type Reason, remedies } from '../contracts/reason.ts';
-import { EngineMemoryError } from '../model/errors.ts';
+import { EngineMemoryError, EngineOutOfMemory } from '../model/errors.ts';
 import { TransferError } from '../platform/transfer/transfer-error.ts';
 import { AgentError } from './agent/agent-client.ts';
 
@@ -48,6 +48,10 @@ function recognise(error: unknown): TrainerError {
       'Lower training.batch_size (4 to 2), model.max_seq_length, model.lora.r (16 to 8) or rollout.concurrency (4 to 2), or use a smaller model.',
     );
   }
+  if (error instanceof EngineOutOfMemory) {
+    const reason = error.memory === 'gpu' ? 'oom_gpu' : 'oom_host';
+    return new TrainerError(reason, error.message, remedies[reason]);
+  }
   if (error instanceof ModelError) return fromModelError(error);
   if (error instanceof AgentError) {
     return new TrainerError('control_plane_error', `Refused: ${error.message}`, remedies.control_plane_error, {
@@ -75,7 +79,11 @@ function recognise(error: unknown): TrainerError {
 
 function fromModelError(error: ModelError): TrainerError {
   if (error.code === 'engine_unavailable') {
-    return new TrainerError('invalid_spec', error.message, 'Unset TANDEM_TF, or set it to wasm.');
+    return new TrainerError(
+      'invalid_spec',
+      error.message,
+      'Install what TANDEM_TF asks for (./scripts/install-tensorflow.sh), or unset it: then the fastest engine that is there computes.',
+    );
   }
   if (error.code === 'invalid_input') {
     return new TrainerError('invalid_data', error.message, modelRemedies.invalid_tokenizer);

@@ -105,7 +105,7 @@ function announce({ attempt, records, logs, engine, spec }: Session): void {
       kind: 'event',
       name: 'started',
       message,
-      data: { attempt: attempt.attempt, engine: engine.name, pid: process.pid },
+      data: { attempt: attempt.attempt, engine: engine.name, engine_version: engine.version, pid: process.pid },
     },
     {
       kind: 'progress',
@@ -118,6 +118,7 @@ function announce({ attempt, records, logs, engine, spec }: Session): void {
     },
   ]);
   logs.training.info(message);
+  logs.training.info(`Engine: ${engine.name} ${engine.version} (${engine.reason})`);
 }
 
 function reportFailure(

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
@@ -143,6 +143,37 @@ test('a paused run saves, frees its slot and goes on where it stopped', async ()
   expect(cancelled).toMatchObject({ status: 'cancelled', reason: 'cancelled' });
 });
 
+test('the level of a part of a live run is changed, in its log and in its file, and training goes on', async () => {
+  const { id } = await submit(small.sft({ max_steps: 2000, eval_steps: 0 }));
+  await tandem.until(id, (run) => (run.progress?.step ?? 0) > 3);
+  const setLevel = (performance_log_level: string) =>
+    tandem.patch<Run>(`/runs/${id}/logging`, { performance_log_level });
+  const newestOf = async () =>
+    (await tandem.get<{ lines: { n: number }[] }>(`/runs/${id}/logs?component=performance&tail=1`)).lines[0]?.n ?? 0;
+  const stepsOn = async (steps = 3) => {
+    const from = (await tandem.run(id)).progress?.step ?? 0;
+    await tandem.until(id, (run) => (run.progress?.step ?? 0) >= from + steps);
+  };
+  const file = join(tandem.tree(await tandem.run(id)), 'logs/performance.log');
+  await expect.poll(newestOf).toBeGreaterThan(0);
+
+  expect((await setLevel('ERROR')).spec.logging.performance_log_level).toBe('ERROR');
+  const sizes = async () => [await newestOf(), statSync(file).size];
+  const whatComes = async () => {
+    const before = await sizes();
+    await stepsOn();
+    return (await sizes()).map((size, index) => size - before[index]!);
+  };
+  await expect.poll(whatComes, { timeout: 20_000 }).toEqual([0, 0]);
+
+  const [quiet, size] = await sizes();
+  await setLevel('INFO');
+  await expect.poll(newestOf).toBeGreaterThan(quiet!);
+  await expect.poll(() => statSync(file).size).toBeGreaterThan(size!);
+  await tandem.post(`/runs/${id}/cancel`);
+  await tandem.until(id, ended);
+});
+
 test('a damaged checkpoint is refused and the one before it is used, with the reason', async () => {
   const { id } = await submit(small.sft({ max_steps: 21, eval_steps: 0, save_steps: 7, save_total_limit: 3 }));
   const run = await finish(id);
@@ -161,7 +192,8 @@ test('a damaged checkpoint is refused and the one before it is used, with the re
 });
 
 test('a fork continues as a run of its own and names its parent', async () => {
-  const parent = await finish((await submit(small.grpo({ max_steps: 4, eval_steps: 2, save_steps: 2 }))).id);
+  const grpo = small.grpo({ max_steps: 4, eval_steps: 2, save_steps: 2, run_baseline_eval: true });
+  const parent = await finish((await submit(grpo)).id);
   const fork = await tandem.post<Run>(`/runs/${parent.id}/resume`, {
     from: 'checkpoint-2',
     fork: true,
@@ -172,6 +204,10 @@ test('a fork continues as a run of its own and names its parent', async () => {
   const run = await finish(fork.id);
   expect(run.attempts[0]).toMatchObject({ resumed_step: 2 });
   expect(run.output_dir).not.toBe(parent.output_dir);
+  const baselineOf = (of: Run) =>
+    JSON.parse(readFileSync(join(tandem.tree(of), 'baseline_eval.json'), 'utf8')) as object;
+  expect(baselineOf(run)).toEqual({ ...baselineOf(parent), run: parent.id });
+  expect(await messages(run.id)).toContainEqual(expect.stringMatching(`^Baseline loaded: accuracy .* of ${parent.id}`));
   await expect(fetch(`${tandem.url}/runs/${parent.id}`, { method: 'DELETE' }).then((r) => r.status)).resolves.toBe(409);
 });
 

@@ -1,55 +1,24 @@
-import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import path from 'node:path';
-import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { RunStatus } from '../../services/contracts/run.ts';
 import { metricsRecord } from '../../services/control-plane/records/record.fixtures.ts';
 import { openSinkFixture, RUN } from '../../services/control-plane/sinks/sink.fixtures.ts';
 import { createMlflowTracker } from '../../services/control-plane/trackers/mlflow/mlflow.tracker.ts';
 import { createRedactor } from '../../services/platform/redaction.ts';
+import { type Mlflow, startRealMlflow } from '../support/mlflow.ts';
 
 const program = process.env['TANDEM_MLFLOW'] ?? '';
 
 describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => {
-  let directory: string;
+  let server: Mlflow;
   let uri: string;
-  let server: ChildProcess;
-
   beforeAll(async () => {
-    directory = mkdtempSync(path.join(tmpdir(), 'tandem-mlflow-'));
-    const port = await freePort();
-    uri = `http://127.0.0.1:${port}`;
-    const store = [
-      '--backend-store-uri',
-      `sqlite:///${directory}/mlflow.db`,
-      '--artifacts-destination',
-      `${directory}/artifacts`,
-    ];
-    server = spawn(program, ['server', ...store, '--host', '127.0.0.1', '--port', String(port), '--workers', '1'], {
-      stdio: 'ignore',
-      detached: true,
-    });
-    await until(async () => (await fetch(`${uri}/health`)).ok);
+    server = await startRealMlflow(program);
+    uri = server.uri;
   });
-  afterAll(async () => {
-    // Its workers are processes of their own.
-    if (server.pid !== undefined) process.kill(-server.pid, 'SIGKILL');
-    await once(server, 'exit');
-    rmSync(directory, { recursive: true, force: true });
-  });
+  afterAll(() => server?.close());
 
-  const history = async (id: string, key: string) => {
-    const query = new URLSearchParams({ run_id: id, metric_key: key });
-    const answer = await fetch(`${uri}/api/2.0/mlflow/metrics/get-history?${query}`);
-    const { metrics } = (await answer.json()) as { metrics: { step?: number; value: number | string }[] };
-    // They come by their times.
-    const sorted = metrics.sort((a, b) => (a.step ?? 0) - (b.step ?? 0));
-    return sorted.map(({ step = 0, value }) => `${step}:${value}`).join(' ');
-  };
+  const history = async (id: string, key: string) =>
+    (await server.history(id, key)).map(({ step, value }) => `${step}:${value}`).join(' ');
 
   it('takes a run that is resumed: metrics once, parameters, links and how it ended', async () => {
     const fixture = openSinkFixture();
@@ -117,21 +86,3 @@ describe.skipIf(program === '')('an MLflow server (needs TANDEM_MLFLOW)', () => 
     }
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const address = probe.address();
-  probe.close();
-  await once(probe, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 100_000;
-  while (!(await condition().catch(() => false))) {
-    if (Date.now() > deadline) throw new Error('MLflow did not begin to listen.');
-    await setTimeout(200);
-  }
-}

@@ -53,7 +53,7 @@ describe('a policy version that is published to vLLM', () => {
     ];
     const calls = fake.calls.filter((call) => call !== 'GET /v1/models');
     expect(calls).toEqual([...published, ...published, 'POST /v1/unload_lora_adapter']);
-    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+    expect((await trainer.server.complete(draw, never)).completions).toHaveLength(1);
   });
 
   it('is unloaded only once no completion comes from it any more', async () => {
@@ -62,8 +62,36 @@ describe('a policy version that is published to vLLM', () => {
     const long = trainer.server.complete({ ...draw, maxTokens: 200 }, never);
     trainer.move(0.3);
     await publisher.serve(1, never);
-    expect((await long)[0]!.finishReason).toMatch(/stop|length/);
+    expect((await long).completions[0]!.finishReason).toMatch(/stop|length/);
     expect(fake.calls.at(-1)).toBe('POST /v1/unload_lora_adapter');
+  });
+
+  it('does not wait for completions of versions that may lag behind, and holds no more of them than that', async () => {
+    const { fake, trainer } = await open({ profile: 'split-2' });
+    const publisher = trainer.publisherOf('run-x-a1', 1);
+    await publisher.serve(0, never);
+    const long = trainer.server.complete({ ...draw, n: 8, maxTokens: 240 }, never);
+    trainer.move(0.3);
+    await publisher.serve(1, never);
+    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v0', 'run-x-a1-v1']);
+    expect((await trainer.server.complete(draw, never)).policy).toMatchObject({ name: 'run-x-a1-v1', version: 1 });
+    trainer.move(0.2);
+    await publisher.serve(2, never);
+    expect((await long).policy).toMatchObject({ name: 'run-x-a1-v0', version: 0 });
+    await expect.poll(() => adaptersOf(fake.origin)).toEqual(['run-x-a1-v2']);
+  });
+
+  it('is not compared with a policy that has changed since', async () => {
+    let fake = await startFake({ profile: 'split-2' });
+    const { model } = fake;
+    const trainer = await preparePolicy({ model, origin: () => fake.origin });
+    clean.push(trainer.dispose);
+    const publisher = trainer.publisherOf('run-x-a1');
+    await publisher.serve(0, never);
+    publisher.policyChanges();
+    trainer.move(0.3);
+    fake = await startFake({ profile: 'split-2', model });
+    expect((await trainer.server.complete(draw, never)).policy.version).toBe(0);
   });
 
   it('is found to be the base model under its name, even before that is far from it', async () => {
@@ -114,7 +142,7 @@ describe('a policy version that is published to vLLM', () => {
     await trainer.publisherOf('run-x-a1').serve(3, never);
     const first = fake;
     fake = await startFake({ profile: 'split-2', model });
-    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+    expect((await trainer.server.complete(draw, never)).completions).toHaveLength(1);
     expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v3']);
     fake = await startFake({ profile: 'split-2', model, faults: { servesBase: true } });
     await expect(trainer.server.complete(draw, never)).rejects.toMatchObject({
@@ -125,7 +153,7 @@ describe('a policy version that is published to vLLM', () => {
 
   it('that the server cannot find says that both must see the same directory', async () => {
     const { fake, trainer } = await open({ profile: 'split-2' });
-    const missing = { kind: 'adapter', name: 'x', path: `${fake.directory}/nowhere` } as const;
+    const missing = { kind: 'adapter', version: 0, name: 'x', path: `${fake.directory}/nowhere` } as const;
     await expect(trainer.server.call((client) => client.load(missing, never), never)).rejects.toMatchObject({
       remedy: expect.stringContaining('at the path where the trainer writes them'),
     });
@@ -154,7 +182,7 @@ describe('GPUs that both roles share', () => {
       ...['POST /v1/completions', 'POST /v1/completions', 'POST /v1/unload_lora_adapter'],
     ]);
     expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v5-w1']);
-    expect(await trainer.server.complete(draw, never)).toHaveLength(1);
+    expect((await trainer.server.complete(draw, never)).completions).toHaveLength(1);
   });
 
   it('come back with the same version under a new name when nothing was learned', async () => {

@@ -26,6 +26,7 @@ export interface Tandem {
   /** Ends the control plane, kills what it has started and removes its home. */
   dispose(): Promise<void>;
   post<T>(path: string, body?: unknown): Promise<T>;
+  patch<T>(path: string, body: unknown): Promise<T>;
   get<T>(path: string): Promise<T>;
   run(id: string): Promise<Run>;
   /** Waits until `ready`, and fails with the run as it is after `seconds`. */
@@ -120,6 +121,7 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
       await removeTree(directory);
     },
     post: (path, body) => request('POST', path, body),
+    patch: (path, body) => request('PATCH', path, body),
     get: (path) => request('GET', path),
     run: (id) => request('GET', `/runs/${id}`),
     async until(id, ready, seconds = 120) {

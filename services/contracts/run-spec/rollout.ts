@@ -11,6 +11,12 @@ export const rolloutSpecSchema = z
     ),
     max_turns: field(positiveInt().default(1), 'Turns of an episode at most.', 15),
     concurrency: field(positiveInt().max(4096).default(4), 'Tasks in flight at a time.', 4),
+    max_staleness: field(
+      z.int().min(0).max(64, 'each version may stay in the memory of the server').default(0),
+      'Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while ' +
+        'it is trained, up to so many steps ahead.',
+      1,
+    ),
     temperature: field(
       z.number().min(0).max(10).default(1),
       'Sampling temperature of rollouts; evaluation is greedy.',

@@ -62,32 +62,40 @@ function pageBehind(db: Database, { series, to }: Range, from: number): number |
   return row?.step ?? null;
 }
 
-/** The averages of buckets. A bucket is never divided between pages, so that its average is that of one query. */
-async function averages(db: Database, range: Range, { low, high, starts }: Extent, points: number): Promise<Point[]> {
-  const width = (high - low + 1) / points;
-  const within = starts.filter((start) => start <= high);
-  const pages = [...new Set(within.map((start) => bucketStart(Math.max(start, low), { low, width })))];
-  const result: Point[] = [];
-  for (const [at, from] of pages.entries()) {
-    const to = (pages[at + 1] ?? high + 1) - 1;
-    const page = db.all<Point>(
-      `SELECT avg(step) AS step, CASE WHEN count(value) < count(*) THEN NULL ELSE avg(value) END AS value
-       FROM (${LATEST}) GROUP BY CAST((step - :low) / :width AS INTEGER) ORDER BY 1`,
-      { ...range, from, to, low, width },
-    );
-    for (const point of page) result.push(point);
-    await yieldToOthers();
-  }
-  return result;
+/** What a page holds of a bucket. `sum` is null where one of its values is NaN. */
+interface Part {
+  bucket: number;
+  count: number;
+  steps: number;
+  sum: number | null;
 }
 
-/** The first step of the bucket that a step is in, by the same arithmetic as the query's. */
-function bucketStart(step: number, { low, width }: { low: number; width: number }): number {
-  const bucketOf = (each: number) => Math.trunc((each - low) / width);
-  const bucket = bucketOf(step);
-  let first = Math.max(low, Math.floor(low + bucket * width) - 1);
-  while (bucketOf(first) < bucket) first += 1;
-  return first;
+/** The averages of buckets, which are added up over pages: one of few may be of very many steps. */
+async function averages(db: Database, range: Range, { low, high, starts }: Extent, points: number): Promise<Point[]> {
+  const width = (high - low + 1) / points;
+  const buckets: Part[] = [];
+  for (const [at, from] of starts.entries()) {
+    if (from > high) break;
+    const to = Math.min((starts[at + 1] ?? high + 1) - 1, high);
+    const parts = db.all<Part>(
+      `SELECT CAST((step - :low) / :width AS INTEGER) AS bucket, count(*) AS count, total(step) AS steps,
+         CASE WHEN count(value) < count(*) THEN NULL ELSE sum(value) END AS sum
+       FROM (${LATEST}) GROUP BY bucket ORDER BY bucket`,
+      { ...range, from, to, low, width },
+    );
+    for (const part of parts) {
+      const last = buckets.at(-1);
+      if (last?.bucket !== part.bucket) {
+        buckets.push(part);
+        continue;
+      }
+      last.count += part.count;
+      last.steps += part.steps;
+      last.sum = last.sum === null || part.sum === null ? null : last.sum + part.sum;
+    }
+    await yieldToOthers();
+  }
+  return buckets.map(({ count, steps, sum }) => ({ step: steps / count, value: sum === null ? null : sum / count }));
 }
 
 interface Point {

@@ -110,6 +110,19 @@ describe('placeRun', () => {
     });
   });
 
+  it('refuses rollouts beside training on GPUs that only one of them has at a time, and does not choose such a profile itself', () => {
+    const ahead = { rollout: { max_staleness: 2 }, inference: { backend: 'vllm' } };
+    expect(place(single.gpus, { ...ahead, gpu_profile: 'shared-1' })).toEqual({
+      'rollout.max_staleness':
+        '2 lets rollouts go on while the policy is trained, and shared-1 hands its GPUs from one to the other; set it to 0, or choose a split profile',
+    });
+    expect(place(single.gpus, { ...ahead, method: 'sft', gpu_profile: 'shared-1' })).toBe('shared-1');
+    expect(place(eightH100.gpus, { ...ahead, gpu_profile: 'split-2' })).toBe('split-2');
+    const one = place(single.gpus, ahead);
+    expect(one).not.toBe('shared-1');
+    expect(one).not.toHaveProperty(['rollout.max_staleness']);
+  });
+
   it('refuses fixed GPUs that the host does not have', () => {
     const fixed = withProfile('split-2', { trainer: { gpus: [4], gpu_memory_utilization: 0.9, shm_gib: 4 } });
     expect(place(fourA10.gpus, { gpu_profile: 'split-2' }, fixed)).toEqual({

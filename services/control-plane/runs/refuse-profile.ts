@@ -15,7 +15,7 @@ export function refuseProfile(name: string, profile: GpuProfile | undefined, spe
   if (profile === undefined) {
     return [{ path, message: `there is no profile ${name}; known are ${[...host.profiles.keys()].join(', ')}` }];
   }
-  const wide = refuseWidth(profile, spec);
+  const wide = refuseWidth(profile, spec) ?? refuseOverlap(profile, spec);
   return [...(wide === null ? refuseSize(profile, spec, host) : [wide]), ...refuseOverrides(profile, spec)];
 }
 
@@ -33,6 +33,14 @@ function refuseWidth({ name, trainer, inference }: GpuProfile, spec: RunSpec): S
     return { path, message };
   }
   return null;
+}
+
+/** Rollouts beside training, where only one of them has the GPUs at a time. */
+function refuseOverlap({ name, hand_off }: GpuProfile, { method, rollout }: RunSpec): SpecIssue | null {
+  const { max_staleness: staleness } = rollout;
+  if (hand_off !== 'sleep' || method !== 'grpo' || staleness === 0) return null;
+  const message = `${staleness} lets rollouts go on while the policy is trained, and ${name} hands its GPUs from one to the other; set it to 0, or choose a split profile`;
+  return { path: 'rollout.max_staleness', message };
 }
 
 /** What the spec sets in place of the profile, against what the profile gives. */
@@ -68,7 +76,8 @@ function whyNever(profile: GpuProfile, spec: RunSpec, { gpus, has }: Host): stri
 
 /** Whether a run could have a profile here. */
 export function fitsHost(profile: GpuProfile | undefined, spec: RunSpec, host: Host): boolean {
-  return profile !== undefined && refuseWidth(profile, spec) === null && whyNever(profile, spec, host) === null;
+  if (profile === undefined || (refuseWidth(profile, spec) ?? refuseOverlap(profile, spec)) !== null) return false;
+  return whyNever(profile, spec, host) === null;
 }
 
 /** The profiles that the run could have here; the CPU where there are none. */

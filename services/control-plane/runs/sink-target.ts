@@ -7,6 +7,8 @@ import type { RunRow } from './run-row.ts';
 export function sinkTarget(run: RunRow, runs: Pick<RunStore, 'get'>): SinkTarget {
   return {
     run: run.id,
+    // An evaluation has that as its parent which it measures.
+    parent: run.spec.task === 'train' ? run.parent_run : null,
     spec: run.spec,
     tree: run.tree,
     outputDir: run.output_dir,

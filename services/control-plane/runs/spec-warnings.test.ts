@@ -40,8 +40,14 @@ it.each<[Record<string, unknown>, number, string]>([
     8,
     'method dpo has no use for these, so they have no effect: reward',
   ],
-  [{ data: { val_data: null } }, 8, 'data.val_data is not set'],
-  [{ data: { val_data: null }, training: { eval_steps: 0, run_baseline_eval: true } }, 8, 'data.val_data is not set'],
+  [{ data: { val_data: null } }, 8, 'by it; eval_avg_test_pass_rate is measured on problems of the training set'],
+  [{ training: { eval_steps: 0 } }, 8, 'val_history stays empty and eval_avg_test_pass_rate is absent; set it above 0'],
+  [{ data: { val_data: null }, training: { eval_steps: 0 } }, 8, 'eval_avg_test_pass_rate is absent; set it above 0'],
+  [
+    { method: 'sft', data: { val_data: null }, training: { eval_steps: 0, run_baseline_eval: true } },
+    8,
+    'data.val_data is not set',
+  ],
 ])('hints at what is unusual in %j on %i GPUs', (change, gpus, warning) => {
   expect(warningsOf(change, gpus)).toEqual([expect.stringContaining(warning)]);
 });
@@ -58,7 +64,8 @@ it.each<[Record<string, unknown>, number]>([
   [{ method: 'sft' }, 8],
   [{ method: 'dpo', beta: 0.04 }, 8],
   // Nothing was asked for that needs it.
-  [{ data: { val_data: null }, training: { eval_steps: 0 } }, 8],
+  [{ method: 'sft', data: { val_data: null }, training: { eval_steps: 0 } }, 8],
+  [{ monitoring: { enable_tensorboard: true } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, num_iterations: 2 } }, 8],
   [{ grpo: { loss_type: 'gspo', epsilon_high: 0.3, use_decoupled_loss: false } }, 8],
   [{ model: { use_lora: false, lora: { r: 64 } } }, 8],
@@ -66,6 +73,7 @@ it.each<[Record<string, unknown>, number]>([
   [{ model: { use_lora: false, lora: { dropout: 0.1 } } }, 8],
   [{ model: { lora: { dropout: 0.1 } }, grpo: { mismatch_correction: 'off' } }, 8],
   [{ method: 'sft', model: { lora: { dropout: 0.1 } } }, 8],
+  [{ monitoring: { enable_tensorboard: true } }, 8],
 ])('has no hint for %j on %i GPUs', (change, gpus) => {
   expect(warningsOf(change, gpus)).toEqual([]);
 });

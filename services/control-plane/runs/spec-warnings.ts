@@ -8,7 +8,7 @@ type Gpus = Pick<Host, 'gpus'>;
 
 /** Hints about a spec that runs: what is unusual, and what this build leaves undone. None of them stops a run (requirements L6, L12). */
 export function specWarnings(spec: RunSpec, host: Gpus): string[] {
-  const { model, monitoring, data } = spec;
+  const { model } = spec;
   return [
     ...(spec.method === 'grpo' ? rolloutWarnings(spec, host) : []),
     ...methodWarnings(spec),
@@ -17,18 +17,7 @@ export function specWarnings(spec: RunSpec, host: Gpus): string[] {
       `model.lora.r ${model.lora.r}: ranks of 8, 16 or 32 are usual; memory grows with the rank`,
     ),
     ...when(model.bf16, 'model.bf16: the tfjs trainer computes in float32'),
-    ...when(
-      data.val_data === null && (spec.training.eval_steps > 0 || spec.training.run_baseline_eval === true),
-      'data.val_data is not set: nothing is evaluated, val_history stays empty and no best checkpoint is chosen by it',
-    ),
-    ...when(
-      data.val_data !== null && spec.training.eval_steps === 0,
-      'training.eval_steps 0: nothing is evaluated while it trains, val_history stays empty',
-    ),
-    ...when(
-      monitoring.enable_tensorboard,
-      'monitoring.enable_tensorboard: this build writes no TensorBoard files; metrics are kept here',
-    ),
+    ...evaluationHints(spec),
     ...serverWarnings(spec),
   ];
 }
@@ -56,6 +45,24 @@ export function evaluationWarnings(spec: RunSpec): string[] {
     ...when(unused.length > 0, `task: evaluate trains nothing, so these have no effect: ${unused.join(', ')}`),
     ...when(model.bf16, 'model.bf16: the tfjs trainer computes in float32'),
     ...serverWarnings(spec),
+  ];
+}
+
+/** Why `val_history` will be empty, `eval_avg_test_pass_rate` absent or of other problems (requirement L8). */
+function evaluationHints({ method, data, training }: RunSpec): string[] {
+  const isGrpo = method === 'grpo';
+  const evaluates = training.eval_steps > 0;
+  return [
+    ...when(
+      data.val_data === null && (evaluates || training.run_baseline_eval === true),
+      'data.val_data is not set: nothing is evaluated, val_history stays empty and no best checkpoint is chosen by it' +
+        (isGrpo && evaluates ? '; eval_avg_test_pass_rate is measured on problems of the training set' : ''),
+    ),
+    ...when(
+      !evaluates && (isGrpo || data.val_data !== null),
+      'training.eval_steps 0: nothing is evaluated while it trains, val_history stays empty' +
+        (isGrpo ? ' and eval_avg_test_pass_rate is absent; set it above 0' : ''),
+    ),
   ];
 }
 

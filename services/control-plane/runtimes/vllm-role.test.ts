@@ -72,8 +72,7 @@ describe('the command line of vLLM', () => {
   });
 
   it('has a slot for every version that rollouts may come from, and for the next', () => {
-    const asked = vllmCommand({ ...server(profiles.get('split-2')!), staleness: 4 }).join(' ');
-    expect(asked).toContain('--max-loras 6 --max-cpu-loras 12');
+    expect(line('split-2', { rollout: { max_staleness: 4 } })).toContain('--max-loras 6 --max-cpu-loras 12');
   });
 
   it('says nothing of adapters where full weights are trained', () => {

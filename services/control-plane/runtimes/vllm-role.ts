@@ -19,8 +19,6 @@ export interface VllmServer {
   name: string;
   host: string;
   port: number;
-  /** Policy versions by which rollouts may lag behind; 0 when every step waits for its rollouts. */
-  staleness?: number;
 }
 
 /**
@@ -31,7 +29,7 @@ export interface VllmServer {
  * no sampling defaults from the model's generation_config.json (`--generation-config`); one API process (`--api-server-count`), because each would know
  * only the adapters that it was told of itself. GPUs beyond one tensor-parallel group make further copies of the model behind that process.
  */
-export function vllmCommand({ spec, profile, model, name, host, port, staleness = 0 }: VllmServer): string[] {
+export function vllmCommand({ spec, profile, model, name, host, port }: VllmServer): string[] {
   const { vllm } = spec.inference;
   const size = vllm.tensor_parallel_size ?? profile.inference.tensor_parallel_size;
   const copies = Math.max(1, Math.floor(gpuCount(profile.inference.gpus) / size));
@@ -49,7 +47,7 @@ export function vllmCommand({ spec, profile, model, name, host, port, staleness 
     ...(spec.model.use_4bit ? ['--quantization', 'bitsandbytes'] : []),
     ...['--seed', `${spec.seed % SEEDS}`],
     ...['--gpu-memory-utilization', `${share}`],
-    ...(spec.model.use_lora ? loraArguments(spec.model.lora.r, staleness) : []),
+    ...(spec.model.use_lora ? loraArguments(spec.model.lora.r, spec.rollout.max_staleness) : []),
     ...['--logprobs-mode', 'processed_logprobs'],
     ...['--generation-config', 'vllm'],
     ...(profile.hand_off === 'sleep' ? ['--enable-sleep-mode'] : []),

@@ -30,7 +30,7 @@ const KEYS = [
 
 /**
  * `eval_logs/eval_step_%04d.json` for each evaluation on the clean axis, and `baseline_eval.json`. An evaluation that a resume superseded loses its
- * file until it is taken again; its record stays.
+ * file until it is taken again; its record stays. A run that has taken no baseline has its parent's, whose name `run` then says.
  */
 export function createEvaluationFilesSink({
   target,
@@ -49,6 +49,12 @@ export function createEvaluationFilesSink({
     written.set(path, content);
   };
 
+  const parentsBaseline = () => {
+    const { parent } = target;
+    const found = parent === null ? undefined : baselineIn(records.evaluationEntries(parent));
+    return found && { ...found, run: parent };
+  };
+
   return {
     name: directory,
     wakesOn: ['records'],
@@ -60,10 +66,10 @@ export function createEvaluationFilesSink({
       const wanted = new Map(
         entries.filter(({ evaluation }) => !evaluation.is_baseline).map((entry) => [fileName(entry), entry]),
       );
-      const baseline = entries.find(({ evaluation }) => evaluation.is_baseline);
+      const baseline = baselineIn(entries) ?? parentsBaseline();
       if (baseline !== undefined) {
         await makeDirectory(target.tree);
-        await write(join(target.tree, 'baseline_eval.json'), baselineText(baseline));
+        await write(join(target.tree, 'baseline_eval.json'), toText(baseline));
       }
       if (wanted.size > 0) await makeDirectory(directory);
       for (const [name, entry] of wanted) await write(join(directory, name), toText(statistics(entry.evaluation)));
@@ -81,8 +87,11 @@ function fileName({ evaluation }: EvaluationEntry): string {
   return `eval_step_${String(evaluation.step).padStart(4, '0')}.json`;
 }
 
-function baselineText({ evaluation, time }: EvaluationEntry): string {
-  return toText({ ...statistics(evaluation), step: -1, is_baseline: true, timestamp: evaluation.timestamp ?? time });
+function baselineIn(entries: readonly EvaluationEntry[]): Record<string, unknown> | undefined {
+  const entry = entries.find(({ evaluation }) => evaluation.is_baseline);
+  if (entry === undefined) return undefined;
+  const { evaluation, time } = entry;
+  return { ...statistics(evaluation), step: -1, is_baseline: true, timestamp: evaluation.timestamp ?? time };
 }
 
 function statistics(evaluation: Evaluation): Record<string, unknown> {

@@ -13,7 +13,8 @@ beforeEach(() => {
 });
 afterEach(() => fixture.close());
 
-const sink = () => createEvaluationFilesSink({ target: fixture.target(), records: fixture.records.records });
+const sink = (parent: string | null = null) =>
+  createEvaluationFilesSink({ target: fixture.target({}, { parent }), records: fixture.records.records });
 const read = (path: string) => JSON.parse(readFileSync(join(fixture.tree, path), 'utf8'));
 
 describe('evaluation files', () => {
@@ -82,6 +83,20 @@ describe('evaluation files', () => {
       timestamp: '2026-11-20T09:00:01.000Z',
     });
     expect(existsSync(join(fixture.tree, 'eval_logs'))).toBe(false);
+  });
+
+  it("hold the parent's baseline, and whose it is, until the run has one of its own", async () => {
+    const parent = 'run-bbbbbbbb';
+    await fixture.records.records.ingest(parent, 1, [evaluationRecord(1, -1, { accuracy: 0.25 })]);
+    const writer = sink(parent);
+    await writer.catchUp(false, signal);
+    expect(read('baseline_eval.json')).toMatchObject({
+      ...{ step: -1, is_baseline: true, accuracy: 0.25, timestamp: '2026-11-20T09:00:01.000Z', run: parent },
+    });
+    await fixture.records.records.ingest(RUN, 1, [evaluationRecord(1, -1, { accuracy: 0.75 })]);
+    await writer.catchUp(false, signal);
+    expect(read('baseline_eval.json')).toMatchObject({ accuracy: 0.75 });
+    expect(read('baseline_eval.json')).not.toHaveProperty('run');
   });
 
   it('follow the clean axis: what a resume left behind goes until it is evaluated again', async () => {

@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { basename } from 'node:path';
 import type { ObjectStore } from '../../platform/object-store.ts';
-import { rotatedFiles, statOrNull } from './rotated-files.ts';
+import { type RotatedFile, rotatedFiles, statOrNull } from './rotated-files.ts';
 import type { Sink, SinkTarget } from './sink.ts';
 
 /** How often it is looked for rotated files. */
@@ -14,7 +14,7 @@ export function logPrefix(run: string): string {
 
 /**
  * Brings rotated log files into the object store, and at the end of the run the current ones too, so that they outlive containers and the run's tree. What
- * is there already is asked of the store.
+ * is there already is asked of the store. A file that a full disk has left uncompressed is brought as it is at the end, and gives way to the compressed one.
  */
 export function createLogArchiveSink({
   target,
@@ -22,7 +22,7 @@ export function createLogArchiveSink({
   logs,
 }: {
   target: SinkTarget;
-  store: Pick<ObjectStore, 'put' | 'list'>;
+  store: Pick<ObjectStore, 'put' | 'list' | 'delete'>;
   logs: readonly string[];
 }): Sink {
   let stored: Map<string, number> | null = null;
@@ -33,11 +33,21 @@ export function createLogArchiveSink({
     return sizes;
   };
 
+  const keyOf = (path: string) => logPrefix(target.run) + basename(path).replace(/[^A-Za-z0-9._-]/g, '_');
+
   const keep = async (path: string, size: number, known: Map<string, number>) => {
-    const key = logPrefix(target.run) + basename(path).replace(/[^A-Za-z0-9._-]/g, '_');
+    const key = keyOf(path);
     if (size === 0 || known.get(key) === size) return;
     await store.put(key, { stream: createReadStream(path, { end: size - 1 }), size });
     known.set(key, size);
+  };
+
+  const keepCompressed = async ({ path, bytes }: RotatedFile, known: Map<string, number>) => {
+    await keep(path, bytes, known);
+    const plain = keyOf(path.slice(0, -'.gz'.length));
+    if (!known.has(plain)) return;
+    await store.delete(plain);
+    known.delete(plain);
   };
 
   return {
@@ -46,11 +56,15 @@ export function createLogArchiveSink({
     everyMs: EVERY_MS,
     last: true,
     async catchUp(final) {
-      const rotated = (await Promise.all(logs.map(rotatedFiles))).flat().filter(({ compressed }) => compressed);
-      if (rotated.length === 0 && !final) return;
+      const rotated = (await Promise.all(logs.map(rotatedFiles))).flat();
+      const compressed = rotated.filter((file) => file.compressed);
+      if (compressed.length === 0 && !final) return;
       stored ??= await listStored();
-      for (const { path, bytes } of rotated) await keep(path, bytes, stored);
+      for (const file of compressed) await keepCompressed(file, stored);
       if (!final) return;
+      const names = new Set(compressed.map(({ path }) => path));
+      for (const { path, bytes } of rotated)
+        if (!names.has(path) && !names.has(`${path}.gz`)) await keep(path, bytes, stored);
       for (const path of logs) await keep(path, (await statOrNull(path))?.size ?? 0, stored);
     },
   };

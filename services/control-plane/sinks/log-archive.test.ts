@@ -19,7 +19,7 @@ beforeEach(() => {
 afterEach(() => fixture.close());
 
 const file = (name: string) => join(fixture.tree, 'logs', name);
-const sink = (used: Pick<ObjectStore, 'put' | 'list'> = store) =>
+const sink = (used: Pick<ObjectStore, 'put' | 'list' | 'delete'> = store) =>
   createLogArchiveSink({ target: fixture.target(), store: used, logs: [file('training.log'), file('inference.log')] });
 const stored = async () => {
   const names: string[] = [];
@@ -30,11 +30,10 @@ const stored = async () => {
 it('rotated log files come into the object store once, the current ones when the run ends, and again after it went on', async () => {
   writeFileSync(file('training.log'), 'current');
   writeFileSync(file('training-2026-11-20.1.log.gz'), gzipSync('rotated'));
-  writeFileSync(file('training-2026-11-20.2.log'), 'not compressed yet');
   writeFileSync(file('mine.txt'), 'not ours');
   const puts: string[] = [];
   const counting = {
-    list: store.list,
+    ...store,
     put: (...put: Parameters<ObjectStore['put']>) => {
       puts.push(put[0]);
       return store.put(...put);
@@ -53,6 +52,22 @@ it('rotated log files come into the object store once, the current ones when the
   await sink(counting).catchUp(true, signal);
   expect(String(await store.get(`${logPrefix(RUN)}training.log`))).toBe('current and more');
   expect(puts).toHaveLength(3);
+});
+
+it('a rotated file that is not compressed comes at the end as it is, and gives way to the compressed one', async () => {
+  const plain = file('training-2026-11-20.1.log');
+  writeFileSync(plain, 'the disk was full');
+  const writer = sink();
+  await writer.catchUp(false, signal);
+  expect(await stored()).toEqual([]);
+  await writer.catchUp(true, signal);
+  expect(await stored()).toEqual(['training-2026-11-20.1.log']);
+
+  writeFileSync(`${plain}.gz`, gzipSync('the disk was full'));
+  await sink().catchUp(true, signal);
+  rmSync(plain);
+  await sink().catchUp(true, signal);
+  expect(await stored()).toEqual(['training-2026-11-20.1.log.gz']);
 });
 
 it('the archive of a run has what its programs printed from its tree, and from the object store what the tree has no more', async () => {

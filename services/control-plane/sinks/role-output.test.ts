@@ -28,6 +28,7 @@ const sink = (redactor = createRedactor({}), fileBytes = 1e8) =>
       spec: specOf(),
       tree: home,
       outputDir: home,
+      parent: null,
       status: () => 'running',
       levels: () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }),
     },

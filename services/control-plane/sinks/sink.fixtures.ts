@@ -29,6 +29,7 @@ export function openSinkFixture(): SinkFixture {
     tree,
     target: (spec = {}, change = {}) => ({
       run: RUN,
+      parent: null,
       spec: specOf(spec),
       tree,
       outputDir: 'outputs/run',

@@ -5,6 +5,8 @@ import type { RunSpec } from '../../contracts/run-spec.ts';
 /** A run whose records and checkpoints are shown to people as files. */
 export interface SinkTarget {
   run: string;
+  /** The run whose checkpoint its training started from. */
+  parent: string | null;
   spec: RunSpec;
   /** Absolute path of its tree. */
   tree: string;

@@ -56,7 +56,7 @@ export function createSinks({
   meter: Pick<SinkMeter, 'watch' | 'forget'>;
   runtime: Pick<Runtime, 'outputs'>;
   /** Where log files are kept beyond the run's tree. */
-  store: Pick<ObjectStore, 'put' | 'list'>;
+  store: Pick<ObjectStore, 'put' | 'list' | 'delete'>;
   /** Hides secrets in what programs print; records come without. */
   redactor: Redactor;
   /** What relative log paths of a spec are relative to. */

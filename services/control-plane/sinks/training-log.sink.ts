@@ -96,6 +96,7 @@ export function createTrainingLogSink({
       for (const { attempt, record } of page.entries) {
         if (attempt < at.cursor.attempt) return false;
         at.changed = { attempt, n: record.n };
+        if (record.kind === 'metrics') at.settled.delete(record.step);
         if (record.kind === 'metrics' && names.some((name) => name in record.values)) {
           if (record.step <= at.closed) return false;
           at.last = Math.max(at.last, record.step);

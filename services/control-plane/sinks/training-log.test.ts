@@ -277,6 +277,17 @@ describe('an update of training_log.json', () => {
     expect(steps()).toEqual([1, 2, 3, 4]);
   });
 
+  it('takes in components of the reward that a trainer reports after it has gone on', async () => {
+    const writer = sink(every);
+    await fixture.records.records.ingest(RUN, 1, [grpo(1, 1), evaluationRecord(2, 1), grpo(3, 2)]);
+    await writer.catchUp(false, signal);
+    expect(read().val_history[0].val_format).toBeNull();
+    now = 5000;
+    await fixture.records.records.ingest(RUN, 1, [metricsRecord(4, 1, { val_format: 0.75 })]);
+    await writer.catchUp(false, signal);
+    expect(read().val_history[0].val_format).toBe(0.75);
+  });
+
   it('makes the file anew when what it builds on is gone, and leaves nothing else behind', async () => {
     const writer = sink(every);
     await fixture.records.records.ingest(RUN, 1, [grpo(1, 1), grpo(2, 2)]);

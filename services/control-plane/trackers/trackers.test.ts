@@ -84,6 +84,32 @@ it('what is owed is sent by the next process, until the server takes it', async 
   expect(finals).toBe(3);
 });
 
+it('a full disk that keeps it from being noted what is owed stops no tracker, and the run ends once it is noted', async () => {
+  let calls = 0;
+  const trackers = open(
+    scripted(true, async (final, signal) => {
+      calls += 1;
+      if (final) await hang(signal);
+    }),
+  );
+  db.run(
+    "CREATE TEMP TRIGGER full BEFORE INSERT ON trackers_owed BEGIN SELECT RAISE(FAIL, 'database or disk is full'); END",
+    {},
+  );
+  try {
+    trackers.open(fixture.target());
+    await until(() => calls === 1);
+    expect(await trackers.finish(RUN, new AbortController().signal)).toBe(false);
+    expect(errors).toEqual([expect.stringContaining('disk is full'), expect.stringContaining('disk is full')]);
+  } finally {
+    db.run('DROP TRIGGER full', {});
+  }
+  trackers.open(fixture.target());
+  expect(await trackers.finish(RUN, new AbortController().signal)).toBe(true);
+  expect(trackers.owed()).toEqual([RUN]);
+  await trackers.close();
+});
+
 it('of a run that is opened again, or deleted, the loop before has ended first', async () => {
   let inside = 0;
   let most = 0;

@@ -16,8 +16,8 @@ export interface Trackers {
   /** Starts, or with a changed spec restarts, those of a run. */
   open(target: SinkTarget): void;
   /**
-   * The run has ended. Those that write files do it now, and it is said whether they could; those that talk to a server go on by themselves until it
-   * has everything, in the next process too.
+   * The run has ended. Those that write files do it now; those that talk to a server go on by themselves until it has everything, in the next process
+   * too. False when files could not be written, or it could not be noted what the next process is to send.
    */
   finish(run: string, signal: AbortSignal): Promise<boolean>;
   /** Runs that had ended and were still owed to a server when an earlier process ended, or were going on. */
@@ -54,6 +54,8 @@ export function createTrackers({
   interface Entry {
     followers: { tracker: Tracker; runner: SinkRunner }[];
     unsubscribe: (() => void)[];
+    /** Whether the next process knows what a server is owed. */
+    noted: boolean;
     /** Ends what goes on after the end of the run. */
     ended: AbortController;
     /** The last writing of those that write files. */
@@ -85,6 +87,23 @@ export function createTrackers({
     });
     stopping.set(run, stopped);
     return stopped;
+  };
+
+  /** A full disk keeps no tracker from sending; what could not be noted is noted at the end of the run. */
+  const note = (run: string): boolean => {
+    try {
+      owed.add(run);
+      return true;
+    } catch (error) {
+      log.error(
+        'It could not be noted that trackers are owed the records of a run; they get them, and it is tried again at its end.',
+        {
+          run,
+          error,
+        },
+      );
+      return false;
+    }
   };
 
   const sendRest = async (run: string, { followers, ended: { signal } }: Entry) => {
@@ -121,7 +140,6 @@ export function createTrackers({
       const before = stop(run);
       const made = make(target);
       if (made.length === 0) return;
-      if (made.some(({ remote }) => remote)) owed.add(run);
       const followers = made.map((tracker) => ({
         tracker,
         runner: createSinkRunner({ sink: meter.watch(run, 'tracker', tracker), run, after: before, log, wait }),
@@ -132,6 +150,7 @@ export function createTrackers({
       open.set(run, {
         followers,
         unsubscribe: [records.subscribe(run, wake('records')), checkpoints.subscribe(run, wake('checkpoints'))],
+        noted: !made.some(({ remote }) => remote) || note(run),
         ended: new AbortController(),
         writing: Promise.resolve(),
         settling: Promise.resolve(),
@@ -143,6 +162,7 @@ export function createTrackers({
       const entry = open.get(run);
       if (entry === undefined) return true;
       for (const each of entry.unsubscribe.splice(0)) each();
+      entry.noted ||= note(run);
       const stopped = Promise.all(entry.followers.map(({ runner }) => runner.stop()));
       const until = AbortSignal.any([signal, entry.ended.signal]);
       const local = entry.followers.filter(({ tracker }) => !tracker.remote);
@@ -155,7 +175,7 @@ export function createTrackers({
         if (entry.settling === settling) drop(run, entry);
       });
       entry.settling = settling;
-      return (await writing).every((written) => written);
+      return (await writing).every((written) => written) && entry.noted;
     },
 
     owed: owed.all,

@@ -1,4 +1,5 @@
 import type { TrackerStatus } from '../../contracts/tracker.ts';
+import { failureMessage } from './failure-message.ts';
 import type { Tracker } from './tracker.ts';
 
 /** What is said of a tracker whose own files cannot be read. `backlog`: the records of the run, since how many of them it shows is not known. */
@@ -17,7 +18,7 @@ export function unreadableStatus(
 
 /** Errors of the file system name the file, others of trackers also what helps. */
 function explain(error: unknown): string {
-  const message = error instanceof Error ? error.message : String(error);
+  const message = failureMessage(error);
   const isSystem = error instanceof Error && 'syscall' in error;
   return isSystem ? `${message}; make it readable for the control plane, or move it away` : message;
 }

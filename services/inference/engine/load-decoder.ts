@@ -1,6 +1,6 @@
 import type { Engine } from '../../model/backend.ts';
 import { type Decoder, loadDecoder as loadFrom } from '../../model/decoder.ts';
-import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';
+import { createKernels } from '../../model/kernels/create-kernels.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
 import { roundedToNf4 } from '../../model/quantised-weights.ts';
 import { loadConfig, readingWeights } from '../../model/weights.ts';
@@ -17,7 +17,7 @@ export async function loadDecoder(engine: Engine, directory: string, rounded = f
   const tied = config.tieWordEmbeddings ? [[config.vocabSize, config.hiddenSize]] : [];
   const shapes = [...parameterSpecs(config).map(({ shape }) => shape), ...tied];
   engine.checkMemory(...shapes.map((shape) => shape.reduce((a, b) => a * b, Float32Array.BYTES_PER_ELEMENT)));
-  const kernels = createWasmKernels(engine);
+  const kernels = createKernels(engine);
   return readingWeights(directory, config, (source) =>
     loadFrom({ config, source: rounded ? roundedToNf4(source) : source, kernels, storage: 'frozen' }),
   );

@@ -57,7 +57,7 @@ describe('linear asks for the copies of a matrix', () => {
   const ofMatrix = () => matrix(inner, outer, 1);
   const ofEmbedding = () => matrix(outer, inner, 1);
   const kernelsAsking = (checkMemory: Engine['checkMemory']) =>
-    createWasmKernels({ name: 'wasm', version: '', memoryLimitBytes: 0, usedBytes: () => 0, checkMemory });
+    createWasmKernels({ name: 'wasm', version: '', reason: '', memoryLimitBytes: 0, usedBytes: () => 0, checkMemory });
 
   test.each([
     ['frozen: those that are kept once', () => frozenLinear(ofMatrix(), undefined), [1, 2, 0, 0]],

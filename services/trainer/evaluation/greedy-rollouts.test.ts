@@ -15,7 +15,7 @@ const problems: ExampleSource<PromptExample> = {
 
 /** Every problem is solved, but for those that cannot be scored. */
 function evaluate(skips: (problem: number) => boolean) {
-  const right = { completion: [1], logprobs: [0], text: 'x', truncated: false, rewards: {}, messages: 2 };
+  const right = { completion: [1], logprobs: [0], text: 'x', truncated: false, rewards: {}, messages: 2, version: 0 };
   const environment: Environment = {
     async play({ prompt: [problem] }) {
       if (skips(problem!)) throw new TaskSkipped(new TrainerError('reward_error', 'threw', 'Mend it.'));

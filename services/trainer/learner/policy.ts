@@ -3,8 +3,8 @@ import type { ModelConfig } from '../../contracts/model-config.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Engine } from '../../model/backend.ts';
 import { type Decoder, loadDecoder } from '../../model/decoder.ts';
+import { createKernels } from '../../model/kernels/create-kernels.ts';
 import type { Kernels } from '../../model/kernels/kernels.ts';
-import { createWasmKernels } from '../../model/kernels/wasm-kernels.ts';
 import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig } from '../../model/lora.ts';
 import type { DropoutState } from '../../model/lora-dropout.ts';
 import { parameterSpecs } from '../../model/parameters.ts';
@@ -60,7 +60,7 @@ export async function loadPolicy(params: {
   const { json: configJson, config } = await loadConfig(directory);
   const tokenizer = await loadTokenizer(directory, config);
   const base = params.baseAdapterDirectory === null ? null : await readPeftAdapter(params.baseAdapterDirectory);
-  const kernels = createWasmKernels(engine);
+  const kernels = createKernels(engine);
   const parts = await readingWeights(directory, config, (source) =>
     spec.model.use_lora
       ? adapterParts({ spec, config, kernels, source, base })

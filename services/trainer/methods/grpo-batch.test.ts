@@ -16,7 +16,7 @@ function group(...rollouts: readonly (readonly [tokens: number, reward: number])
           reward,
           rewards: {},
         },
-        ...{ truncated: tokens === 8, success: reward === 1, turns: 1, messages: 2 },
+        ...{ truncated: tokens === 8, success: reward === 1, turns: 1, messages: 2, version: 0 },
       }),
     ),
     skipped: null,

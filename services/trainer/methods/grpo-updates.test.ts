@@ -7,7 +7,7 @@ import { updatePolicy } from './grpo-updates.ts';
 const task = { id: 'a', prompt: [1, 2], source: 'a', messages: 1, answer: '', columns: {} };
 const rollouts = [0, 1, 1].map((reward, i) => ({
   ...{ completion: [5, 6 + i], logprobs: [-1, -1], text: '', truncated: false, reward, rewards: {} },
-  ...{ success: reward === 1, turns: 1, messages: 2 },
+  ...{ success: reward === 1, turns: 1, messages: 2, version: 0 },
 }));
 
 /** A policy of which each update raises every logprob by a tenth; no model is behind it. */

@@ -37,6 +37,7 @@ function environment(delayOf: (task: number) => number, onPlay: (inFlight: numbe
           success: false,
           turns: 1,
           messages: 2,
+          version: 0,
         },
       }));
     },

@@ -18,6 +18,8 @@ export interface Rollout {
   readonly success: boolean;
   readonly turns: number;
   readonly messages: number;
+  /** Of the policy that made it; of several the oldest. */
+  readonly version: number;
 }
 
 /** The rollouts of one task: the group that GRPO compares. */

@@ -1,12 +1,12 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { createInferenceServer, type InferenceServer, loadIfAbsent } from './inference-server.ts';
 import { createVllmClient } from './vllm-client.ts';
 
 const never = new AbortController().signal;
 const request = { prompt: [1, 2], n: 2, maxTokens: 4, temperature: 1, seed: 7, stopTokenIds: [0] };
-const adapter = { kind: 'adapter', name: 'run-x-a1-v3', path: '/adapters/run-x-a1-v3' } as const;
+const adapter = { kind: 'adapter', version: 3, name: 'run-x-a1-v3', path: '/adapters/run-x-a1-v3' } as const;
 const servers: Server[] = [];
 
 afterEach(() => {
@@ -55,7 +55,8 @@ function open(url: () => string, timeoutSeconds = 5, relocate = async () => {}):
 
 test('completions come back in the order of their indices, with every sampling field said in the request', async () => {
   const { url, seen } = await serve((response) => answer(response, [choice(1, [6]), choice(0)]));
-  const completions = await open(() => url).complete(request, never);
+  const { completions, policy } = await open(() => url).complete(request, never);
+  expect(policy).toBe(adapter);
   expect(completions.map(({ tokens }) => tokens)).toEqual([[5, 0], [6]]);
   expect(seen[0]?.body).toEqual({
     ...{ model: 'run-x-a1-v3', prompt: [[1, 2]], n: 2, max_tokens: 4, temperature: 1, top_p: 1, seed: 7 },
@@ -105,6 +106,22 @@ test('an answer of another shape is told in one line, by the first field that is
   });
 });
 
+test('completions under way go on while another policy is routed to, and say which one made them', async () => {
+  const held: ServerResponse[] = [];
+  const { url, seen } = await serve((response, call) => {
+    if (call === 1) held.push(response);
+    else answer(response, [choice(0), choice(1)]);
+  });
+  const server = open(() => url);
+  const older = server.complete(request, never);
+  await vi.waitFor(() => expect(held).toHaveLength(1));
+  server.route({ ...adapter, version: 4, name: 'run-x-a1-v4' }, null);
+  expect((await server.complete(request, never)).policy.version).toBe(4);
+  answer(held[0]!, [choice(0), choice(1)]);
+  expect((await older).policy.version).toBe(3);
+  expect(seen.map(({ body }) => (body as { model: string }).model)).toEqual(['run-x-a1-v3', 'run-x-a1-v4']);
+});
+
 test('a server that has forgotten the policy gets it again, once for all that ask', async () => {
   let loaded = false;
   const { url, seen } = await serve((response) => {
@@ -120,7 +137,7 @@ test('a server that has forgotten the policy gets it again, once for all that as
 });
 
 test('a server that is restarted between loading a new policy and checking it gets that policy again', async () => {
-  const next = { ...adapter, name: 'run-x-a1-v4', path: '/adapters/run-x-a1-v4' };
+  const next = { ...adapter, version: 4, name: 'run-x-a1-v4', path: '/adapters/run-x-a1-v4' };
   const { url, seen } = await serve((response, call) => {
     if (call === 1) return refuse(response, 404, 'The model `run-x-a1-v4` does not exist.');
     return answer(response, [{ ...choice(0), prompt_logprobs: [null, { 2: { logprob: -0.25 } }] }]);
@@ -144,7 +161,7 @@ test('a server that is gone is looked for where the control plane says it is', a
       current = url;
     },
   );
-  expect(await server.complete(request, never)).toHaveLength(2);
+  expect((await server.complete(request, never)).completions).toHaveLength(2);
 });
 
 test('a server that never answers in time ends the run with the setting to raise', async () => {

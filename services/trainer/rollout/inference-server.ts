@@ -12,8 +12,8 @@ import {
 
 /** The inference server as training sees it: it may be restarted at any time, maybe somewhere else. */
 export interface InferenceServer {
-  /** Completions of the policy that was routed to last. */
-  complete(request: Omit<CompletionRequest, 'model'>, signal: AbortSignal): Promise<Completion[]>;
+  /** Completions of the policy that is routed to when the server is asked, also if another is routed to before they are done. */
+  complete(request: Omit<CompletionRequest, 'model'>, signal: AbortSignal): Promise<Completed>;
   /** Makes the call, and again after the server was restarted. */
   call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T>;
   /** From now on completions come from this policy. `verify` throws unless a server that was restarted computes it; null where that cannot be told. */
@@ -22,6 +22,12 @@ export interface InferenceServer {
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
+}
+
+export interface Completed {
+  readonly completions: readonly Completion[];
+  /** Which policy made all of them. */
+  readonly policy: PublishedPolicy;
 }
 
 /** Throws unless the server computes the policy that is routed to. */
@@ -112,11 +118,15 @@ export function createInferenceServer(params: {
   return {
     call,
     complete(request, signal) {
-      return call((to) => {
+      return call(async (to) => {
         if (routed === null) throw new Error('no policy has been published');
-        const { name } = routed;
-        count(name, 1);
-        return to.completions({ ...request, model: name }, signal).finally(() => count(name, -1));
+        const policy = routed;
+        count(policy.name, 1);
+        try {
+          return { completions: await to.completions({ ...request, model: policy.name }, signal), policy };
+        } finally {
+          count(policy.name, -1);
+        }
       }, signal);
     },
     route(policy, verify) {

@@ -71,6 +71,7 @@ export function openInference(session: Session, policy: Policy, canary: readonly
     directory: attempt.adapters_directory,
     prefix: `${attempt.run}-a${attempt.attempt}`,
     baseModel: spec.model.name,
+    maxStaleness: spec.rollout.max_staleness,
   });
   return { server, publisher, handOff };
 }

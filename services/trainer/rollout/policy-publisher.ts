@@ -11,11 +11,14 @@ import type { PublishedPolicy } from './vllm-client.ts';
 export interface PolicyPublisher {
   /**
    * Makes sure that completions come from policy version `version`, which is what the policy is now. A server that sleeps is woken up first. A new
-   * version is written and renamed, loaded, checked by a canary and routed to; then the one before is unloaded and removed. After a sleep the same is done,
+   * version is written and renamed, loaded, checked by a canary and routed to, while completions of older ones go on; each of these is unloaded and removed
+   * once it has none left, which is waited for when there are more of them than `maxStaleness`. After a sleep the same is done,
    * under a new name, even when the version is the same: a server may have lost in its sleep what it still lists.
    * @throws TrainerError `nan_loss` when the policy computes no numbers, `inference_failed` when the server computes something else than the trainer.
    */
   serve(version: number, signal: AbortSignal): Promise<void>;
+  /** To be called before the policy changes while completions go on: until the next `serve` a server that is restarted cannot be checked against it. */
+  policyChanges(): void;
 }
 
 /**
@@ -30,21 +33,26 @@ export function createPolicyPublisher(params: {
   readonly directory: string;
   readonly prefix: string;
   readonly baseModel: string;
+  /** Versions by which rollouts may lag behind: the server never holds more than two policies above that. */
+  readonly maxStaleness: number;
 }): PolicyPublisher {
-  const { policy, server, handOff, canary, directory, prefix } = params;
-  let served: (PublishedPolicy & { readonly version: number }) | null = null;
+  const { policy, server, handOff, canary, directory, prefix, maxStaleness } = params;
+  let served: PublishedPolicy | null = null;
+  /** Name of the one that is what the policy is now; null when there is none. */
+  let current: string | null = null;
+  /** Of policies that were served before, the oldest first: each until it is unloaded. */
+  const retiring: Promise<void>[] = [];
   let wakes = 0;
 
   async function serve(version: number, signal: AbortSignal): Promise<void> {
     const previous = served;
-    // Once the policy has moved on, a server that is restarted meanwhile cannot be checked against what it served.
-    if (previous) server.route(previous, previous.version === version ? verifierOf(previous.name) : null);
+    current = previous?.version === version ? previous.name : null;
     const woken = await handOff.toServer(signal);
     if (previous?.version === version && !woken) return;
     canary.expect(version);
     if (woken) wakes += 1;
     const name = `${prefix}-v${version}${woken ? `-w${wakes}` : ''}`;
-    const next = { ...(previous?.version === version ? previous : await write(version)), name };
+    const next = previous?.version === version ? { ...previous, name } : { ...(await write(version)), name };
     await handOff.timed(woken, 'load', signal, (until) =>
       server.call((client) => loadIfAbsent(client, next, until), until),
     );
@@ -59,12 +67,19 @@ export function createPolicyPublisher(params: {
       canary.judge(name, heard);
     });
     server.route(next, verifierOf(name));
-    served = { ...next, version };
-    if (previous) await retire(previous, next, signal);
+    served = next;
+    current = name;
+    if (previous) retiring.push(heardLater(retire(previous, next, signal)));
+    while (retiring.length > maxStaleness) await retiring.shift();
   }
 
+  /** Once the policy has moved on, a server that is restarted cannot be checked against what it served. */
   function verifierOf(name: string): Verify {
-    return async (client, signal) => void canary.judge(name, await canary.ask(client, name, signal));
+    return async (client, signal) => {
+      if (current !== name) return;
+      const heard = await canary.ask(client, name, signal);
+      if (current === name) canary.judge(name, heard);
+    };
   }
 
   async function write(version: number): Promise<Omit<PublishedPolicy, 'name'>> {
@@ -79,7 +94,7 @@ export function createPolicyPublisher(params: {
       await saveModel(unfinished, { configJson, weights, dtype: 'F32', companionsFrom });
     }
     await rename(unfinished, target);
-    return { kind: policy.lora ? 'adapter' : 'model', path: target };
+    return { kind: policy.lora ? 'adapter' : 'model', version, path: target };
   }
 
   /** The new version serves already, so an old one that cannot be unloaded costs memory there and nothing else. */
@@ -90,5 +105,16 @@ export function createPolicyPublisher(params: {
     if (previous.path !== next.path) await rm(previous.path, { recursive: true, force: true });
   }
 
-  return { serve };
+  return {
+    serve,
+    policyChanges() {
+      current = null;
+    },
+  };
+}
+
+/** A promise whose failure is nobody's as long as it is not waited for. */
+function heardLater(promise: Promise<void>): Promise<void> {
+  promise.catch(() => undefined);
+  return promise;
 }

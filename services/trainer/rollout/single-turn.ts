@@ -14,7 +14,7 @@ export function createSingleTurn(params: {
   const { server, tokenizer, reward, temperature, maxNewTokens } = params;
   return {
     async play(task, count, seed, signal) {
-      const completions = await server.complete(
+      const { completions, policy } = await server.complete(
         {
           prompt: task.prompt,
           n: count,
@@ -38,6 +38,7 @@ export function createSingleTurn(params: {
         success: scores[i]!.success,
         turns: 1,
         messages: task.messages + 1,
+        version: policy.version,
       }));
     },
   };

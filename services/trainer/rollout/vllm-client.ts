@@ -55,6 +55,8 @@ export interface VllmClient {
 /** Weights on disk under a name of their own: a LoRA adapter or a whole model. */
 export interface PublishedPolicy {
   readonly kind: 'adapter' | 'model';
+  /** Of the policy: how many updates it has seen. One version may be published under several names. */
+  readonly version: number;
   readonly name: string;
   readonly path: string;
 }

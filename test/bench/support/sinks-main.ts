@@ -70,6 +70,7 @@ sinks.open({
   tree: join(directory, 'tree'),
   outputDir: 'outputs/run',
   levels: () => ({ training: 'DEBUG', rollout: 'DEBUG', eval: 'DEBUG', performance: 'DEBUG' }),
+  parent: null,
   status: () => 'running',
 });
 

@@ -31,7 +31,7 @@ export async function measureTrainingLog(directory: string, steps: number): Prom
     const spec = runSpecSchema.parse({ model: { name: 'models/tiny' }, training: { logging_steps: 1 } });
     const levels = () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }) as const;
     const sink = createTrainingLogSink({
-      target: { run: RUN, spec, tree, outputDir: 'outputs/run', levels, status: () => 'running' },
+      target: { run: RUN, parent: null, spec, tree, outputDir: 'outputs/run', levels, status: () => 'running' },
       records,
       checkpoints: { resolve: () => undefined },
       now: () => second * 1000 + performance.now(),

@@ -113,7 +113,15 @@ function makePairs(sequences: readonly Sequence[]) {
 function makeGroup(sequences: readonly Sequence[]): RolloutGroup {
   const rollouts = sequences.map(({ completion }, i) => {
     const reward = stepShape.rewards[i]!;
-    const ending = { text: '', truncated: false, rewards: {}, success: reward === 1, turns: 1, messages: 1 };
+    const ending = {
+      text: '',
+      truncated: false,
+      rewards: {},
+      success: reward === 1,
+      turns: 1,
+      messages: 1,
+      version: 0,
+    };
     return { completion, logprobs: completion.map(() => -3), reward, ...ending };
   });
   return { task: { prompt: sequences[0]!.prompt } as RolloutGroup['task'], rollouts, skipped: null };

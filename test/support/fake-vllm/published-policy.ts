@@ -48,9 +48,12 @@ export async function preparePolicy(given: {
   const handOff = createHandOff({ mode, deadlineSeconds: deadline, server, log, now: () => performance.now() });
   const { temperature = 1 } = given;
 
-  function publisherOf(prefix: string) {
+  function publisherOf(prefix: string, maxStaleness = 0) {
     const canary = createCanary({ policy, tokens: CANARY, temperature, maxNewTokens: 8 });
-    return createPolicyPublisher({ policy, server, handOff, canary, directory, prefix, baseModel: given.model });
+    return createPolicyPublisher({
+      ...{ policy, server, handOff, canary, directory, prefix, maxStaleness },
+      baseModel: given.model,
+    });
   }
 
   /** Makes the adapter's B normal with this deviation; 0 is the base model. */

@@ -15,6 +15,8 @@ const stateSchema = z.object({
   cursor: z.object({ attempt: z.int(), n: z.int() }),
   last_step: z.int().nullable(),
   last_sent_at: z.string().nullable(),
+  /** The run's status there, as it was told last. */
+  status: z.string(),
 });
 
 /** Where a run is in MLflow. It saves looking: what it says too little of is found out from the server. */

@@ -93,6 +93,20 @@ describe('a run in MLflow', () => {
     expect(run?.info).toMatchObject({ status: 'RUNNING', run_name: RUN });
   });
 
+  it('is finished when it has been told how the run ended, and not before', async () => {
+    await train(1, 1, 1, 3);
+    const living = tracker();
+    await catchUp(living);
+    status = 'succeeded';
+    expect(await living.status()).toMatchObject({ state: 'live', backlog: 0 });
+    server.faults.push({ path: 'runs/update', end: 'cut before' });
+    await expect(catchUp(living, true)).rejects.toThrow('cannot be reached');
+    expect(await tracker().status()).toMatchObject({ state: 'live' });
+    await catchUp(living, true);
+    expect(server.runs[0]?.info.status).toBe('FINISHED');
+    expect(await tracker().status()).toMatchObject({ state: 'finished', last_error: null });
+  });
+
   it('goes on in the same run after resumes, without doubles, and tells of them', async () => {
     await train(1, 1, 1, 6);
     await catchUp();
@@ -112,7 +126,9 @@ describe('a run in MLflow', () => {
 
   it('holds no secret of the spec', async () => {
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
-    await catchUp(tracker({ reward, labels: { note: 'known-secret', api_key: 'under its name' } }));
+    const monitoring = { mlflow_run_name: 'a known-secret' };
+    await catchUp(tracker({ reward, monitoring, labels: { note: 'known-secret', api_key: 'under its name' } }));
+    expect(server.runs[0]?.info.run_name).toBe('a [redacted]');
     const text = JSON.stringify([...(server.runs[0]?.params ?? [])]);
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
@@ -214,7 +230,9 @@ describe('exactly once', () => {
     await catchUp();
     const path = join(fixture.tree, 'mlflow_sync_state.json');
     rmSync(path);
-    await catchUp();
+    const living = tracker();
+    await catchUp(living);
+    expect(await living.status()).toMatchObject({ last_step: 3, backlog: 0 });
     writeFileSync(path, readFileSync(path, 'utf8').slice(0, 40));
     await train(1, 4, 4, 4);
     await catchUp();

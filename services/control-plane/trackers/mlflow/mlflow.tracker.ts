@@ -6,6 +6,7 @@ import type { RecordService } from '../../records/record.service.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
 import { cleanAxis, isOnAxis } from '../clean-axis.ts';
 import { countBacklog } from '../count-backlog.ts';
+import { failureMessage } from '../failure-message.ts';
 import type { Tracker } from '../tracker.ts';
 import { TrackerError } from '../tracker-error.ts';
 import { checkpointLinks } from './checkpoint-links.ts';
@@ -136,11 +137,12 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
     at.links = links;
   };
 
-  const close = async ({ client, run }: Opened, signal: AbortSignal) => {
+  const close = async ({ client, run, state }: Opened, signal: AbortSignal) => {
     const status = finalStatus(target);
-    if (run.status === status) return;
-    await client.update(run.id, { status, endTime: now() }, signal);
+    if (run.status !== status) await client.update(run.id, { status, endTime: now() }, signal);
     run.status = status;
+    state.status = status;
+    await writeMlflowState(target.tree, state);
   };
 
   return {
@@ -174,21 +176,23 @@ export function createMlflowTracker(options: MlflowOptions): Tracker | null {
         opened?.state ?? (uri === null ? null : await readMlflowState(target.tree, { run: target.run, uri }));
       const backlog = await countBacklog(records, target.run, state?.cursor ?? START, FILTER);
       const hasEnded = ['succeeded', 'failed', 'cancelled'].includes(target.status());
+      const isTold = hasEnded && state?.status === finalStatus(target);
       const isRefused = failed?.error instanceof TrackerError && isForPeople(failed.error);
-      const isGoing = hasEnded && backlog === 0 ? 'finished' : state === null ? 'waiting' : 'live';
+      const isGoing = isTold && backlog === 0 ? 'finished' : state === null ? 'waiting' : 'live';
       return {
         kind: 'mlflow',
         state: failed === null ? isGoing : isRefused ? 'refused' : 'behind',
         mode: 'same',
         run_id: state?.run_id ?? null,
-        run_name: state?.run_name ?? monitoring.mlflow_run_name,
+        run_name: state?.run_name ?? null,
         project: experiment,
         url: state === null ? uri : `${uri}/#/experiments/${state.experiment_id}/runs/${state.run_id}`,
         last_step: state?.last_step ?? null,
         last_record: state === null || state.cursor.attempt === 0 ? null : formatCursor(state.cursor),
         backlog,
         last_sent_at: state?.last_sent_at ?? null,
-        last_error: failed === null ? null : { time: new Date(failed.at).toISOString(), message: failed.error.message },
+        last_error:
+          failed === null ? null : { time: new Date(failed.at).toISOString(), message: failureMessage(failed.error) },
       };
     },
   };

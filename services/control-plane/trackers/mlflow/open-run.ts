@@ -44,7 +44,7 @@ export async function openRun(
   let run = known === null ? null : await getIfThere(client, known.run_id, signal);
   if (run === null) {
     const experimentId = await client.experiment(experiment, signal);
-    const name = spec.monitoring.mlflow_run_name ?? target.run;
+    const name = redactor.text(spec.monitoring.mlflow_run_name ?? target.run);
     const tags = new Map([[RUN_TAG, target.run]]);
     run =
       (await client.find(experimentId, { key: RUN_TAG, value: target.run }, signal)) ??
@@ -60,11 +60,14 @@ export async function openRun(
     run_name: run.name,
     axis: [...axis],
     cursor: goesOn ? known.cursor : START,
-    last_step: isKnown ? known.last_step : null,
+    // What a kill kept from being noted is there all the same.
+    last_step: run.latest.size === 0 ? null : Math.max(...run.latest.values()),
     last_sent_at: isKnown ? known.last_sent_at : null,
+    status: run.status,
   };
   await writeMlflowState(tree, state);
   await describe(client, run, { target, points, redactor }, signal);
+  state.status = run.status;
   return { run, state };
 }
 

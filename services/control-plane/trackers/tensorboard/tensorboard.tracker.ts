@@ -7,6 +7,7 @@ import type { RecordService } from '../../records/record.service.ts';
 import type { PathPolicy } from '../../runs/path-policy.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
 import { countBacklog } from '../count-backlog.ts';
+import { failureMessage } from '../failure-message.ts';
 import type { Tracker } from '../tracker.ts';
 import { readLastFile } from './event-log.ts';
 import { BOARD_FILTER, type EventWriter, openEventWriter } from './event-writer.ts';
@@ -51,10 +52,7 @@ export function createTensorboardTracker(options: TensorboardOptions): Tracker |
       } catch (error) {
         // Part of what was to be written may be there; how much is read again from the files.
         writer = null;
-        failed = {
-          time: new Date(now()).toISOString(),
-          message: error instanceof Error ? error.message : String(error),
-        };
+        failed = { time: new Date(now()).toISOString(), message: failureMessage(error) };
         throw error;
       }
     },

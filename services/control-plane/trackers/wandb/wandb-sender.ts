@@ -92,7 +92,8 @@ export function createSender(
     const place = await client.upsert(
       {
         ...{ id: planned.id, project: planned.project, entity: planned.entity, displayName: planned.name, group: run },
-        ...{ jobType: spec.task === 'evaluate' ? 'eval' : 'train', tags: monitoring.wandb_tags, notes: null },
+        ...{ jobType: spec.task === 'evaluate' ? 'eval' : 'train', notes: null },
+        tags: redactor.value(monitoring.wandb_tags),
         config: redactor.value(wandbConfig({ spec, architecture, origin })),
       },
       signal,

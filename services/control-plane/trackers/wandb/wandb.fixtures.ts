@@ -151,7 +151,7 @@ export function openTracker({ tree, records }: TrackedRun, client: WandbClient, 
   const levels = () => ({ training: 'INFO', rollout: 'INFO', eval: 'INFO', performance: 'INFO' }) as const;
   return createWandbTracker({
     ...{
-      target: { run: RUN, spec, tree, outputDir: 'outputs/run', levels, status },
+      target: { run: RUN, parent: null, spec, tree, outputDir: 'outputs/run', levels, status },
       settings: { ...wandbSettings, ...settings },
       client,
     },

@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createRedactor } from '../../../platform/redaction.ts';
 import { evaluationRecord, metricsRecord } from '../../records/record.fixtures.ts';
 import { RUN } from '../../sinks/sink.fixtures.ts';
 import { TrackerError } from '../tracker-error.ts';
+import { syncStateName } from './sync-state.ts';
 import {
   createMemoryWandb,
   firstAttempt,
@@ -331,13 +332,36 @@ describe('what W&B gets', () => {
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
-    const spec = { reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const spec = { name: 'a known-secret', reward, labels: { note: 'known-secret', api_key: 'under its name' } };
+    const monitoring = { wandb_tags: ['first', 'token=hunter22'] };
     const redactor = createRedactor({ A_KEY: 'known-secret' });
-    await openTracker(fixture, wandb, { spec, redactor }).catchUp(false, never);
+    const tracker = openTracker(fixture, wandb, { spec, monitoring, redactor });
+    await tracker.catchUp(false, never);
+    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({ displayName: 'a [redacted]', tags: ['first', 'token=[redacted]'] });
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
     expect(text).not.toContain('k'.repeat(40));
+  });
+});
+
+describe('a disk that takes nothing', () => {
+  it('is told as what is wrong, and W&B has each row once when it takes something again', async () => {
+    fixture.add(1, firstAttempt);
+    const tracker = openTracker(fixture, wandb);
+    await tracker.catchUp(false, never);
+    fixture.add(1, [metricsRecord(9, 4, { 'train/loss': 0.3 })]);
+    const path = join(fixture.tree, syncStateName);
+    rmSync(path);
+    // Nothing can be renamed over it.
+    mkdirSync(join(path, 'in the way'), { recursive: true });
+    await expect(tracker.catchUp(false, never)).rejects.toThrow(syncStateName);
+    const told = await tracker.status();
+    expect(told).toMatchObject({ state: 'behind', backlog: 1, last_error: { message: expect.stringContaining(syncStateName) } });
+    rmSync(path, { recursive: true });
+    await tracker.catchUp(false, never);
+    expect(await tracker.status()).toMatchObject({ state: 'live', backlog: 0, last_error: null });
+    expect(wandb.rows(RUN).map((row) => row['_trainer_step'])).toEqual([1, 2, 2, 2, 2, 3, 4]);
   });
 });
 

@@ -7,6 +7,7 @@ import { formatCursor, parseCursor, START } from '../../records/cursor.ts';
 import type { RecordService } from '../../records/record.service.ts';
 import type { Cursor } from '../../records/record-types.ts';
 import type { SinkTarget } from '../../sinks/sink.ts';
+import { failureMessage } from '../failure-message.ts';
 import type { Tracker } from '../tracker.ts';
 import { TrackerError } from '../tracker-error.ts';
 import { createBackupFiles } from './backup-files.ts';
@@ -52,7 +53,7 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
   const statePath = join(tree, syncStateName);
   const pinned = monitoring.wandb_run_id ?? settings.runId;
   const project = monitoring.wandb_project ?? settings.project;
-  const name = monitoring.wandb_run_name ?? spec.name ?? run;
+  const name = redactor.text(monitoring.wandb_run_name ?? spec.name ?? run);
   const backups = createBackupFiles(
     join(settings.directory === null ? tree : join(settings.directory, run), 'wandb_backup'),
   );
@@ -72,6 +73,13 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
   let heldUntil = Number.NEGATIVE_INFINITY;
   let backedUpTo: Cursor = START;
   let hasBackups = true;
+  /** What the disk says that keeps `last_error` from being kept. */
+  let diskError: SyncState['last_error'] = null;
+  const errorOf = (error: unknown, kind: NonNullable<SyncState['last_error']>['kind']) => ({
+    time: iso(now()),
+    kind,
+    message: redactor.text(failureMessage(error)),
+  });
   const sentOf = (at: SyncState): Cursor => parseCursor(at.last_record) ?? START;
 
   const finish = async (signal: AbortSignal) => {
@@ -145,17 +153,23 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
         await sendAll(final, signal);
         if (hasBackups) await backups.clear();
         hasBackups = false;
+        diskError = null;
       } catch (error) {
         if (signal.aborted) throw error;
         const told = await load();
-        if (steady() >= heldUntil) {
-          const kind = error instanceof TrackerError ? error.kind : 'other';
-          if (error instanceof TrackerError) heldUntil = steady() + error.holdMs;
-          const message = redactor.text(error instanceof Error ? error.message : String(error));
-          await save({ ...told, last_error: { time: iso(now()), kind, message } });
-        }
         seen = sentOf(told);
-        await backUp(signal);
+        try {
+          if (steady() >= heldUntil) {
+            const kind = error instanceof TrackerError ? error.kind : 'other';
+            await save({ ...told, last_error: errorOf(error, kind) });
+            if (error instanceof TrackerError) heldUntil = steady() + error.holdMs;
+          }
+          await backUp(signal);
+        } catch (unwritten) {
+          if (!signal.aborted) diskError = errorOf(unwritten, 'other');
+          throw unwritten;
+        }
+        diskError = null;
         throw error;
       }
     },
@@ -171,11 +185,11 @@ export function createWandbTracker(options: WandbTrackerOptions): Tracker {
       const backlog = files.map(({ attempt, high }) =>
         attempt < cursor.attempt ? 0 : high - (attempt === cursor.attempt ? cursor.n : 0),
       );
-      const error = at.last_error;
+      const error = diskError ?? at.last_error;
       return {
         ...{
           kind: 'wandb',
-          state: stateOf(at, target.status()),
+          state: stateOf({ ...at, last_error: error }, target.status()),
           mode,
           run_id: current?.id ?? null,
           run_name: current?.name ?? null,

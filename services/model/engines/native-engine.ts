@@ -1,0 +1,83 @@
+import { createRequire } from 'node:module';
+import * as tf from '@tensorflow/tfjs';
+import { ModelError } from '../../contracts/model-error.ts';
+import { checkProducts } from './check-products.ts';
+import type { Engine } from './engine.ts';
+import { gpuMemory, hostMemory, type MemoryGuard } from './native-memory.ts';
+import { type Binding, sayOutOfMemory } from './tensorflow-errors.ts';
+
+/** The name under which tfjs-node's kernels are registered. */
+const BACKEND = 'tensorflow';
+/** Its JavaScript is that of tfjs-node as well; the package of that name differs in what its scripts download. */
+const PACKAGE = '@tensorflow/tfjs-node-gpu';
+
+/** What TensorFlow reads when it is loaded, and once only. Who sets a variable himself is obeyed. */
+const SETTINGS: Readonly<Record<string, string>> = {
+  // The same sums in the same order every time: without it, some kernels of GPUs add in the order in which threads come by.
+  TF_DETERMINISTIC_OPS: '1',
+  // Else products on a GPU keep 10 bits of each factor.
+  NVIDIA_TF32_OVERRIDE: '0',
+  // Else the first tensor takes the whole GPU.
+  TF_FORCE_GPU_ALLOW_GROWTH: 'true',
+  // Warnings and errors.
+  TF_CPP_MIN_LOG_LEVEL: '1',
+};
+
+export interface NativeStart {
+  readonly name: 'node' | 'gpu';
+  /** Absolute path of the compiled addon. */
+  readonly addon: string;
+  readonly reason: string;
+  readonly memoryLimitBytes?: number | undefined;
+}
+
+/**
+ * Starts tfjs on TensorFlow, by the addon of tfjs-node and its kernels, without the package's entry point: that would look for the addon inside
+ * node_modules. TensorFlow lives as long as the process; later calls give the same engine.
+ *
+ * @throws ModelError `engine_unavailable` when the addon does not load, has no GPU where one was asked for, or multiplies wrongly.
+ */
+export async function startNativeEngine({ name, addon, reason, memoryLimitBytes }: NativeStart): Promise<Engine> {
+  if (name === 'node') process.env['CUDA_VISIBLE_DEVICES'] = '';
+  const binding = tf.findBackend(BACKEND) === null ? register(addon) : bindingOf(tf.findBackend(BACKEND));
+  if (!(await tf.setBackend(BACKEND))) {
+    throw new ModelError('engine_unavailable', `tfjs did not start on TensorFlow; it is on ${tf.getBackend()}`);
+  }
+  if (name === 'gpu' && !binding.isUsingGpuDevice()) {
+    throw new ModelError(
+      'engine_unavailable',
+      `TANDEM_TF=gpu: TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
+    );
+  }
+  checkProducts(name, { rowsAlone: false });
+  const memory: MemoryGuard = name === 'gpu' ? gpuMemory(memoryLimitBytes) : hostMemory(memoryLimitBytes);
+  return { name, version: binding.TF_Version, reason, usedBytes, ...memory };
+}
+
+function register(addon: string): Binding {
+  for (const [variable, value] of Object.entries(SETTINGS)) process.env[variable] ??= value;
+  const load = createRequire(import.meta.url);
+  try {
+    const binding = sayOutOfMemory(load(addon) as Binding);
+    load(`${PACKAGE}/dist/register_all_kernels`);
+    const { NodeJSKernelBackend } = load(`${PACKAGE}/dist/nodejs_kernel_backend`) as {
+      NodeJSKernelBackend: new (binding: Binding, packageName: string) => tf.KernelBackend;
+    };
+    tf.registerBackend(BACKEND, () => new NodeJSKernelBackend(binding, PACKAGE), 0);
+    return binding;
+  } catch (error) {
+    throw new ModelError(
+      'engine_unavailable',
+      `TensorFlow does not load (${error instanceof Error ? error.message : String(error)}): run ./scripts/install-tensorflow.sh again, or use TANDEM_TF=wasm`,
+      { cause: error },
+    );
+  }
+}
+
+function bindingOf(backend: tf.KernelBackend): Binding {
+  return (backend as unknown as { binding: Binding }).binding;
+}
+
+function usedBytes(): number {
+  return tf.memory().numBytes;
+}

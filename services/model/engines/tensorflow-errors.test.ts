@@ -1,0 +1,27 @@
+import { expect, test } from 'vitest';
+import { EngineOutOfMemory } from '../errors.ts';
+import { type Binding, sayOutOfMemory } from './tensorflow-errors.ts';
+
+function failing(message: string): Binding {
+  const binding = {
+    TF_Version: '2.21.0',
+    isUsingGpuDevice: () => false,
+    executeOp: () => {
+      throw new Error(message);
+    },
+  };
+  return sayOutOfMemory(binding);
+}
+
+test('an operation that finds no memory says so in our words, and which one it was', () => {
+  const binding = failing('Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[4,4]');
+  expect(() => binding.executeOp('MatMul', [], [], 1)).toThrow(EngineOutOfMemory);
+  expect(() => binding.executeOp('MatMul', [], [], 1)).toThrow(/in MatMul: .*OOM when allocating tensor with shape/s);
+  expect(binding.TF_Version).toBe('2.21.0');
+});
+
+test('other errors of TensorFlow stay what they are', () => {
+  const error = failing('Invalid TF_Status: 3\nMessage: 8 rows').executeOp;
+  expect(() => error('MatMul', [], [], 1)).toThrow('Invalid TF_Status: 3');
+  expect(() => error('MatMul', [], [], 1)).not.toThrow(EngineOutOfMemory);
+});
