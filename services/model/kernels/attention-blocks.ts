@@ -1,6 +1,6 @@
 import { type AttentionShape, type AttentionSpan, type HeadOffsets, headOffsets, softmaxInPlace } from './attention.ts';
-import { type DoubleProduct, TILE } from './double-product.ts';
 import { addRows, copyColumns, copyRows, matricesIn, transposed } from './double-scratch.ts';
+import { type EngineProduct, TILES } from './engine-product.ts';
 
 /** Queries that are computed together. What they see beyond their own diagonal, half of it in vain, grows with them. */
 const BLOCK = 16;
@@ -39,7 +39,7 @@ export function attentionBlocksForward(
   spans: readonly AttentionSpan[],
   { q, k, v, out, lse }: AttentionValues,
   scratch: Float32Array,
-  product: DoubleProduct,
+  product: EngineProduct,
 ): void {
   const { headDim } = shape;
   const scale = headDim ** -0.5;
@@ -84,7 +84,7 @@ export function attentionBlocksBackward(
   spans: readonly AttentionSpan[],
   g: AttentionGradients,
   scratch: Float32Array,
-  product: DoubleProduct,
+  product: EngineProduct,
 ): void {
   const { headDim } = shape;
   const scale = headDim ** -0.5;
@@ -168,5 +168,5 @@ function queryRows(values: Float32Array, at: HeadOffsets, { first }: Block) {
 
 /** As products want their rows and columns. */
 function padded(count: number): number {
-  return Math.ceil(count / TILE) * TILE;
+  return Math.ceil(count / TILES.double.columns) * TILES.double.columns;
 }

@@ -1,8 +1,8 @@
-import type { Doubles } from './double-product.ts';
+import type { Numbers } from './engine-product.ts';
 import type { RowsView } from './small-products.ts';
 
 /** A matrix of doubles in the engine's memory, row by row. */
-export interface DoubleMatrix extends Doubles {
+export interface DoubleMatrix extends Numbers {
   readonly values: Float64Array;
   /** Values of a row. */
   readonly width: number;
@@ -20,7 +20,7 @@ export function matricesIn(memory: Float32Array): (rows: number, width: number) 
   };
 }
 
-export function transposed({ at, row, column }: Doubles): Doubles {
+export function transposed({ at, row, column }: Numbers): Numbers {
   return { at, row: column, column: row };
 }
 

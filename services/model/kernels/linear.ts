@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { compute, differentiable } from './heap.ts';
+import { differentiable } from './heap.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
+import { transposedProduct } from './transposed-product.ts';
 
 /**
  * y = x W + b + scale * (x * mask) A B, with gradients for x, A, B and, if they are trainable, W and b.
  *
- * Every product is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
- * gradients use, so the transposes here are explicit and a frozen weight's is made once.
+ * Every product of the engine's is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
+ * gradients use, so the transposes here are explicit, a frozen weight's is made once, and gradients of weights are products of our own.
  */
 export function linear(
   engine: Engine,
@@ -45,19 +46,9 @@ export function linear(
         const dInput = tf.matMul(dLow, tf.transpose(term.a));
         return tf.add(base, mask ? tf.mul(dInput, mask) : dInput);
       });
-      // The same sums as input^T dLow, but what is transposed is narrow.
-      const dA = tf.transpose(tf.matMul<tf.Tensor2D>(tf.transpose(dLow), once(input)));
-      return [...dx, ...dTrained, dA, tf.matMul(tf.transpose(low), once(dy))];
+      return [...dx, ...dTrained, transposedProduct(input, dLow), transposedProduct(low, dy)];
     },
   );
-}
-
-/**
- * An operand for one product. The engine keeps the right operand of every product in another order as well, for as long as that lives; of what is
- * saved to the end of the backward pass that would be a second copy of almost everything.
- */
-function once(tensor: tf.Tensor2D): tf.Tensor2D {
-  return compute([tensor], tensor.shape, (out, values) => out.set(values)) as tf.Tensor2D;
 }
 
 /** Bytes of two tensors of a size. */
@@ -71,6 +62,6 @@ function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tenso
 }
 
 function weightGradients(x: tf.Tensor2D, dy: tf.Tensor2D, weight: LinearWeight): tf.Tensor[] {
-  const dMatrix: tf.Tensor2D = tf.matMul(tf.transpose(x), once(dy));
+  const dMatrix = transposedProduct(x, dy);
   return weight.bias ? [dMatrix, tf.sum(dy, 0)] : [dMatrix];
 }

@@ -31,15 +31,28 @@ export const repeatWhile = (condition: Code, ...body: Code[]): Code => [
 ];
 
 export const load = (address: Code, offset: number): Code => [...address, ...simd(0, access(offset))];
-/** Two doubles that are both the one at the address. */
-export const loadTwice = (address: Code): Code => [...address, ...simd(10, access(0))];
 export const store = (address: Code, offset: number, value: Code): Code => [
   ...address,
   ...value,
   ...simd(11, access(offset)),
 ];
-export const addDoubles = (a: Code, b: Code): Code => [...a, ...b, ...simd(240)];
-export const multiplyDoubles = (a: Code, b: Code): Code => [...a, ...b, ...simd(242)];
+
+const binary =
+  (operation: number) =>
+  (a: Code, b: Code): Code => [...a, ...b, ...simd(operation)];
+/** Four floats or two doubles at once. `spread` fills a vector with the number at an address. */
+export const lanes = {
+  float: {
+    spread: (address: Code): Code => [...address, ...simd(9, access(0))],
+    plus: binary(228),
+    times: binary(230),
+  },
+  double: {
+    spread: (address: Code): Code => [...address, ...simd(10, access(0))],
+    plus: binary(240),
+    times: binary(242),
+  },
+} as const;
 
 /**
  * A module with one function, `run`, that works on the memory `env.memory` and gives nothing back.

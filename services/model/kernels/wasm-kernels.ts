@@ -3,7 +3,7 @@ import { ModelError } from '../../contracts/model-error.ts';
 import type { Engine } from '../backend.ts';
 import { type AttentionShape, type AttentionSpan, attentionForward } from './attention.ts';
 import { attentionBlocksBackward, attentionBlocksForward, attentionScratch } from './attention-blocks.ts';
-import { doubleProduct } from './double-product.ts';
+import { engineProduct } from './engine-product.ts';
 import { compute, computeMany, differentiable, engineMemory, view } from './heap.ts';
 import type { Kernels } from './kernels.ts';
 import { linear } from './linear.ts';
@@ -83,7 +83,7 @@ function attention(
     [q, k, v],
     () => {
       engine.checkMemory(bytes);
-      const product = doubleProduct(engineMemory());
+      const product = engineProduct(engineMemory(), 'double');
       const [value, used] = computeMany([q, k, v], [q.shape, scratch], ([out, memory], [qs, ks, vs]) => {
         attentionBlocksForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
       });
@@ -92,7 +92,7 @@ function attention(
     },
     (dy, saved) => {
       engine.checkMemory(bytes);
-      const product = doubleProduct(engineMemory());
+      const product = engineProduct(engineMemory(), 'double');
       return computeMany(
         [...saved, dy],
         [q.shape, k.shape, v.shape, scratch],

@@ -1,13 +1,11 @@
 import {
   add,
-  addDoubles,
   type Code,
   constant,
   get,
+  lanes,
   load,
-  loadTwice,
   moduleOf,
-  multiplyDoubles,
   repeatWhile,
   set,
   shiftLeft,
@@ -15,21 +13,21 @@ import {
   subtract,
 } from './wasm-code.ts';
 
-/** Doubles in the engine's memory: where the first one lies, and how far it is to the next row and column, all in bytes. */
-export interface Doubles {
+/** A matrix in the engine's memory: where the first one lies, and how far it is to the next row and column, all in bytes. */
+export interface Numbers {
   readonly at: number;
   readonly row: number;
   readonly column: number;
 }
 
 /**
- * c += a b in double precision, a [rows, inner] and b [inner, columns]. Each sum begins with what c holds and runs over its terms in order, so its bits are those
+ * c += a b, a [rows, inner] and b [inner, columns]. Each sum begins with what c holds and runs over its terms in order, so its bits are those
  * of a plain loop, however many rows and columns there are, and however the terms are divided over calls.
  *
  * @param b, c their columns lie side by side.
- * @param size `rows` and `columns` are multiples of `TILE`, nothing is 0.
+ * @param size `rows` and `columns` are multiples of `TILES`, nothing is 0.
  */
-export type DoubleProduct = (a: Doubles, b: Doubles, c: Doubles, size: ProductSize) => void;
+export type EngineProduct = (a: Numbers, b: Numbers, c: Numbers, size: ProductSize) => void;
 
 export interface ProductSize {
   readonly rows: number;
@@ -37,8 +35,18 @@ export interface ProductSize {
   readonly columns: number;
 }
 
-/** Rows and columns that are summed at once: 8 pairs of sums stay in registers. */
-export const TILE = 4;
+/** Rows that are summed at once. */
+const ROWS = 4;
+/** Vectors that they are wide: the sums of a tile stay in registers. */
+const VECTORS = 2;
+const VECTOR_BYTES = 16;
+
+/** What `rows` and `columns` of a product are multiples of. */
+export const TILES = {
+  float: { rows: ROWS, columns: 8 },
+  double: { rows: ROWS, columns: 4 },
+} as const;
+export type Precision = keyof typeof TILES;
 
 /** The types of Node.js leave it out. */
 const { WebAssembly: wasm } = globalThis as unknown as {
@@ -51,23 +59,25 @@ const { WebAssembly: wasm } = globalThis as unknown as {
   };
 };
 
-const products = new WeakMap<object, DoubleProduct>();
+const products = { float: new WeakMap<object, EngineProduct>(), double: new WeakMap<object, EngineProduct>() };
 
 /**
+ * Of floats or of doubles.
  * @param memory a `WebAssembly.Memory`. The code for it is made here, once, of SIMD instructions that every Node.js of this project has.
  */
-export function doubleProduct(memory: object): DoubleProduct {
-  const known = products.get(memory);
+export function engineProduct(memory: object, precision: Precision): EngineProduct {
+  const known = products[precision].get(memory);
   if (known) return known;
-  const instance = new wasm.Instance(new wasm.Module(assemble()), { env: { memory } });
+  const instance = new wasm.Instance(new wasm.Module(assemble(precision)), { env: { memory } });
   const run = instance.exports['run'] as (...parameters: number[]) => void;
-  const product: DoubleProduct = (a, b, c, { rows, inner, columns }) =>
+  const product: EngineProduct = (a, b, c, { rows, inner, columns }) =>
     run(a.at, a.row, a.column, b.at, b.row, c.at, c.row, rows, inner, columns);
-  products.set(memory, product);
+  products[precision].set(memory, product);
   return product;
 }
 
-function assemble(): Uint8Array<ArrayBuffer> {
+function assemble(precision: Precision): Uint8Array<ArrayBuffer> {
+  const { spread, plus, times } = lanes[precision];
   let locals = 0;
   const local = () => locals++;
   const many = (count: number) => Array.from({ length: count }, local);
@@ -75,20 +85,18 @@ function assemble(): Uint8Array<ArrayBuffer> {
     ...[number, number, number, number, number, number, number, number, number, number],
   ];
   const [n, k, bTile, bAt, cTile, cAt] = many(6) as [number, number, number, number, number, number];
-  const aAt = many(TILE);
-  const bValues = many(TILE / 2);
+  const aAt = many(ROWS);
+  const bValues = many(VECTORS);
   const factor = local();
-  const sums = Array.from({ length: TILE }, () => many(TILE / 2));
+  const sums = Array.from({ length: ROWS }, () => many(VECTORS));
 
   const advance = (pointer: number, by: Code): Code => set(pointer, add(get(pointer), by));
   const left = (counter: number, by: number): Code => set(counter, subtract(get(counter), constant(by)));
   const oneTerm: Code = [
-    ...bValues.flatMap((value, pair) => set(value, load(get(bAt), 16 * pair))),
+    ...bValues.flatMap((value, pair) => set(value, load(get(bAt), VECTOR_BYTES * pair))),
     ...aAt.flatMap((at, row) => [
-      ...set(factor, loadTwice(get(at))),
-      ...sums[row]!.flatMap((sum, pair) =>
-        set(sum, addDoubles(get(sum), multiplyDoubles(get(factor), get(bValues[pair]!)))),
-      ),
+      ...set(factor, spread(get(at))),
+      ...sums[row]!.flatMap((sum, pair) => set(sum, plus(get(sum), times(get(factor), get(bValues[pair]!))))),
       ...advance(at, get(aColumn)),
     ]),
     ...advance(bAt, get(bRow)),
@@ -97,7 +105,7 @@ function assemble(): Uint8Array<ArrayBuffer> {
   const oneTile: Code = [
     ...set(cAt, get(cTile)),
     ...sums.flatMap((pairs) => [
-      ...pairs.flatMap((sum, pair) => set(sum, load(get(cAt), 16 * pair))),
+      ...pairs.flatMap((sum, pair) => set(sum, load(get(cAt), VECTOR_BYTES * pair))),
       ...advance(cAt, get(cRow)),
     ]),
     ...aAt.flatMap((at, row) => set(at, row === 0 ? get(a) : add(get(aAt[row - 1]!), get(aRow)))),
@@ -106,22 +114,22 @@ function assemble(): Uint8Array<ArrayBuffer> {
     ...repeatWhile(get(k), oneTerm),
     ...set(cAt, get(cTile)),
     ...sums.flatMap((pairs) => [
-      ...pairs.flatMap((sum, pair) => store(get(cAt), 16 * pair, get(sum))),
+      ...pairs.flatMap((sum, pair) => store(get(cAt), VECTOR_BYTES * pair, get(sum))),
       ...advance(cAt, get(cRow)),
     ]),
-    ...advance(bTile, constant(8 * TILE)),
-    ...advance(cTile, constant(8 * TILE)),
-    ...left(n, TILE),
+    ...advance(bTile, constant(VECTORS * VECTOR_BYTES)),
+    ...advance(cTile, constant(VECTORS * VECTOR_BYTES)),
+    ...left(n, TILES[precision].columns),
   ];
   const tileOfRows: Code = [
     ...set(bTile, get(b)),
     ...set(cTile, get(c)),
     ...set(n, get(columns)),
     ...repeatWhile(get(n), oneTile),
-    ...advance(a, shiftLeft(get(aRow), Math.log2(TILE))),
-    ...advance(c, shiftLeft(get(cRow), Math.log2(TILE))),
-    ...left(rows, TILE),
+    ...advance(a, shiftLeft(get(aRow), Math.log2(ROWS))),
+    ...advance(c, shiftLeft(get(cRow), Math.log2(ROWS))),
+    ...left(rows, ROWS),
   ];
-  const vectors = bValues.length + 1 + TILE * bValues.length;
-  return moduleOf({ parameters: 10, integers: 6 + TILE, vectors }, repeatWhile(get(rows), tileOfRows));
+  const vectors = bValues.length + 1 + ROWS * bValues.length;
+  return moduleOf({ parameters: 10, integers: 6 + ROWS, vectors }, repeatWhile(get(rows), tileOfRows));
 }

@@ -2,8 +2,8 @@ import { expect, test } from 'vitest';
 import { values } from '../testing/support.ts';
 import { attentionForward } from './attention.ts';
 import { attentionBlocksForward, attentionScratch } from './attention-blocks.ts';
-import { doubleProduct } from './double-product.ts';
 import { matricesIn, transposed } from './double-scratch.ts';
+import { engineProduct } from './engine-product.ts';
 
 interface Memory {
   readonly buffer: ArrayBuffer;
@@ -11,7 +11,7 @@ interface Memory {
 const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => Memory } })
   .WebAssembly;
 const memory = new Memory({ initial: 8 });
-const product = doubleProduct(memory);
+const product = engineProduct(memory, 'double');
 
 test('adds the sums of a plain loop, to the last bit, of matrices either way round', () => {
   const [rows, inner, columns] = [12, 37, 8];
