@@ -48,7 +48,7 @@ export async function loadDecoder(params: {
   readonly storage: WeightStorage;
 }): Promise<Decoder> {
   const { config, kernels } = params;
-  return decoderOf(config, kernels, await loadParameterStore(config, params.source, params.storage));
+  return decoderOf(config, kernels, await loadParameterStore(config, params.source, params.storage, kernels.weights));
 }
 
 function decoderOf(config: ModelConfig, kernels: Kernels, store: ParameterStore): Decoder {

@@ -1,16 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from '../contracts/model-config.ts';
 import { ModelError } from '../contracts/model-error.ts';
-import {
-  frozenLinear,
-  frugalLinear,
-  type OwnedLinear,
-  tiedFrozenHead,
-  tiedTrainedHead,
-  trainedLinear,
-} from './kernels/float-linear.ts';
-import type { LinearWeight } from './kernels/kernels.ts';
-import { nf4Linear } from './kernels/nf4-linear.ts';
+import type { LinearWeight, LinearWeights, OwnedLinear } from './kernels/kernels.ts';
 import { type Nf4Tensor, quantiseNf4 } from './nf4.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { isQuantised } from './quantised-weights.ts';
@@ -47,6 +38,7 @@ export async function loadParameterStore(
   config: ModelConfig,
   source: WeightSource,
   storage: WeightStorage,
+  weights: LinearWeights,
 ): Promise<ParameterStore> {
   const placed = new Map<string, Placed>();
   try {
@@ -56,7 +48,7 @@ export async function loadParameterStore(
     for (const entry of placed.values()) disposePlaced(entry);
     throw error;
   }
-  return storeOf(config, placed);
+  return storeOf(config, placed, weights);
 }
 
 function place(spec: ParameterSpec, tensor: TensorData, storage: WeightStorage): Placed {
@@ -66,7 +58,7 @@ function place(spec: ParameterSpec, tensor: TensorData, storage: WeightStorage):
   return tf.keep(toEngineTensor(tensor, projection));
 }
 
-function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>): ParameterStore {
+function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weights: LinearWeights): ParameterStore {
   const variables = [...placed.values()].filter(isVariable);
   const fourBit = [...placed.values()].some(isNf4);
   const linears = new Map<string, OwnedLinear>();
@@ -83,28 +75,30 @@ function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>): Para
     return isVariable(found) ? found.variable : found;
   }
 
-  function linearOf(path: string): LinearWeight {
-    const matrix = get(`${path}.weight`);
-    const bias = placed.has(`${path}.bias`) ? (tensor(`${path}.bias`) as tf.Tensor1D) : undefined;
-    if (isNf4(matrix)) return nf4Linear(matrix, bias);
-    if (isVariable(matrix)) return trainedLinear(matrix.variable as tf.Tensor as tf.Tensor2D, bias);
-    const made = linears.get(path) ?? frozenLinear(matrix as tf.Tensor2D, bias);
+  /** Made once: what is made beside the weights is kept with it. */
+  function owned(path: string, make: () => OwnedLinear): OwnedLinear {
+    const made = linears.get(path) ?? make();
     linears.set(path, made);
     return made;
   }
 
+  function linearOf(path: string): LinearWeight {
+    const matrix = get(`${path}.weight`);
+    const bias = placed.has(`${path}.bias`) ? (tensor(`${path}.bias`) as tf.Tensor1D) : undefined;
+    if (isNf4(matrix)) return owned(path, () => weights.nf4(matrix, bias));
+    if (isVariable(matrix)) return weights.trained(matrix.variable as tf.Tensor as tf.Tensor2D, bias);
+    return owned(path, () => weights.frozen(matrix as tf.Tensor2D, bias));
+  }
+
   function tiedHead(): LinearWeight {
     const embedding = tensor(EMBEDDING) as tf.Tensor2D;
-    if (variables.length > 0) return tiedTrainedHead(embedding);
-    const made = linears.get(HEAD) ?? tiedFrozenHead(embedding);
-    linears.set(HEAD, made);
-    return made;
+    return variables.length > 0 ? weights.tiedTrained(embedding) : owned(HEAD, () => weights.tiedFrozen(embedding));
   }
 
   function head(): LinearWeight {
     if (config.tieWordEmbeddings) return tiedHead();
     // Who keeps the layers in 4 bits has no room for a second copy of the widest matrix.
-    return fourBit ? frugalLinear(tensor(HEAD) as tf.Tensor2D) : linearOf('lm_head');
+    return fourBit ? weights.frugal(tensor(HEAD) as tf.Tensor2D) : linearOf('lm_head');
   }
 
   return {

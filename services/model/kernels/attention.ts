@@ -1,5 +1,3 @@
-import { addWeightedRows, rowDots } from './small-products.ts';
-
 /** Heads of grouped-query attention: `heads / kvHeads` consecutive query heads share one key and value head. */
 export interface AttentionShape {
   readonly heads: number;
@@ -16,44 +14,6 @@ export interface AttentionSpan {
   readonly queryLength: number;
   readonly keyStart: number;
   readonly keyLength: number;
-}
-
-/**
- * Causal attention of one sequence, written to the same rows of `out` as its queries hold.
- *
- * Every sum runs over the keys in order and in double precision, one query at a time: the result is the same bits whether the
- * keys were computed now or taken from a cache, and whatever else is in the batch.
- *
- * @param q [rows, heads * headDim]
- * @param k, v [keys, kvHeads * headDim]
- * @param lse if given, [rows, heads]: the log of each softmax's denominator, which the backward pass needs.
- */
-export function attentionForward(
-  shape: AttentionShape,
-  span: AttentionSpan,
-  q: Float32Array,
-  k: Float32Array,
-  v: Float32Array,
-  out: Float32Array,
-  lse?: Float64Array,
-): void {
-  const { headDim } = shape;
-  const scale = headDim ** -0.5;
-  const weights = new Float64Array(span.keyLength);
-  for (let head = 0; head < shape.heads; head++) {
-    const at = headOffsets(shape, span, head);
-    const keys = { values: k, at: at.key, stride: at.keyStride };
-    const values = { values: v, at: at.key, stride: at.keyStride };
-    for (let row = 0; row < span.queryLength; row++) {
-      const seen = span.keyLength - span.queryLength + row + 1;
-      const queryAt = at.query + row * at.queryStride;
-      out.fill(0, queryAt, queryAt + headDim);
-      rowDots(q, queryAt, keys, headDim, seen, weights, 0);
-      const logTotal = softmaxInPlace(weights, seen, scale);
-      addWeightedRows(weights, 0, 1, values, headDim, seen, 1, out, queryAt);
-      if (lse) lse[at.lse + row * at.lseStride] = logTotal;
-    }
-  }
 }
 
 /** Where one head of one sequence lies in queries, keys and lse. */
@@ -83,7 +43,10 @@ export function headOffsets(
   };
 }
 
-/** Softmax of the first `count` values times `scale`; gives the log of its denominator. */
+/**
+ * Softmax of the first `count` values times `scale`, in order: whatever computes attention takes this one, for the same bits.
+ * @returns the log of its denominator
+ */
 export function softmaxInPlace(values: Float64Array, count: number, scale: number): number {
   let highest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < count; i++) {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { plainAttention } from '../testing/plain-attention.ts';
 import { values } from '../testing/support.ts';
-import { attentionForward } from './attention.ts';
-import { attentionBlocksForward, attentionScratch } from './attention-blocks.ts';
+import { attentionForward, attentionScratch } from './attention-blocks.ts';
 import { matricesIn, transposed } from './double-scratch.ts';
 import { engineProduct } from './engine-product.ts';
 
@@ -38,8 +38,8 @@ test.each([
   ) as [Float32Array, Float32Array, Float32Array];
   const span = { queryStart: 0, queryLength, keyStart: 0, keyLength };
   const [plain, blocks] = [0, 1].map(() => ({ out: q.slice(), lse: new Float64Array(queryLength * heads) }));
-  attentionForward(sizes, span, q, k, v, plain!.out, plain!.lse);
+  plainAttention(sizes, span, q, k, v, plain!.out, plain!.lse);
   const scratch = new Float32Array(memory.buffer, 0, attentionScratch(sizes, [span]));
-  attentionBlocksForward(sizes, [span], { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
+  attentionForward(sizes, [span], { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
   expect(blocks).toEqual(plain);
 });

@@ -1,10 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { LinearWeight } from './kernels.ts';
-
-/** A projection with tensors of its own, besides the weights it was made of. */
-export interface OwnedLinear extends LinearWeight {
-  dispose(): void;
-}
+import type { LinearWeight, OwnedLinear } from './kernels.ts';
+import { transposedProduct } from './transposed-product.ts';
 
 /** A projection in training: its transpose is made anew for each product, since it changes. */
 export function trainedLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): LinearWeight {
@@ -15,6 +11,7 @@ export function trainedLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined
     scratch: (product) => (product === 'times' ? orderOf(matrix) : anew(matrix)),
     times: (x) => multiply(x, matrix),
     timesTransposed: (dy) => tf.matMul(dy, tf.transpose(matrix)),
+    gradients: (x, dy) => [transposedProduct(x, dy), ...(bias ? [tf.sum(dy, 0)] : [])],
   };
 }
 
@@ -32,6 +29,7 @@ export function frozenLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined)
       transposed ??= tf.keep(tf.transpose(matrix));
       return multiply(dy, transposed);
     },
+    gradients: () => [],
     dispose: () => transposed?.dispose(),
   };
 }
@@ -49,6 +47,7 @@ export function frugalLinear(matrix: tf.Tensor2D): LinearWeight {
       transposed.dispose();
       return product;
     },
+    gradients: () => [],
   };
 }
 
@@ -70,6 +69,7 @@ export function tiedTrainedHead(embedding: tf.Tensor2D): LinearWeight {
     },
     times: (x) => multiply(x, matrix()),
     timesTransposed: (dy) => multiply(dy, embedding),
+    gradients: (x, dy) => [transposedProduct(x, dy)],
   };
 }
 
@@ -88,6 +88,7 @@ export function tiedFrozenHead(embedding: tf.Tensor2D): OwnedLinear {
       return multiply(x, matrix);
     },
     timesTransposed: (dy) => multiply(dy, embedding),
+    gradients: () => [],
     dispose: () => matrix?.dispose(),
   };
 }

@@ -1,4 +1,5 @@
 import type * as tf from '@tensorflow/tfjs';
+import type { Nf4Tensor } from '../nf4.ts';
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import type { RopeTable } from './rope.ts';
 
@@ -16,6 +17,26 @@ export interface LinearWeight {
   times(x: tf.Tensor2D): tf.Tensor2D;
   /** dy W^T: [rows, out] -> [rows, in]. */
   timesTransposed(dy: tf.Tensor2D): tf.Tensor2D;
+  /** Of what is trained, in that order, from the input and the gradient of the output. */
+  gradients(x: tf.Tensor2D, dy: tf.Tensor2D): tf.Tensor[];
+}
+
+/** A projection with tensors of its own, besides the weights it was made of. */
+export interface OwnedLinear extends LinearWeight {
+  dispose(): void;
+}
+
+/** The ways to keep a projection. Matrices are [in, out]; an embedding is [vocabulary, hidden], the transpose of the output projection. */
+export interface LinearWeights {
+  trained(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): LinearWeight;
+  frozen(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): OwnedLinear;
+  /** Frozen, where memory is short: nothing is kept beside the matrix. */
+  frugal(matrix: tf.Tensor2D): LinearWeight;
+  /** Frozen, and packed in 4 bits. */
+  nf4(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear;
+  /** The output projection of a tied model in training: gradients reach the embedding. */
+  tiedTrained(embedding: tf.Tensor2D): LinearWeight;
+  tiedFrozen(embedding: tf.Tensor2D): OwnedLinear;
 }
 
 /** What a LoRA adapter adds to a projection: scale * dropout(x) A B. */
@@ -34,11 +55,15 @@ export interface LinearOptions {
   readonly constantInput?: boolean;
 }
 
-/** Keys and values of one sequence, one layer at a time: what attention reads instead of the batch's own. */
+/** Keys and values of one sequence in one layer: what attention reads instead of the batch's own. They lie in blocks, outside the engine's memory. */
 export interface CachedKeys {
-  /** Row-major [rows or more, kvHeads * headDim]. */
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
+  /** Block n holds the rows from n * blockRows; what follows the sequence's last row is undefined. */
+  readonly blocks: readonly Float32Array[];
+  readonly blockRows: number;
+  /** Where this layer's keys begin in each block: row-major [blockRows, kvHeads * headDim]. */
+  readonly keysAt: number;
+  /** Where its values begin, in the same order. */
+  readonly valuesAt: number;
 }
 
 /**
@@ -46,6 +71,7 @@ export interface CachedKeys {
  * sequence gives never depends on its neighbours in the batch: replacements must keep that promise.
  */
 export interface Kernels {
+  readonly weights: LinearWeights;
   /** [rows, in] -> [rows, out] */
   linear(x: tf.Tensor2D, weight: LinearWeight, term?: LoraTerm, options?: LinearOptions): tf.Tensor2D;
   /** Rows of a table: [n, width] -> [indices.length, width]. Its gradient adds rows up where indices repeat. */

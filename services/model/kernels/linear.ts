@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { differentiable } from './heap.ts';
+import { differentiable } from './differentiable.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
 import { transposedProduct } from './transposed-product.ts';
 
@@ -38,7 +38,7 @@ export function linear(
       const passing = followed.length > 0 ? weight.scratch('timesTransposed') : [];
       engine.checkMemory(...twice(rows, inner), ...(trained.length > 0 ? twice(inner, outer) : []), ...passing);
       const dxBase = followed.map(() => weight.timesTransposed(dy));
-      const dTrained = trained.length > 0 ? weightGradients(saved[0] as tf.Tensor2D, dy, weight) : [];
+      const dTrained = weight.gradients(saved[0] as tf.Tensor2D, dy);
       if (!term) return [...dxBase, ...dTrained];
       const [, low, input, mask] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D | undefined];
       const dLow = tf.mul(tf.matMul(dy, tf.transpose(term.b)), term.scale) as tf.Tensor2D;
@@ -59,9 +59,4 @@ function twice(rows: number, columns: number): number[] {
 
 function withBias(product: tf.Tensor2D, bias: tf.Tensor1D | undefined): tf.Tensor2D {
   return bias ? tf.add(product, bias) : product;
-}
-
-function weightGradients(x: tf.Tensor2D, dy: tf.Tensor2D, weight: LinearWeight): tf.Tensor[] {
-  const dMatrix = transposedProduct(x, dy);
-  return weight.bias ? [dMatrix, tf.sum(dy, 0)] : [dMatrix];
 }

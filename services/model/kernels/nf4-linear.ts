@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { dequantiseNf4, type Nf4Tensor } from '../nf4.ts';
 import { compute } from './heap.ts';
-import type { LinearWeight } from './kernels.ts';
+import type { OwnedLinear } from './kernels.ts';
 
 /** Rows that are transposed together: their values are written to neighbouring places. */
 const TILE = 16;
@@ -10,7 +10,7 @@ const TILE = 16;
  * A frozen projection that is kept in 4 bits outside the engine's memory. Each product unpacks the matrix, and frees it before it returns:
  * of all such projections one at a time exists in float32.
  */
-export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): LinearWeight {
+export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear {
   const [outer, inner] = [weight.shape[0]!, weight.shape[1]!];
   const bytes = Float32Array.BYTES_PER_ELEMENT * inner * outer;
   const multiply = (x: tf.Tensor2D, matrix: tf.Tensor): tf.Tensor2D => {
@@ -34,6 +34,8 @@ export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): Lin
         dy,
         compute([], [outer, inner], (out) => dequantiseNf4(weight, 0, out)),
       ),
+    gradients: () => [],
+    dispose: () => undefined,
   };
 }
 

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { differentiable } from './heap.ts';
+import { differentiable } from './differentiable.ts';
 
 /**
  * Computes `body(x)` and keeps nothing of it but x: the backward pass computes it again, and then its gradients (Chen et al.: "Training

@@ -1,12 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
-import { ModelError } from '../../contracts/model-error.ts';
 import type { Engine } from '../backend.ts';
-import { type AttentionShape, type AttentionSpan, attentionForward } from './attention.ts';
-import { attentionBlocksBackward, attentionBlocksForward, attentionScratch } from './attention-blocks.ts';
+import type { AttentionShape, AttentionSpan } from './attention.ts';
+import { attentionBackward } from './attention-backward.ts';
+import { attentionForward, attentionScratch } from './attention-blocks.ts';
+import { checkIndices } from './check-indices.ts';
+import { differentiable } from './differentiable.ts';
 import { engineProduct } from './engine-product.ts';
-import { compute, computeMany, differentiable, engineMemory, view } from './heap.ts';
-import type { Kernels } from './kernels.ts';
+import { frozenLinear, frugalLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
+import { compute, computeMany, engineMemory, view } from './heap.ts';
+import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
+import { nf4Linear } from './nf4-linear.ts';
+import { pagedAttention } from './paged-attention.ts';
 import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
 import { rotate } from './rope.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
@@ -15,6 +20,7 @@ import { tokenLogprobsBackward, tokenLogprobsForward } from './token-logprobs.ts
 /** The kernels on tfjs's wasm backend: its matrix products and activations, and our own code on its memory for the rest. */
 export function createWasmKernels(engine: Engine): Kernels {
   return {
+    weights: wasmWeights,
     linear: (x, weight, term, options) => linear(engine, x, weight, term, options),
     rows,
     rmsNorm,
@@ -29,6 +35,15 @@ export function createWasmKernels(engine: Engine): Kernels {
     read: (tensors, use) => use(tensors.map(view)),
   };
 }
+
+export const wasmWeights: LinearWeights = {
+  trained: trainedLinear,
+  frozen: frozenLinear,
+  frugal: frugalLinear,
+  nf4: nf4Linear,
+  tiedTrained: tiedTrainedHead,
+  tiedFrozen: tiedFrozenHead,
+};
 
 const rows: Kernels['rows'] = (table, indices) => {
   const width = table.shape[1];
@@ -85,7 +100,7 @@ function attention(
       engine.checkMemory(bytes);
       const product = engineProduct(engineMemory(), 'double');
       const [value, used] = computeMany([q, k, v], [q.shape, scratch], ([out, memory], [qs, ks, vs]) => {
-        attentionBlocksForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
+        attentionForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
       });
       used!.dispose();
       return { value: value as tf.Tensor2D, saved: [q, k, v, value!] };
@@ -98,7 +113,7 @@ function attention(
         [q.shape, k.shape, v.shape, scratch],
         ([dq, dk, dv, memory], [qs, ks, vs, out, dOut]) => {
           const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
-          attentionBlocksBackward(shape, spans, views, memory!, product);
+          attentionBackward(shape, spans, views, memory!, product);
         },
       ).slice(0, 3);
     },
@@ -106,12 +121,7 @@ function attention(
 }
 
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>
-  compute([q], q.shape, (out, qs) => {
-    for (const [i, span] of spans.entries()) {
-      const { keys, values } = caches[i]!;
-      attentionForward(shape, span, qs!, keys, values, out);
-    }
-  }) as tf.Tensor2D;
+  compute([q], q.shape, (out, qs) => pagedAttention(shape, spans, caches, qs!, out)) as tf.Tensor2D;
 
 const swiglu: Kernels['swiglu'] = (gate, up) =>
   differentiable(
@@ -151,10 +161,3 @@ const tokenLogprobs: Kernels['tokenLogprobs'] = (logits, targets, temperature) =
   const row = (i: number) => tf.reshape(tf.slice(both, [i, 0], [1, rowCount]), [rowCount]) as tf.Tensor1D;
   return { logprobs: row(0), entropy: row(1) };
 };
-
-/** Outside its array a view reads undefined, which would end as NaN far from here. */
-function checkIndices(indices: Int32Array, count: number, what: string): void {
-  const stray = indices.find((index) => index < 0 || index >= count);
-  if (stray === undefined) return;
-  throw new ModelError('invalid_input', `${what} ${stray} is outside the ${count} there are`);
-}

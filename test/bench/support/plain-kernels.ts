@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AttentionShape, AttentionSpan } from '../../../services/model/kernels/attention.ts';
 import type { Kernels } from '../../../services/model/kernels/kernels.ts';
+import { wasmWeights } from '../../../services/model/kernels/wasm-kernels.ts';
 
 /**
  * The decoder's operations written with tfjs alone, as one would write them first, with tfjs's own gradients. They run on every backend, so they are
@@ -8,6 +9,8 @@ import type { Kernels } from '../../../services/model/kernels/kernels.ts';
  */
 export function createPlainKernels(): Kernels {
   return {
+    // Of which only the products are used: gradients are tfjs's own.
+    weights: wasmWeights,
     linear(x, weight, term) {
       const product = weight.times(x);
       const base = weight.bias ? tf.add(product, weight.bias) : product;

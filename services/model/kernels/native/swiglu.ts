@@ -1,0 +1,21 @@
+import type * as tf from '@tensorflow/tfjs';
+import { differentiable } from '../differentiable.ts';
+import type { Kernels } from '../kernels.ts';
+import { add, multiply } from './arithmetic.ts';
+import { run } from './tensorflow.ts';
+
+export const swiglu: Kernels['swiglu'] = (gate, up) =>
+  differentiable(
+    [gate, up],
+    () => {
+      const sigmoid = run('Sigmoid', [gate]);
+      const silu = multiply(gate, sigmoid);
+      return { value: multiply(silu, up), saved: [gate, up, sigmoid, silu] };
+    },
+    (dy, saved) => {
+      const [g, u, sigmoid, silu] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
+      const dSilu = multiply(dy, u);
+      const dGate = add(multiply(dSilu, sigmoid), run('SigmoidGrad', [sigmoid, multiply(dSilu, g)]));
+      return [dGate, multiply(dy, silu)];
+    },
+  );
