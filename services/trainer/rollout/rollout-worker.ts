@@ -57,7 +57,7 @@ export function createRolloutWorker(params: {
 
   function begin(): void {
     if (failure !== null) return;
-    for (const issued of schedule.issue()) void play(issued).then(begin, fail).finally(noteIdle);
+    for (const issued of schedule.issue()) void play(issued).then(begin).catch(fail).finally(noteIdle);
     noteIdle();
     tellChange();
   }
