@@ -53,7 +53,8 @@ add_programs() {
     # `type -P` and not the shell's own; what this machine lacks the image lacks too.
     if path="$(type -P "$name")"; then install -D "$(realpath "$path")" "$root/usr/bin/$name"; add_libraries "$path"; fi
   done
-  for path in /lib/*/libnss_dns.so.2 /lib/*/libnss_files.so.2; do
+  # TensorFlow asks for librt by its name, though nothing has been in it for years.
+  for path in /lib/*/libnss_dns.so.2 /lib/*/libnss_files.so.2 /lib/*/librt.so.1; do
     if [[ -f "$path" ]]; then install -D "$path" "$root$path"; fi
   done
 }

@@ -3,19 +3,22 @@
 #   ./scripts/build-image.sh                      tandem:<version> on node:22-bookworm-slim, or on what TANDEM_BASE_IMAGE names
 #   ./scripts/build-image.sh --base IMAGE         on another base, such as one from ./scripts/base-image.sh
 #   ./scripts/build-image.sh --base IMAGE minio   tandem-minio:<release> (needs Go); several names build several
+#   ./scripts/build-image.sh --engine cpu         with TensorFlow for trainers: cpu or cuda (scripts/install-tensorflow.sh); TANDEM_ENGINE says the same
 # TANDEM_IMAGE and TANDEM_MINIO_IMAGE name them otherwise. An image that was made of the same things is used again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 base="${TANDEM_BASE_IMAGE:-node:22-bookworm-slim}"
+engine="${TANDEM_ENGINE:-wasm}"
 names=()
 
 main() {
   while [[ $# -gt 0 ]]; do
     case "$1" in
       --base) base="${2:?build-image.sh: --base needs an image}"; shift 2 ;;
+      --engine) engine="${2:?build-image.sh: --engine needs wasm, cpu or cuda}"; shift 2 ;;
       tandem | minio) names+=("$1"); shift ;;
-      *) echo "build-image.sh: unknown argument $1; it takes --base IMAGE, tandem, minio" >&2; exit 64 ;;
+      *) echo "build-image.sh: unknown argument $1; it takes --base IMAGE, --engine wasm|cpu|cuda, tandem, minio" >&2; exit 64 ;;
     esac
   done
   if ! docker info >/dev/null 2>&1; then
@@ -35,10 +38,20 @@ build_tandem() {
   exec 9>dist/.image-lock
   flock 9
   local fingerprint
-  fingerprint="$(fingerprint dist/.built package.json package-lock.json compose/images/tandem/* gpu-profiles/* openapi/*)"
+  local tensorflow=''
+  if [[ "$engine" != wasm ]]; then
+    ./scripts/install-tensorflow.sh "--$engine"
+    tensorflow="$(realpath "${TANDEM_TENSORFLOW_HOME:-$HOME/.cache/tandem/tensorflow}/$engine")"
+  fi
+  fingerprint="$(fingerprint dist/.built package.json package-lock.json compose/images/tandem/* gpu-profiles/* openapi/* ${tensorflow:+"$tensorflow/.installed"})"
   if is_current "$image" "$fingerprint"; then exec 9>&-; return; fi
   mkdir -p dist/image
   compose/images/tandem/assemble.sh dist/image --built
+  rm -rf dist/image/tensorflow
+  if [[ -n "$tensorflow" ]]; then
+    mkdir dist/image/tensorflow
+    cp -r "$tensorflow" "dist/image/tensorflow/$engine"
+  fi
   tar -C dist -c image | with_dockerfile compose/images/tandem/Dockerfile \
     | build "$image" "$fingerprint" --build-arg PYTHON=none --label "org.opencontainers.image.version=$version"
   exec 9>&-

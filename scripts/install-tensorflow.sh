@@ -1,15 +1,15 @@
 #!/usr/bin/env bash
 # Installs TensorFlow for the engines `node` and `gpu` (TANDEM_TF). Without it everything runs too, on wasm.
 #   ./scripts/install-tensorflow.sh                      --cuda where nvidia-smi shows a GPU, else --cpu
-#   ./scripts/install-tensorflow.sh --cpu                the C library of PyPI's wheel, and tfjs-node's addon built against it: 262 MiB to fetch, 0.8 GB on disk
-#   ./scripts/install-tensorflow.sh --cuda               the same for GPUs, with CUDA and cuDNN: 3.4 GiB to fetch, 6 GB on disk; needs the driver alone (525 or newer)
+#   ./scripts/install-tensorflow.sh --cpu                the C library of PyPI's wheel, and tfjs-node's addon built against it: 262 MiB to fetch, 0.9 GB on disk
+#   ./scripts/install-tensorflow.sh --cuda               the same for GPUs, with CUDA and cuDNN: 3.2 GiB to fetch, 5.5 GB on disk; needs the driver alone (525 or newer)
 #   ./scripts/install-tensorflow.sh --published [--cuda] tfjs-node as its makers publish it: TensorFlow 2.9.1, for GPUs CUDA 11.2 and cuDNN 8.1 of your own
 # Everything goes to TANDEM_TENSORFLOW_HOME (default ~/.cache/tandem/tensorflow); what is there is not fetched again. PIP_INDEX_URL names a mirror of PyPI.
 # Needs curl, unzip or python3, and a C++ compiler (CXX, default g++).
 set -euo pipefail
 here="$(cd "$(dirname "$0")" && pwd)"
 package="$here/../node_modules/@tensorflow/tfjs-node-gpu"
-home="${TANDEM_TENSORFLOW_HOME:-${XDG_CACHE_HOME:-$HOME/.cache}/tandem/tensorflow}"
+home="${TANDEM_TENSORFLOW_HOME:-$HOME/.cache/tandem/tensorflow}"
 index="${PIP_INDEX_URL:-https://pypi.org/simple}"
 compiler="${CXX:-g++}"
 machine="$(uname -m)"
@@ -77,16 +77,25 @@ fetch_wheels() {
 fetch() {
   local wheel="$1" sha256="$2" file="$home/downloads/$1" url
   if [[ "$(sha256_of "$file")" == "$sha256" ]]; then return; fi
-  url="$(find_url "$wheel")"
-  local progress=(--silent --show-error)
-  if [[ -t 2 ]]; then progress=(--progress-bar); fi
-  curl --fail --location --retry 5 --retry-connrefused --connect-timeout 30 "${progress[@]}" --continue-at - --output "$file.part" "$url" \
-    || fail 75 "$wheel could not be fetched (no network, or no disk?); run this again to go on where it ended"
+  if [[ "$(sha256_of "$file.part")" != "$sha256" ]]; then
+    url="$(find_url "$wheel")"
+    download "$url" "$file.part" || fail 75 "$wheel could not be fetched (no network, or no disk?); run this again to go on where it ended"
+  fi
   if [[ "$(sha256_of "$file.part")" != "$sha256" ]]; then
     rm -f "$file.part"
     fail 65 "$wheel is not what was published: its sha256 should be $sha256. Run this again; if it stays so, look at the mirror or proxy in between"
   fi
   mv "$file.part" "$file"
+}
+
+download() {
+  local url="$1" file="$2" status=0 progress=(--silent --show-error)
+  if [[ -t 2 ]]; then progress=(--progress-bar); fi
+  local with=(--fail --location --retry 5 --retry-connrefused --connect-timeout 30 "${progress[@]}" --output "$file")
+  curl "${with[@]}" --continue-at - "$url" || status=$?
+  # 33: a server that cannot go on in the middle.
+  if [[ $status == 33 ]]; then rm -f "$file"; status=0; curl "${with[@]}" "$url" || status=$?; fi
+  return "$status"
 }
 
 # By PyPI's simple index, which every mirror has: https://peps.python.org/pep-0503/
@@ -123,13 +132,22 @@ with zipfile.ZipFile(wheel) as archive:
 }
 
 build_addon() {
-  local target="$1" headers log
+  local target="$1" headers log name library rpath='$ORIGIN/tensorflow' cuda=()
   headers="$(node_headers "$target")"
+  # TensorFlow opens these by their bare names, and finds what the addon has loaded already: so nobody has to set LD_LIBRARY_PATH.
+  for name in cudart cublasLt cublas cufft curand nvJitLink cusparse cusolver nvrtc cudnn; do
+    for library in "$target"/nvidia/*/lib/lib"$name".so.*; do
+      if [[ ! -e "$library" ]]; then continue; fi
+      cuda+=("$library")
+      library="${library#"$target"/}"
+      rpath+=":\$ORIGIN/${library%/*}"
+    done
+  done
   log="$target/build.log"
   echo "Building tfjs-node's addon with $compiler ..."
   "$compiler" -std=c++17 -O2 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \
     -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc -o "$target/tfjs_binding.node" \
-    -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 '-Wl,-rpath,$ORIGIN/tensorflow' >"$log" 2>&1 \
+    -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; fail 70 "the addon could not be built; the compiler's words are above"; }
   rm -rf "$log" "$target/tensorflow/include" "$target/node-headers"
 }

@@ -1735,7 +1735,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */
@@ -2270,7 +2270,7 @@ export interface components {
              */
             kind: "progress";
             /**
-             * @description What it is doing.
+             * @description What it is doing; `rollout`: it plays rollouts, or waits for them.
              * @example rollout
              * @enum {string}
              */
@@ -2308,6 +2308,15 @@ export interface components {
              *     }
              */
             evaluated?: components["schemas"]["Evaluated"];
+            /**
+             * @description With `rollout.max_staleness` above 0: what the rollouts do meanwhile.
+             * @example {
+             *       "state": "generating",
+             *       "in_flight": 8,
+             *       "buffered": 3
+             *     }
+             */
+            rollouts?: components["schemas"]["RolloutsProgress"];
         };
         /** @description How far an evaluation has come. */
         Evaluated: {
@@ -2321,6 +2330,25 @@ export interface components {
              * @example 200
              */
             total: number;
+        };
+        /** @description What rollouts do that go on while the policy is trained. */
+        RolloutsProgress: {
+            /**
+             * @description `generating`; `waiting_for_trainer`: as many are done as the bound on staleness allows; `waiting_for_server`: the inference server has to be found again.
+             * @example generating
+             * @enum {string}
+             */
+            state: "generating" | "waiting_for_trainer" | "waiting_for_server";
+            /**
+             * @description Tasks that are being played.
+             * @example 8
+             */
+            in_flight: number;
+            /**
+             * @description Tasks that are done and wait for the trainer.
+             * @example 3
+             */
+            buffered: number;
         };
         EvaluationRecord: {
             /**
@@ -2853,7 +2881,7 @@ export interface components {
         Reason: "submitted" | "imported" | "resumed" | "pause_requested" | "paused" | "cancel_requested" | "cancelled" | "waiting_for_slot" | "waiting_for_gpus" | "waiting_to_restart" | "fetching_model" | "preempted" | "starting_inference" | "starting_trainer" | "training" | "completed" | "early_stopped" | "target_accuracy_reached" | "invalid_model" | "invalid_data" | "invalid_checkpoint" | "invalid_spec" | "reward_error" | "nan_loss" | "installation_broken" | "user_error" | "oom_gpu" | "oom_host" | "trainer_killed" | "trainer_lost" | "trainer_crashed" | "inference_failed" | "start_timeout" | "ready_timeout" | "image_unavailable" | "gpu_unavailable" | "stop_timeout" | "host_rebooted" | "disk_full" | "load_timeout" | "hang" | "evaluation_timeout" | "save_timeout" | "nccl" | "vllm_unhealthy" | "model_unavailable" | "control_plane_error";
         Progress: {
             /**
-             * @description What the trainer is doing.
+             * @description What the trainer is doing; `rollout`: it plays rollouts, or waits for them.
              * @example rollout
              * @enum {string}
              */
@@ -2888,6 +2916,15 @@ export interface components {
              * @example null
              */
             evaluated: components["schemas"]["Evaluated"] | null;
+            /**
+             * @description What the rollouts do, where they go on while the policy is trained; null where each step waits for its own.
+             * @example {
+             *       "state": "generating",
+             *       "in_flight": 8,
+             *       "buffered": 3
+             *     }
+             */
+            rollouts: components["schemas"]["RolloutsProgress"] | null;
         };
         Waiting: {
             /**
@@ -3313,6 +3350,16 @@ export interface components {
              * @example train/loss
              */
             name: string;
+            /**
+             * @description Unit of its values; null for another program's own.
+             * @example 1
+             */
+            unit: string | null;
+            /**
+             * @description What it means; null as the unit.
+             * @example Mean reward.
+             */
+            description: string | null;
             /**
              * @description Steps.
              * @example [
@@ -5890,7 +5937,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */

@@ -104,6 +104,11 @@ export const trainingStateSchema = z.looseObject({
   data_position: z.object({ epoch: z.int().min(0), offset: z.int().min(0) }).default({ epoch: 0, offset: 0 }),
   elapsed_seconds: z.number().min(0).default(0),
   last_eval_step: z.int().nullable().default(null),
+  /**
+   * Tasks whose rollouts were asked for ahead of training and that no step has learned from, by their places in the data counted on over epochs: they are the first
+   * that a resumed run plays. Left out by runs that never had any.
+   */
+  rollouts_ahead: z.array(z.int().min(0)).optional(),
 });
 export type TrainingState = z.infer<typeof trainingStateSchema>;
 

@@ -25,6 +25,7 @@ const defined = (
 
 const GPU = 'where nvidia-smi shows the trainer a GPU';
 const REPORTED = 'where the environment reports the count';
+const AHEAD = 'with `rollout.max_staleness` above 0';
 const examples = ['sft', 'dpo'] as const;
 
 export const metricDefinitions: Readonly<Record<string, MetricDefinition>> = {
@@ -92,8 +93,15 @@ export const metricDefinitions: Readonly<Record<string, MetricDefinition>> = {
   'train/mismatch_max': defined('nats', 'Largest distance of the log probabilities.', ['grpo']),
   'train/staleness': defined(
     '1',
-    'Policy versions by which the rollouts are behind the policy that learns from them; 0 in synchronous training.',
+    'Mean of the policy versions by which the rollouts are behind the policy that learns from them; 0 in synchronous training.',
     ['grpo'],
+  ),
+  'train/staleness_max': defined('1', 'The same of the rollout that is the furthest behind.', ['grpo'], AHEAD),
+  'train/stale_dropped': defined(
+    '1',
+    'Groups that were too old to learn from, whose tasks were played again.',
+    ['grpo'],
+    AHEAD,
   ),
   'reward/<name>/mean': defined('1', 'Mean of one reward before its weight, by its name.', ['grpo']),
   'reward/<name>/std': defined('1', 'Population standard deviation of one reward.', ['grpo']),
@@ -135,6 +143,20 @@ export const metricDefinitions: Readonly<Record<string, MetricDefinition>> = {
     'Of the rollout time, until the server served the current weights, checked by its canary.',
     ['grpo'],
   ),
+  'perf/rollout_wait_time': defined(
+    's',
+    'Of the rollout time, for which the trainer waited for rollouts.',
+    ['grpo'],
+    AHEAD,
+  ),
+  'perf/rollout_idle_time': defined(
+    's',
+    'Since the last step, without a rollout in flight: all were done that the bound on staleness allows.',
+    ['grpo'],
+    AHEAD,
+  ),
+  'perf/rollouts_in_flight': defined('1', 'Tasks in flight when the step began to train.', ['grpo'], AHEAD),
+  'perf/rollouts_buffered': defined('1', 'Tasks that were done then and waited for a later step.', ['grpo'], AHEAD),
   'perf/throughput': defined('samples/s', 'Samples or rollouts of the step by its time.', every),
   'perf/tokens_per_second': defined(
     'tokens/s',

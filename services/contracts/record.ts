@@ -29,6 +29,20 @@ export const evaluatedSchema = z
   })
   .meta({ id: 'Evaluated', description: 'How far an evaluation has come.' });
 
+/** What rollouts do that go on while the policy is trained. */
+export const rolloutsProgressSchema = z
+  .strictObject({
+    state: field(
+      z.enum(['generating', 'waiting_for_trainer', 'waiting_for_server']),
+      '`generating`; `waiting_for_trainer`: as many are done as the bound on staleness allows; `waiting_for_server`: the inference server has to be found again.',
+      'generating',
+    ),
+    in_flight: field(z.int().min(0), 'Tasks that are being played.', 8),
+    buffered: field(z.int().min(0), 'Tasks that are done and wait for the trainer.', 3),
+  })
+  .meta({ id: 'RolloutsProgress', description: 'What rollouts do that go on while the policy is trained.' });
+export type RolloutsProgress = z.infer<typeof rolloutsProgressSchema>;
+
 export const phases = ['loading', 'rollout', 'training', 'evaluation', 'saving', 'finishing'] as const;
 
 /** Characters of a record's texts at most. */
@@ -60,7 +74,7 @@ export const progressRecordSchema = z
   .strictObject({
     ...base,
     kind: field(z.literal('progress'), 'Where the trainer is.', 'progress'),
-    phase: field(z.enum(phases), 'What it is doing.', 'rollout'),
+    phase: field(z.enum(phases), 'What it is doing; `rollout`: it plays rollouts, or waits for them.', 'rollout'),
     step: field(z.int().min(0), 'Optimizer steps done.', 100),
     total_steps: field(z.int().min(0), 'Optimizer steps in all.', 1000),
     epoch: field(z.number().min(0), 'Passes over the data so far.', 0.5),
@@ -70,6 +84,11 @@ export const progressRecordSchema = z
       done: 40,
       total: 200,
     }),
+    rollouts: field(
+      rolloutsProgressSchema.optional(),
+      'With `rollout.max_staleness` above 0: what the rollouts do meanwhile.',
+      { state: 'generating', in_flight: 8, buffered: 3 },
+    ),
   })
   .meta({ id: 'ProgressRecord' });
 

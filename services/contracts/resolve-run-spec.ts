@@ -139,6 +139,12 @@ function checkAcross(spec: RunSpec): SpecIssue[] {
       `leaves no room for a prompt: it must be below model.max_seq_length (${spec.model.max_seq_length})`,
     );
   }
+  if (spec.method === 'grpo' && spec.grpo.dynamic_sampling && spec.rollout.max_staleness > 0) {
+    refuse(
+      'grpo.dynamic_sampling',
+      'replaces groups that agree before a step learns, and with rollout.max_staleness above 0 no step waits for others; set it to false, or max_staleness to 0',
+    );
+  }
   if (spec.method === 'grpo' && spec.grpo.overlong_buffer_tokens > spec.rollout.max_new_tokens) {
     refuse(
       'grpo.overlong_buffer_tokens',

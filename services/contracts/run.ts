@@ -3,7 +3,7 @@ import { evaluationSchema } from './evaluation.ts';
 import { field } from './field.ts';
 import { modelOriginSchema } from './model-origin.ts';
 import { reasonSchema } from './reason.ts';
-import { evaluatedSchema, phases } from './record.ts';
+import { evaluatedSchema, phases, rolloutsProgressSchema } from './record.ts';
 import { methodSchema, runSpecSchema, taskSchema } from './run-spec.ts';
 
 export const runStatuses = [
@@ -68,7 +68,11 @@ export type Attempt = z.infer<typeof attemptSchema>;
 
 export const progressSchema = z
   .strictObject({
-    phase: field(z.enum(phases), 'What the trainer is doing.', 'rollout'),
+    phase: field(
+      z.enum(phases),
+      'What the trainer is doing; `rollout`: it plays rollouts, or waits for them.',
+      'rollout',
+    ),
     step: field(z.int(), 'Optimizer steps done.', 100),
     total_steps: field(z.int(), 'Optimizer steps in all.', 1000),
     epoch: field(z.number(), 'Passes over the data so far.', 0.5),
@@ -78,6 +82,11 @@ export const progressSchema = z
       evaluatedSchema.nullable(),
       'Problems of the evaluation under way, where the trainer counts them.',
       null,
+    ),
+    rollouts: field(
+      rolloutsProgressSchema.nullable(),
+      'What the rollouts do, where they go on while the policy is trained; null where each step waits for its own.',
+      { state: 'generating', in_flight: 8, buffered: 3 },
     ),
   })
   .meta({ id: 'Progress' });

@@ -99,6 +99,51 @@ describe('completions over HTTP', () => {
     expect(warnings).toEqual([]);
   });
 
+  it('find the turns before them, under the same weights and salt alone', async () => {
+    const completion = async (body: Record<string, unknown>) => {
+      const { status, text } = await post('/v1/completions', {
+        return_token_ids: true,
+        max_tokens: 20,
+        seed: 1,
+        ...body,
+      });
+      expect(status, text).toBe(200);
+      const { choices: drawn, usage } = JSON.parse(text) as {
+        choices: { token_ids: number[] }[];
+        usage: { prompt_tokens_details: { cached_tokens: number } };
+      };
+      return { drawn, ids: drawn[0]!.token_ids, found: usage.prompt_tokens_details.cached_tokens };
+    };
+    const total = async (name: string) => {
+      const text = await (await fetch(`${server.origin}/metrics`)).text();
+      return Number(new RegExp(`^${name}\\S* (\\S+)$`, 'm').exec(text)![1]);
+    };
+    const names = ['vllm:prefix_cache_queries_total', 'vllm:prefix_cache_hits_total'];
+    const [queries, hits] = await Promise.all(names.map(total));
+    await loadAdapter('talks', { seed: 3 });
+    const prompt = Array.from({ length: 40 }, (_, i) => 2 * i);
+    const first = await completion({ model: 'talks', prompt });
+    const second = { model: 'talks', prompt: [...prompt, ...first.ids, 5, 6] };
+    const salted = await completion({ ...second, cache_salt: 'another' });
+    const reused = await completion(second);
+    expect([first.found, salted.found, reused.found]).toEqual([0, 0, 48]);
+    expect(reused.drawn).toEqual(salted.drawn);
+    expect((await total(names[0]!)) - queries!).toBe(40 + 2 * 62);
+    expect((await total(names[1]!)) - hits!).toBe(48);
+
+    expect((await post('/reset_prefix_cache?reset_running_requests=false', undefined)).status).toBe(200);
+    expect((await completion(second)).found).toBe(0);
+    expect((await completion({ ...second, prompt: [...second.prompt, 7] })).found).toBe(48);
+    const error = await errorOf('/v1/completions', { ...second, cache_salt: '' });
+    expect(error).toMatchObject({ status: 400, message: expect.stringContaining('cache_salt') });
+    expect((await post('/v1/unload_lora_adapter', { lora_name: 'talks' })).status).toBe(200);
+    const directory = await server.writeAdapter('talks-again', { seed: 4 });
+    expect((await post('/v1/load_lora_adapter', { lora_name: 'talks', lora_path: directory })).status).toBe(200);
+    const reloaded = await completion(second);
+    expect(reloaded.found).toBe(0);
+    expect(reloaded.ids).not.toEqual(reused.ids);
+  });
+
   it('take the request id of the client', async () => {
     const response = await fetch(`${server.origin}/v1/completions`, {
       method: 'POST',

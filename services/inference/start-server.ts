@@ -12,6 +12,7 @@ import { completionRoutes } from './server/completions.ts';
 import { createHttpServer } from './server/http-server.ts';
 import { createMetrics, type Metrics } from './server/metrics.ts';
 import { modelRoutes } from './server/models.ts';
+import { prefixRoutes } from './server/prefixes.ts';
 import { probeRoutes } from './server/probes.ts';
 import type { Route } from './server/route.ts';
 import type { ServingContext } from './server/serving-context.ts';
@@ -68,6 +69,7 @@ export function servingRoutes(context: Serving): Route[] {
     ...chatRoutes(context),
     ...tokenizeRoutes(context),
     ...weightRoutes(context),
+    ...prefixRoutes(context),
     context.metrics.route(context.engine, context.models),
   ];
 }

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, test } from 'vitest';
 import type { Decoder, ForwardOptions } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
 import { createKvCache } from './kv-cache.ts';
+import { createKvPool } from './kv-pool.ts';
 import { createLora, initialLoraWeights, type LoraAdapter, type LoraConfig } from './lora.ts';
 import { packSequences } from './packed-batch.ts';
 import { fillNormal, uniform } from './random.ts';
@@ -54,7 +55,7 @@ describe('a sequence gives the same bits', () => {
 
   test('from a forked cache as from its own', () => {
     const [prompt, left, right] = [sequences[0]!.concat([4, 5]), [7, 8, 9], [3]];
-    const parent = createKvCache(config);
+    const parent = createKvCache(createKvPool(2 ** 24), config);
     decoder.hidden(packSequences([prompt]), { caches: [parent] }).dispose();
     const children = [parent.fork(), parent.fork()];
     const grown = perSequence([left, right], { caches: children });
@@ -101,7 +102,7 @@ function perSequence(batch: readonly number[][], options: ForwardOptions): Float
 
 /** The first half of each sequence at once, then all sequences that still have tokens one token at a time. */
 function throughCache(batch: readonly number[][], chosen: readonly (LoraAdapter | undefined)[]): Float32Array[] {
-  const caches = batch.map(() => createKvCache(config));
+  const caches = batch.map(() => createKvCache(createKvPool(2 ** 24), config));
   const rows = batch.map((): Float32Array[] => []);
   const run = (members: readonly number[], take: (i: number) => number[]) => {
     const options = { caches: members.map((i) => caches[i]!), adapter: members.map((i) => chosen[i]) };

@@ -36,6 +36,10 @@ describe('writeFileAtomic', () => {
 });
 
 describe('makeDirectory', () => {
+  it('fails where directories cannot be, and does not try for ever', async () => {
+    await expect(makeDirectory('/proc/none/of/it')).rejects.toThrow(/\/proc/);
+  });
+
   it('creates all missing parents and is content with what is there', async () => {
     const path = join(directory, 'a/b/c');
     await makeDirectory(path);

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 const TEMPORARY_PREFIX = '.tmp-';
@@ -57,9 +57,26 @@ export async function syncDirectory(path: string): Promise<void> {
   }
 }
 
-/** Creates a directory and its missing parents, each name made durable. */
+/**
+ * Creates a directory and its missing parents, each name made durable. Not by `recursive` of Node, which tries for ever where a parent is there and takes
+ * no directory for a reason that reads as if it were missing (`/proc`).
+ */
 export async function makeDirectory(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
-  if (first === undefined) return;
-  for (let at = path; at.length >= first.length; at = dirname(at)) await syncDirectory(dirname(at));
+  if ((await tryMake(path)) !== 'no parent') return;
+  await makeDirectory(dirname(path));
+  if ((await tryMake(path)) === 'no parent')
+    throw new Error(`${path} cannot be created: ${dirname(path)} takes no directories`);
+}
+
+async function tryMake(path: string): Promise<'made' | 'there' | 'no parent'> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (code === 'ENOENT') return 'no parent';
+    if (code === 'EEXIST' && (await stat(path)).isDirectory()) return 'there';
+    throw error;
+  }
+  await syncDirectory(dirname(path));
+  return 'made';
 }

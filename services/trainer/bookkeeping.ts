@@ -1,5 +1,5 @@
 import type { TrainingState } from '../contracts/checkpoint.ts';
-import type { ProgressRecord } from '../contracts/record.ts';
+import type { ProgressRecord, RolloutsProgress } from '../contracts/record.ts';
 import { EngineMemoryError } from '../model/errors.ts';
 import { StopRequested } from './agent/attempt-control.ts';
 import { type Ending, endingOf, savePurposes } from './cadence.ts';
@@ -33,6 +33,8 @@ export interface Bookkeeping {
   enter(phase: ProgressRecord['phase']): void;
   /** A part of the phase is done: says so if nothing has been reported for a while, so that a long phase is not taken for a hang. */
   alive(): void;
+  /** Reports once more where training is, as what goes on beside it has changed. */
+  again(): void;
   /** `Step 100/1000 (10.0%) | ...` */
   stepLine(): string;
   /** Before training: evaluates, or says which baseline is used instead. */
@@ -60,6 +62,8 @@ export function createBookkeeping(params: {
   readonly evaluator: Evaluator | null;
   readonly passRate: PassRate | null;
   readonly inputs: Readonly<Record<string, string>>;
+  /** What rollouts do; null where none go on beside training. */
+  readonly rollouts: () => RolloutsProgress | null;
 }): Bookkeeping {
   const { session, state, clock, saver, policy, learner, schedule, evaluator, passRate } = params;
   const { attempt, spec, control, records, logs } = session;
@@ -88,7 +92,7 @@ export function createBookkeeping(params: {
     phase = now;
     reportedAt = session.now();
     const at = { phase, step: state.global_step, totalSteps, epoch: epoch(), elapsedSeconds: clock.elapsed() };
-    records.append([progressRecord(at)]);
+    records.append([progressRecord({ ...at, rollouts: params.rollouts() })]);
   }
 
   function alive(): void {
@@ -189,6 +193,7 @@ export function createBookkeeping(params: {
       if (phase !== next) progress(next);
     },
     alive,
+    again: () => progress(phase),
     stepLine() {
       const elapsedSeconds = clock.elapsed();
       const step = state.global_step;

@@ -65,7 +65,7 @@ export interface GrpoStep extends StepMetrics {
   readonly truncated: number;
   /** Mean of what rollouts lost by their length; their rewards are reported without it. */
   readonly overlongPenalty: number;
-  /** Policy versions by which the rollouts are behind the policy that learns. */
+  /** Mean of the policy versions by which the rollouts are behind the policy that learns. */
   readonly staleness: number;
   readonly objective: GrpoMetrics;
 }
@@ -103,6 +103,25 @@ export function grpoStepMetrics(at: GrpoStep): MetricValues {
     'train/mismatch_weight': objective.mismatchWeight,
     'train/mismatch_truncated': objective.mismatchTruncated,
     'train/mismatch_max': objective.mismatchMax,
+  };
+}
+
+/** Of a step that learns from rollouts which go on while the policy is trained. Times are in seconds. */
+export function aheadMetrics(at: {
+  readonly stalest: number;
+  readonly dropped: number;
+  readonly waited: number;
+  readonly idle: number;
+  readonly inFlight: number;
+  readonly buffered: number;
+}): MetricValues {
+  return {
+    'train/staleness_max': at.stalest,
+    'train/stale_dropped': at.dropped,
+    'perf/rollout_wait_time': at.waited,
+    'perf/rollout_idle_time': at.idle,
+    'perf/rollouts_in_flight': at.inFlight,
+    'perf/rollouts_buffered': at.buffered,
   };
 }
 

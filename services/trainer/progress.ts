@@ -1,4 +1,4 @@
-import type { ProgressRecord } from '../contracts/record.ts';
+import type { ProgressRecord, RolloutsProgress } from '../contracts/record.ts';
 
 /** Training time over all attempts. */
 export interface TrainingClock {
@@ -23,6 +23,8 @@ export interface ProgressAt {
   readonly totalSteps: number;
   readonly epoch: number;
   readonly elapsedSeconds: number;
+  /** Null where none go on beside training. */
+  readonly rollouts: RolloutsProgress | null;
 }
 
 export function progressRecord(at: ProgressAt): Omit<ProgressRecord, 'n' | 'time'> {
@@ -34,6 +36,7 @@ export function progressRecord(at: ProgressAt): Omit<ProgressRecord, 'n' | 'time
     epoch: at.epoch,
     elapsed_seconds: round(at.elapsedSeconds),
     eta_seconds: roundOrNull(eta(at.step, at.totalSteps, at.elapsedSeconds)),
+    ...(at.rollouts !== null && { rollouts: at.rollouts }),
   };
 }
 

@@ -141,7 +141,10 @@ function stateOf(
   if (changed) {
     session.logs.training.warning('The training data has changed since the checkpoint: it starts at its beginning');
   }
-  if (changed || session.spec.checkpoint.ignore_data_skip) state.data_position = { epoch: 0, offset: 0 };
+  if (changed || session.spec.checkpoint.ignore_data_skip) {
+    state.data_position = { epoch: 0, offset: 0 };
+    delete state.rollouts_ahead;
+  }
   return state;
 }
 

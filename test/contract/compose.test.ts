@@ -23,6 +23,8 @@ const all = files.flatMap((file) => Object.entries(services(file)));
 /** What compose decides for the control plane, whatever stands in .env: where it listens and writes in its container, its daemon, its store and its agents. */
 const decidedByCompose = [
   ...['TANDEM_ADDR', 'TANDEM_API_KEY_FILE', 'TANDEM_HOME', 'TANDEM_OUTPUTS', 'TANDEM_DATA_ROOTS'],
+  // The image has its own.
+  'TANDEM_TENSORFLOW_HOME',
   ...['TANDEM_RUNTIME', 'DOCKER_HOST', 'TANDEM_AGENT_ADDR', 'TANDEM_AGENT_URL', 'TANDEM_AGENT_NETWORK'],
   ...['TANDEM_S3_ENDPOINT', 'TANDEM_S3_REGION', 'TANDEM_S3_CREATE_BUCKET'],
   ...['TANDEM_S3_SECRET_KEY', 'TANDEM_S3_SECRET_KEY_FILE'],

@@ -3,12 +3,24 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { type EmbeddedServer, startEmbeddedServer } from '../../services/inference/testing/embedded-server.ts';
 import { TINY_VOCAB_SIZE } from '../../services/model/tiny-tokenizer.ts';
 import { startTinyFake, type TinyFake } from '../support/fake-vllm/tiny-fake.ts';
-import { vllmApiContract } from './vllm-api.contract.ts';
+import { type ServedFacts, vllmApiContract } from './vllm-api.contract.ts';
+import { vllmClientContract } from './vllm-client.contract.ts';
+
+/** Both sides of the contract: the server as anybody sees it, and what the trainer's client makes of it. */
+function bothContracts(connect: () => Promise<ServedFacts>): void {
+  let facts: Promise<ServedFacts> | undefined;
+  const once = () => {
+    facts ??= connect();
+    return facts;
+  };
+  vllmApiContract(once);
+  vllmClientContract(once);
+}
 
 describe('the embedded server', () => {
   let server: EmbeddedServer;
 
-  vllmApiContract(async () => {
+  bothContracts(async () => {
     server = await startEmbeddedServer();
     return {
       origin: server.origin,
@@ -30,7 +42,7 @@ describe('the embedded server', () => {
 describe('the fake vLLM', () => {
   let fake: TinyFake;
 
-  vllmApiContract(async () => {
+  bothContracts(async () => {
     fake = await startTinyFake({ profile: 'split-2' });
     return {
       ...{ origin: fake.origin, model: fake.name, contextLength: 256, vocabSize: TINY_VOCAB_SIZE },
@@ -50,7 +62,7 @@ describe('the fake vLLM', () => {
 const { TANDEM_VLLM_URL: url, TANDEM_VLLM_ADAPTERS: adapters = '' } = process.env;
 
 describe.skipIf(url === undefined || !adapters.includes(':'))('the vLLM at TANDEM_VLLM_URL', () => {
-  vllmApiContract(async () => {
+  bothContracts(async () => {
     const origin = new URL(url!).origin;
     const { data } = (await (await fetch(`${origin}/v1/models`)).json()) as {
       data: { id: string; max_model_len: number }[];

@@ -1,6 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
@@ -9,13 +7,12 @@ import { readCheckpoint } from '../../services/trainer/checkpoint/read-checkpoin
 import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
 import type { TestControlPlane } from '../../services/trainer/test-support/control-plane.ts';
 import { type EmbeddedServer, startEmbeddedServer } from '../../services/trainer/test-support/embedded-server.ts';
+import {
+  type AskedRollouts,
+  type InferenceFront,
+  startInferenceFront,
+} from '../../services/trainer/test-support/inference-front.ts';
 import { type Life, live } from '../../services/trainer/test-support/lives.ts';
-
-/** What is asked of the inference server for one task. */
-interface Asked {
-  readonly prompt: string;
-  readonly seed: number;
-}
 
 const TASKS_PER_STEP = 4;
 const rollout = { num_rollouts: 6, concurrency: 3, max_new_tokens: 3, temperature: 1 };
@@ -23,19 +20,22 @@ const training = { batch_size: TASKS_PER_STEP, max_steps: 3, eval_steps: 0, run_
 let root: string;
 let task: TestTask;
 let server: EmbeddedServer;
-let front: Server;
+let front: InferenceFront;
 /** All rollouts that were asked for, in order, and what happens before the server is asked. */
-let asked: Asked[] = [];
+let asked: AskedRollouts[] = [];
 let before: () => Promise<void> = async () => {};
 
 beforeAll(async () => {
   root = await mkdtemp(path.join(tmpdir(), 'tandem-in-flight-'));
   task = await writeTestTask(path.join(root, 'task'), { train: 20, validation: 5, limit: 5 });
   server = await startEmbeddedServer({ model: task.model, adaptersRoot: path.join(root, 'adapters'), directory: root });
-  front = await startFront();
+  const note = (rollouts: AskedRollouts) => {
+    asked.push(rollouts);
+    return before();
+  };
+  front = await startInferenceFront({ server: () => server.url, rollouts: rollout.num_rollouts, before: note });
 });
 afterAll(async () => {
-  front.closeAllConnections();
   front.close();
   await server.kill();
   await rm(root, { recursive: true, force: true, maxRetries: 5 });
@@ -98,35 +98,12 @@ async function lifeOf(
 ): Promise<Life> {
   const model = { max_seq_length: 64, lora: { r: 4 } };
   const spec = testSpec(task, { method: 'grpo', model, training: { ...training, save_steps }, rollout });
-  const { port } = front.address() as AddressInfo;
   const attempt = testAttempt({ spec, task, directory: root, attempt: resume.length === 0 ? 1 : 2, resume });
-  const names = { run: how === 'stop' ? 'run-test0001' : 'run-test0002', inference_url: `http://127.0.0.1:${port}/v1` };
+  const names = { run: how === 'stop' ? 'run-test0001' : 'run-test0002', inference_url: front.url };
   return live({ ...attempt, ...names }, path.join(root, how), during);
 }
 
 async function positionIn({ directory }: ResumeCandidate) {
   const { trainingState } = await readCheckpoint({ directory: directory! });
   return { global_step: trainingState.global_step, data_position: trainingState.data_position };
-}
-
-/** In front of the inference server: notes every rollout that is asked for. */
-async function startFront(): Promise<Server> {
-  const made = createServer((request, response) => {
-    void (async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      const body = Buffer.concat(chunks).toString();
-      const wanted = request.method === 'POST' ? (JSON.parse(body) as Record<string, unknown>) : {};
-      if (wanted['n'] === rollout.num_rollouts) {
-        asked.push({ prompt: JSON.stringify(wanted['prompt']), seed: Number(wanted['seed']) });
-        await before();
-      }
-      const headers = { 'content-type': 'application/json' };
-      const sent = request.method === 'POST' ? { method: 'POST', headers, body } : {};
-      const reply = await fetch(`${server.url.replace('/v1', '')}${request.url}`, sent);
-      response.writeHead(reply.status).end(await reply.text());
-    })();
-  });
-  await new Promise<void>((resolve) => made.listen(0, '127.0.0.1', resolve));
-  return made;
 }

@@ -1,6 +1,9 @@
-import { readdir } from 'node:fs/promises';
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { makeTinyModel } from '../../services/model/tiny-model.ts';
 import { preparePolicy } from '../support/fake-vllm/published-policy.ts';
 import { startTinyFake } from '../support/fake-vllm/tiny-fake.ts';
 
@@ -149,6 +152,73 @@ describe('a policy version that is published to vLLM', () => {
       message: expect.stringContaining('does not compute what the trainer computes for run-x-a1-v3'),
     });
     fake = first;
+  });
+
+  it.each([
+    ['what the trainer computes', false, 'differ by'],
+    ['what the server said before, once the policy has changed', true, 'from what it said before'],
+  ])('is missed when the server loses it and goes on: compared with %s', async (_, changes, message) => {
+    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    trainer.move(0.3);
+    await publisher.serve(1, never);
+    if (changes) publisher.policyChanges();
+    if (changes) trainer.move(0.1);
+    // Whatever makes the trainer look again: here a request that fails, otherwise time.
+    Object.assign(fake.faults, { losesAdapters: true, front: '503', times: 1 });
+    await expect(trainer.server.complete(draw, never)).rejects.toMatchObject({
+      ...{ reason: 'inference_failed', message: expect.stringContaining(message) },
+      remedy: expect.stringContaining('serves the same model'),
+    });
+  });
+
+  it('is not believed of a server that came back with another model', async () => {
+    let fake = await startFake({ profile: 'split-2' });
+    const trainer = await preparePolicy({ model: fake.model, origin: () => fake.origin });
+    clean.push(trainer.dispose);
+    await trainer.publisherOf('run-x-a1').serve(0, never);
+    const other = path.join(await mkdtemp(path.join(tmpdir(), 'tandem-other-')), 'model');
+    clean.push(() => rm(path.dirname(other), { recursive: true }));
+    await makeTinyModel(other, { seed: 5 });
+    fake = await startFake({ profile: 'split-2', model: other });
+    await expect(trainer.server.complete(draw, never)).rejects.toThrow('does not compute what the trainer computes');
+  });
+
+  it.each([
+    ['is loaded', '/v1/load_lora_adapter'],
+    ['is checked', '/v1/completions'],
+  ])('is published all the same when the server is restarted elsewhere while it %s', async (_, hangsAt) => {
+    const first = await startFake({ profile: 'split-2', faults: { hangsAt } });
+    let { origin } = first;
+    const trainer = await preparePolicy({ model: first.model, origin: () => origin });
+    clean.push(trainer.dispose);
+    trainer.move(0.3);
+    const serving = trainer.publisherOf('run-x-a1').serve(1, never);
+    await expect.poll(() => first.calls).toContain(`POST ${hangsAt}`);
+    ({ origin } = await startFake({ profile: 'split-2', model: first.model }));
+    first.die();
+    await serving;
+    expect(await adaptersOf(origin)).toEqual(['run-x-a1-v1']);
+  });
+
+  it('is published all the same when the server is restarted while the one before has completions under way', async () => {
+    const first = await startFake({ profile: 'split-2' });
+    let { origin } = first;
+    const trainer = await preparePolicy({ model: first.model, origin: () => origin });
+    clean.push(trainer.dispose);
+    const publisher = trainer.publisherOf('run-x-a1');
+    await publisher.serve(0, never);
+    first.faults.slowMs = 60_000;
+    const long = trainer.server.complete(draw, never);
+    await expect.poll(() => first.calls.filter((call) => call === 'POST /v1/completions')).toHaveLength(3);
+    first.faults.slowMs = 0;
+    trainer.move(0.3);
+    const serving = publisher.serve(1, never);
+    await expect.poll(async () => (await trainer.server.complete(draw, never)).policy.version).toBe(1);
+    ({ origin } = await startFake({ profile: 'split-2', model: first.model }));
+    first.die();
+    await serving;
+    expect((await long).policy.version).toBe(1);
+    expect(await adaptersOf(origin)).toEqual(['run-x-a1-v1']);
   });
 
   it('that the server cannot find says that both must see the same directory', async () => {

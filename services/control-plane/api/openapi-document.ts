@@ -52,7 +52,12 @@ function definition(): ZodOpenApiObject {
     paths: { ...pathsOf(operations, 'public'), ...pathsOf(agentOperations, 'agent') },
     components: {
       securitySchemes: {
-        apiKey: { type: 'http', scheme: 'bearer', description: 'TANDEM_API_KEY, where the control plane has one.' },
+        apiKey: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'TANDEM_API_KEY, where the control plane has one; for GET also as the password of Basic, which browsers ask for.',
+        },
         attemptToken: { type: 'http', scheme: 'bearer', description: 'Token of the attempt, from TANDEM_TOKEN_FILE.' },
       },
       examples: Object.fromEntries(problemTypes().map((type) => [type, problemExample(type)])),

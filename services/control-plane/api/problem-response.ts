@@ -52,7 +52,7 @@ function sendProblem(response: Response, problem: Problem): void {
   const type = problem.type.slice(problem.type.lastIndexOf(':') + 1) as ProblemError['type'];
   const retryAfter = RETRY_AFTER[type];
   if (retryAfter !== undefined) response.setHeader('Retry-After', retryAfter);
-  if (type === 'unauthorized') response.setHeader('WWW-Authenticate', 'Bearer realm="tandem"');
+  if (type === 'unauthorized') response.appendHeader('WWW-Authenticate', 'Bearer realm="tandem"');
   response.status(problem.status).type(PROBLEM_MEDIA_TYPE).send(JSON.stringify(problem));
 }
 

@@ -101,6 +101,23 @@ describe('the token', () => {
     expect((await call('/runs', { headers: { authorization: 'Bearer correct-horse' } })).status).toBe(200);
   });
 
+  test('a browser is asked for it as a password, and may read with it and change nothing', async () => {
+    const call = await serve({ settings });
+    const asked = await call('/runs', { headers: { accept: 'text/html,application/xhtml+xml,*/*;q=0.8' } });
+    expect([asked.status, asked.headers.get('www-authenticate')]).toEqual([
+      401,
+      'Basic realm="tandem", charset="UTF-8", Bearer realm="tandem"',
+    ]);
+    const basic = (password: string) => ({
+      authorization: `Basic ${Buffer.from(`anyone:${password}`).toString('base64')}`,
+    });
+    expect((await call('/runs', { headers: basic('correct-horse') })).status).toBe(200);
+    for (const password of ['correct-horsf', '', 'x:correct-horse'])
+      expect((await call('/runs', { headers: basic(password) })).status).toBe(401);
+    const changing = await call('/runs', { method: 'POST', headers: basic('correct-horse') });
+    expect([changing.status, changing.headers.get('www-authenticate')]).toEqual([401, 'Bearer realm="tandem"']);
+  });
+
   test('probes and documentation need none; what is not there needs one', async () => {
     const call = await serve({ settings });
     for (const path of ['/healthz', '/readyz', '/openapi.json', '/docs/']) expect((await call(path)).status).toBe(200);

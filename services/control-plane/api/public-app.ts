@@ -3,7 +3,7 @@ import helmet from 'helmet';
 import { type Operations, operations } from '../../contracts/operations.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createRedactor, type Redactor } from '../../platform/redaction.ts';
-import { bearerToken, sameSecret } from './bearer.ts';
+import { basicPassword, bearerToken, sameSecret } from './bearer.ts';
 import { bindOperations } from './bind.ts';
 import { docsPage } from './docs-page.ts';
 import type { Handlers } from './handlers.ts';
@@ -17,6 +17,8 @@ import { requestLog } from './request-log.ts';
 const BODY_LIMIT_BYTES = 1024 * 1024;
 /** What needs no token: probes, and the description of the API, which holds nothing of this installation. */
 const OPEN_PATHS = /^\/(healthz|readyz|openapi\.json|docs(\/.*)?)?$/;
+
+const BASIC = 'Basic realm="tandem", charset="UTF-8"';
 
 export interface PublicAppOptions {
   handlers: Handlers<Operations>;
@@ -79,11 +81,18 @@ export const nothingHere: RequestHandler = (request) => {
   );
 };
 
+/**
+ * A browser has no token to send with a page that somebody opens, so it may ask its user for a password. With that it reads: it sends it by
+ * itself from then on, also where a page of somebody else makes it ask.
+ */
 function tokenGuard(apiKey: string | null): RequestHandler {
-  return function guardToken(request, _response, next) {
+  return function guardToken(request, response, next) {
     if (apiKey !== null && !OPEN_PATHS.test(request.path)) {
-      const token = bearerToken(request);
+      const reads = request.method === 'GET' || request.method === 'HEAD';
+      const token = bearerToken(request) ?? (reads ? basicPassword(request) : undefined);
       if (token === undefined || !sameSecret(token, apiKey)) {
+        const isPage = reads && request.accepts(['json', 'html']) === 'html';
+        if (isPage) response.setHeader('WWW-Authenticate', BASIC);
         throw new ProblemError(
           'unauthorized',
           'This address needs a token: send the header `Authorization: Bearer <TANDEM_API_KEY>`.',

@@ -4,6 +4,7 @@ import { expectedEnd, remainingMs } from './estimates.ts';
 
 const progress = (change: Partial<Progress>): Progress => ({
   evaluated: null,
+  rollouts: null,
   ...{ phase: 'rollout', step: 25, total_steps: 100, epoch: 0, elapsed_seconds: 50, eta_seconds: null },
   ...change,
 });

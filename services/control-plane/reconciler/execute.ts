@@ -80,12 +80,13 @@ async function startRole(
       data: { role, start },
     });
   });
-  const shared = { run, attempt: attempt.number, runtime, programs, share: shareOf(identity, run, options) };
+  const profile = profiles.get(run.profile) ?? null;
+  const shared = { run, attempt: attempt.number, runtime, programs, profile, share: shareOf(identity, run, options) };
   const startDirectory = run.start_from.kind === 'directory' ? run.start_from.path : null;
   const spec =
     identity.role === 'trainer'
       ? trainerRole({ ...shared, token, agentUrl: agentUrl(), startDirectory })
-      : inferenceRole({ ...shared, start: identity.start, profile: profiles.get(run.profile) ?? null, vllmImage });
+      : inferenceRole({ ...shared, start: identity.start, vllmImage });
   const tell = (message: string) => runs.update(run.id, { message }, ['starting']);
   try {
     await runtime.start(spec, { signal, tell });

@@ -98,7 +98,11 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
       );
       return row === undefined
         ? null
-        : { evaluated: null, ...(JSON.parse(row.progress) as Omit<Progress, 'evaluated'>) };
+        : {
+            evaluated: null,
+            rollouts: null,
+            ...(JSON.parse(row.progress) as Omit<Progress, 'evaluated' | 'rollouts'>),
+          };
     },
 
     outcome(run: string, attempt: number): Outcome | null {
@@ -242,8 +246,8 @@ function seriesId(db: Database, run: string, name: string): number {
 function lastProgress(batch: readonly IndexedRecord[]): string | null {
   const last = batch.findLast(({ record }) => record.kind === 'progress')?.record;
   if (last?.kind !== 'progress') return null;
-  const { phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated = null } = last;
-  return JSON.stringify({ phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated });
+  const { phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated = null, rollouts = null } = last;
+  return JSON.stringify({ phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated, rollouts });
 }
 
 function outcomeOf(event: EventRecord): Outcome {

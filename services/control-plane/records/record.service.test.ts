@@ -230,7 +230,11 @@ describe('what records say', () => {
       elapsed_seconds: 2,
       eta_seconds: null,
       evaluated: null,
+      rollouts: null,
     });
+    const rollouts = { state: 'waiting_for_trainer', in_flight: 0, buffered: 8 } as const;
+    await fixture.records.ingest(RUN, 2, [Object.assign(progressRecord(3, 5), { rollouts })]);
+    expect(fixture.records.progress(RUN)).toMatchObject({ step: 5, rollouts });
     expect(fixture.records.progress('run-bbbbbbbb')).toBeNull();
   });
 

@@ -51,9 +51,9 @@ export function showPlan(plan: SubmissionPlan, options: RunServiceOptions): DryR
   const shape = profile && shapeOf(profile, { serves, tensorParallel });
   const seats = shape === null ? { trainer: [], inference: [] } : options.queue.preview(shape);
   const share = (role: Role) => ({ gpus: seats[role], epoch: null, shmGib: profile?.[role].shm_gib ?? 0 });
-  const shared = { run, attempt, runtime, programs };
+  const shared = { run, attempt, runtime, programs, profile };
   const startDirectory = start.from.kind === 'directory' ? start.from.path : null;
-  const server = { ...shared, share: share('inference'), start: 1, profile, vllmImage: options.vllmImage };
+  const server = { ...shared, share: share('inference'), start: 1, vllmImage: options.vllmImage };
   const roles = [
     ...(serves ? [inferenceRole(server)] : []),
     trainerRole({ ...shared, share: share('trainer'), token: '', agentUrl: options.agentUrl(), startDirectory }),

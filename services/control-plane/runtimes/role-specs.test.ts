@@ -28,17 +28,30 @@ function start(backend: 'vllm' | 'embedded', profile: string, model: object = {}
   });
 }
 
-it('the trainer is given the model, the data and the files of rewards', () => {
+function trainer(profile: string) {
   const resolved = resolveRunSpec({ model: { name: 'm' } });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
   const data = { train_data: '/srv/train', val_data: null, reward_files: ['/srv/a.py', '/srv/b.mjs'] };
-  const role = trainerRole({
+  return trainerRole({
     run: { id: 'run-7k3m9q2d', spec: resolved.spec, model_directory: '/srv/m', base_adapter_directory: null, ...data },
     ...{ attempt: 1, token: 't', agentUrl: 'http://127.0.0.1:1', startDirectory: null, runtime },
     share: { gpus: [], epoch: null, shmGib: 0 },
+    profile: profiles.get(profile) ?? null,
     programs: { node: 'node', inference: '/opt/inference.js', trainer: '/opt/trainer.js' },
   });
-  expect(role.inputs).toEqual(['/srv/m', '/srv/train', '/srv/a.py', '/srv/b.mjs']);
+}
+
+it('the trainer is given the model, the data and the files of rewards', () => {
+  expect(trainer('cpu').inputs).toEqual(['/srv/m', '/srv/train', '/srv/a.py', '/srv/b.mjs']);
+});
+
+it("the trainer's TensorFlow gives memory back where a server lives on the same GPU, and there only", () => {
+  expect(trainer('shared-1').env).toMatchObject({
+    TF_GPU_ALLOCATOR: 'cuda_malloc_async',
+    TANDEM_GPU_MEMORY_UTILIZATION: '0.5',
+  });
+  expect(trainer('split-2').env).not.toHaveProperty('TF_GPU_ALLOCATOR');
+  expect(trainer('cpu').env).not.toHaveProperty('TANDEM_GPU_MEMORY_UTILIZATION');
 });
 
 describe('the inference role', () => {

@@ -14,7 +14,7 @@ export interface Programs {
 export const READY_FILE = 'ready.json';
 export const TOKEN_FILE = 'token';
 export const SPOOL_FILE = 'spool.jsonl';
-/** The adapter in use and the one that replaces it. */
+/** The adapter in use and the one that replaces it; each version by which rollouts may lag behind is one more. */
 const LOADED_ADAPTERS = 2;
 
 type Place = Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt'>;
@@ -80,7 +80,8 @@ function embeddedRole({ run, attempt, start, share, runtime, programs }: Inferen
   const { spec } = run;
   const { host, port } = runtime.listenAt;
   const identity = { run: run.id, attempt, role: 'inference', start } as const;
-  const lora = ['--enable-lora', '--max-lora-rank', `${spec.model.lora.r}`, '--max-loras', `${LOADED_ADAPTERS}`];
+  const adapters = spec.rollout.max_staleness + LOADED_ADAPTERS;
+  const lora = ['--enable-lora', '--max-lora-rank', `${spec.model.lora.r}`, '--max-loras', `${adapters}`];
   return {
     identity,
     command: [
@@ -110,12 +111,14 @@ export function trainerRole(params: {
   token: string;
   agentUrl: string;
   share: RoleShare;
+  /** That of the run; null when it is gone. */
+  profile: GpuProfile | null;
   /** A folder outside the store that it starts from. */
   startDirectory: string | null;
   runtime: Place;
   programs: Programs;
 }): RoleSpec {
-  const { run, attempt, token, agentUrl, share, startDirectory, runtime, programs } = params;
+  const { run, attempt, token, agentUrl, share, profile, startDirectory, runtime, programs } = params;
   const { spec } = run;
   const identity = { run: run.id, attempt, role: 'trainer', start: 1 } as const;
   const workspace = runtime.workspace(identity);
@@ -127,6 +130,7 @@ export function trainerRole(params: {
       TANDEM_ATTEMPT_ID: `${run.id}.a${attempt}`,
       TANDEM_TOKEN_FILE: `${workspace}/${TOKEN_FILE}`,
       TANDEM_WORKSPACE: workspace,
+      ...(spec.trainer === 'image' ? {} : tensorflowMemory(profile)),
     },
     files: { [TOKEN_FILE]: token },
     image: spec.trainer === 'image' ? spec.trainer_image : null,
@@ -137,6 +141,18 @@ export function trainerRole(params: {
     ...share,
     sharesWithHost: inferenceOf(spec).kind === 'external',
     health: null,
+  };
+}
+
+/**
+ * What the trainer's TensorFlow is told of GPU memory. Where a server lives on the same GPU, freed memory goes back to the driver, and is not kept for the
+ * trainer's next tensor.
+ */
+function tensorflowMemory(profile: GpuProfile | null): Record<string, string> {
+  const share = profile?.trainer.gpu_memory_utilization ?? null;
+  return {
+    ...(share === null ? {} : { TANDEM_GPU_MEMORY_UTILIZATION: `${share}` }),
+    ...(profile?.mode === 'shared' ? { TF_GPU_ALLOCATOR: 'cuda_malloc_async' } : {}),
   };
 }
 

@@ -1,3 +1,4 @@
+import type { LogLevels } from '../../contracts/agent-operations.ts';
 import { logLevels } from '../../contracts/run-spec/logging.ts';
 import { START } from '../records/cursor.ts';
 import type { RecordService } from '../records/record.service.ts';
@@ -41,9 +42,10 @@ export function createLogFileSink({
     return { output, cursor: output.last ?? START };
   };
 
-  const passes = ({ record }: RecordEntry) => {
-    if (record.kind !== 'log') return false;
-    return logLevels.indexOf(record.level) >= logLevels.indexOf(target.levels()[record.component]);
+  const lineOf = ({ attempt, record }: RecordEntry, levels: LogLevels): string[] => {
+    if (record.kind !== 'log') return [];
+    const isWanted = logLevels.indexOf(record.level) >= logLevels.indexOf(levels[record.component]);
+    return isWanted ? [toLogLine(target.run, attempt, record)] : [];
   };
 
   return {
@@ -56,9 +58,8 @@ export function createLogFileSink({
         for (let more = true; more; ) {
           const filter = { kinds: ['log'], components: file.components } as const;
           const page = await records.since(target.run, opened.cursor, { filter, limit: PAGE });
-          const lines = page.entries.flatMap((entry) =>
-            passes(entry) && entry.record.kind === 'log' ? [toLogLine(target.run, entry.attempt, entry.record)] : [],
-          );
+          const levels = target.levels();
+          const lines = page.entries.flatMap((entry) => lineOf(entry, levels));
           if (lines.length > 0) await output.append(lines);
           opened.cursor = page.cursor;
           more = page.more;

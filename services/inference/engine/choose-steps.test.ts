@@ -52,6 +52,14 @@ describe('chooseSteps', () => {
     expect(names).toEqual(['v2', 'v1', 'base', 'v2', 'v1']);
   });
 
+  it('has a block that several prompts begin with read by the first of them alone', () => {
+    const beginning = (ahead: string | null) => ({ ...reading(0, 30), kv: { trail: { ahead: () => ahead } } });
+    const prompts = [beginning('a'), beginning(null), beginning('a'), beginning('b'), beginning(null)];
+    const steps = chooseSteps([], prompts as unknown as PromptState[], { ...roomy, maxBatchedTokens: 1000 });
+    const read = steps.map((step) => step.kind === 'prompt' && prompts.indexOf(step.prompt as never));
+    expect(read).toEqual([0, 1, 3, 4]);
+  });
+
   it('leaves out prompts that have been read and wait for a place', () => {
     expect(chooseSteps([], [reading(0, 5, 5)], roomy)).toEqual([]);
   });

@@ -1,4 +1,4 @@
-import type { ChoiceState, PromptState } from './generation.ts';
+import { type ChoiceState, type PromptState, reusableTokens } from './generation.ts';
 import type { ServedModel } from './served-model.ts';
 
 /** A sequence and how many of its waiting tokens it takes in now. */
@@ -15,7 +15,8 @@ export interface StepLimits {
 
 /**
  * Picks what one iteration computes: a token for every running choice, then as many prompt tokens as the limit leaves, in the
- * order of arrival. A long prompt is read in pieces, so running completions never wait for it.
+ * order of arrival. A long prompt is read in pieces, so running completions never wait for it. What one prompt is reading now no other reads beside
+ * it: that one finds it in the next iteration.
  */
 export function chooseSteps(
   running: readonly ChoiceState[],
@@ -24,6 +25,7 @@ export function chooseSteps(
 ): Step[] {
   const fits = adapterGate(limits.maxLoras);
   const steps: Step[] = [];
+  const beingRead = new Set<string>();
   let left = limits.maxBatchedTokens;
   for (const choice of running) {
     if (left === 0 || !fits(choice.prompt.request.model)) continue;
@@ -32,7 +34,9 @@ export function chooseSteps(
   }
   for (const prompt of reading) {
     const count = Math.min(prompt.request.prompt.length - prompt.fed, left);
-    if (count === 0 || !fits(prompt.request.model)) continue;
+    const ahead = prompt.kv?.trail.ahead(reusableTokens(prompt.request)) ?? null;
+    if (count === 0 || (ahead !== null && beingRead.has(ahead)) || !fits(prompt.request.model)) continue;
+    if (ahead !== null) beingRead.add(ahead);
     steps.push({ kind: 'prompt', prompt, count });
     left -= count;
   }

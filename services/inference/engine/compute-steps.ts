@@ -8,6 +8,8 @@ import { distribution, type LogitsRow } from './sampling.ts';
 import { rankTokens } from './token-logprobs.ts';
 
 export interface StepEvents {
+  /** A prompt has been read to its end. */
+  onPromptRead(prompt: PromptState): void;
   onToken(choice: ChoiceState): void;
   /** There is not enough memory for this prompt, even alone. */
   onFailure(prompt: PromptState, error: EngineMemoryError): void;
@@ -40,7 +42,7 @@ function compute(decoder: Decoder, steps: readonly Step[], events: StepEvents): 
     for (const part of parts) compute(decoder, part, events);
     return;
   }
-  for (const step of live) if (step.kind === 'prompt') step.prompt.fed += step.count;
+  for (const step of live) noteRead(step, events);
   try {
     readLogits();
   } catch (error) {
@@ -51,7 +53,19 @@ function compute(decoder: Decoder, steps: readonly Step[], events: StepEvents): 
 
 /** A failure takes out all choices of its prompt, some of which may stand in a later part. */
 function isLive(step: Step): boolean {
-  return step.kind === 'choice' ? step.choice.cache !== null : step.prompt.cache !== null;
+  return step.kind === 'choice' ? step.choice.kv !== null : step.prompt.kv !== null;
+}
+
+/** The caches hold the step's tokens now. */
+function noteRead(step: Step, events: StepEvents): void {
+  if (step.kind === 'choice') {
+    step.choice.kv?.trail.extend();
+    return;
+  }
+  const { prompt } = step;
+  prompt.fed += step.count;
+  prompt.kv?.trail.extend();
+  if (prompt.fed === prompt.request.prompt.length) events.onPromptRead(prompt);
 }
 
 /** Two halves; of a single prompt's piece only the first, the rest follows in the next iteration; nothing of a single token. */
@@ -70,7 +84,7 @@ function feedOf(step: Step, events: StepEvents): Feed {
 function choiceFeed(choice: ChoiceState, events: StepEvents): Feed {
   return {
     tokens: choice.tokens.slice(-1),
-    cache: choice.cache!,
+    cache: choice.kv!.cache,
     adapter: choice.prompt.request.model.adapter,
     rows: [0],
     onLogits(_row, logits) {
@@ -86,7 +100,7 @@ function promptFeed(prompt: PromptState, count: number): Feed {
   const every = Array.from({ length: count }, (_, row) => row);
   return {
     tokens: request.prompt.slice(fed, fed + count),
-    cache: prompt.cache!,
+    cache: prompt.kv!.cache,
     adapter: request.model.adapter,
     rows: prompt.promptLogprobs ? every : every.filter((row) => row === last),
     onLogits(row, logits) {

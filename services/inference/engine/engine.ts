@@ -1,10 +1,13 @@
+import { createKvPool } from '../../model/kv-pool.ts';
 import { chooseSteps, type StepLimits } from './choose-steps.ts';
 import { completionOf, type DecodeText } from './completion-text.ts';
 import { computeSteps } from './compute-steps.ts';
 import { EngineDeadError, EngineRefusal } from './engine-errors.ts';
 import type { ChoiceState, Generation, GenerationRequest, PromptState } from './generation.ts';
 import { createKvBudget } from './kv-budget.ts';
-import { baseBytes, createSequenceBook } from './sequence-book.ts';
+import { createPrefixCache } from './prefix-cache.ts';
+import { createSequenceBook, demandOf } from './sequence-book.ts';
+import type { ServedModel } from './served-model.ts';
 
 /** What the engine keeps to. */
 export interface EngineLimits extends StepLimits {
@@ -20,13 +23,29 @@ export interface EngineObserver {
   iteration(tokens: number): void;
   tokenDrawn(): void;
   firstToken(after: number): void;
+  /** A prompt has been read; so many of its tokens had been computed for others. Not told of prompts that must be computed whole. */
+  prefixLookedUp(tokens: number, found: number): void;
   finished(request: GenerationRequest, generation: Generation, after: number): void;
+}
+
+export interface EngineLoad {
+  readonly running: number;
+  readonly waiting: number;
+  /** Share of the KV cache that sequences use, 0 to 1. */
+  readonly kvUsage: number;
+  /** Bytes of the KV cache: in use by sequences, and all that it has taken from the machine. */
+  readonly kvUsedBytes: number;
+  readonly kvHeldBytes: number;
 }
 
 export interface InferenceEngine {
   /** @throws EngineRefusal, EngineDeadError, EngineMemoryError, or the reason the signal was aborted with. */
   generate(request: GenerationRequest): Promise<Generation>;
-  readonly load: { readonly running: number; readonly waiting: number; readonly kvUsage: number };
+  readonly load: EngineLoad;
+  /** Call when weights have been unloaded: what they computed is of no use any more. */
+  forget(model: ServedModel): void;
+  /** Nothing computed up to now is used again for other requests. */
+  resetPrefixes(): void;
   /** The error that ended the engine, if one did. */
   readonly death: Error | null;
   /** Ends all completions where they are, with finish reason `abort`; later requests are refused. */
@@ -48,7 +67,9 @@ export function createInferenceEngine(params: {
 }): InferenceEngine {
   const { limits, decodeText, observer, now } = params;
   const budget = createKvBudget(limits.kvCacheBytes);
-  const book = createSequenceBook({ budget, maxSequences: limits.maxSequences, decodeText });
+  const pool = createKvPool(limits.kvCacheBytes);
+  const prefixes = createPrefixCache(pool);
+  const book = createSequenceBook({ budget, pool, prefixes, maxSequences: limits.maxSequences, decodeText });
   let death: Error | null = null;
   let stopped = false;
   let scheduled = false;
@@ -83,11 +104,16 @@ export function createInferenceEngine(params: {
   function iterate(): void {
     book.startChoices(onToken);
     book.admit();
+    book.adoptPrefixes();
     const steps = chooseSteps(book.running, book.reading, limits);
-    computeSteps(steps, { onToken, onFailure: drop });
+    computeSteps(steps, { onPromptRead, onToken, onFailure: drop });
     observer.iteration(steps.reduce((sum, { count }) => sum + count, 0));
     book.startChoices(onToken);
     for (const prompt of book.settle()) finish(prompt);
+  }
+
+  function onPromptRead({ request, cachedTokens }: PromptState): void {
+    if (request.options.promptLogprobs === null) observer.prefixLookedUp(request.prompt.length, cachedTokens);
   }
 
   function onToken(choice: ChoiceState): void {
@@ -101,6 +127,7 @@ export function createInferenceEngine(params: {
     const generation = {
       choices: prompt.choices.map((choice) => completionOf(choice, decodeText)),
       promptLogprobs: prompt.promptLogprobs,
+      cachedTokens: prompt.cachedTokens,
     };
     observer.finished(prompt.request, generation, now() - prompt.arrivedAt);
     prompt.resolve(generation);
@@ -135,9 +162,16 @@ export function createInferenceEngine(params: {
     get load() {
       const { running, reading, waiting } = book;
       const unread = reading.filter(({ lastRow }) => lastRow === null).length;
-      const kvUsage = budget.reservedBytes / budget.limitBytes;
-      return { running: running.length + unread, waiting: waiting.length, kvUsage };
+      return {
+        running: running.length + unread,
+        waiting: waiting.length,
+        kvUsage: pool.usedBytes / pool.limitBytes,
+        kvUsedBytes: pool.usedBytes,
+        kvHeldBytes: pool.heldBytes,
+      };
     },
+    forget: prefixes.forget,
+    resetPrefixes: prefixes.reset,
     get death() {
       return death;
     },
@@ -149,7 +183,7 @@ function refuseTooMuch(request: GenerationRequest, waiting: number, limits: Engi
   if (waiting >= limits.maxWaiting) {
     throw new EngineRefusal('unavailable', `${waiting} prompts are waiting already: try again later`);
   }
-  const needed = baseBytes(request);
+  const needed = demandOf(request).base;
   if (needed <= limits.kvCacheBytes) return;
   const [need, limit] = [needed, limits.kvCacheBytes].map((bytes) => Math.ceil(bytes / 2 ** 20));
   throw new EngineRefusal(
@@ -167,8 +201,9 @@ function newPrompt(
 ): PromptState {
   return {
     request,
-    cache: null,
+    kv: null,
     fed: 0,
+    cachedTokens: 0,
     lastRow: null,
     choices: [],
     promptLogprobs: request.options.promptLogprobs === null ? null : [null],

@@ -1,6 +1,7 @@
 import type { KvCache } from '../../model/kv-cache.ts';
 import type { Detokenizer } from './detokenizer.ts';
 import type { Finish } from './finish.ts';
+import type { PrefixTrail } from './prefix-cache.ts';
 import type { SamplingOptions } from './sampling-options.ts';
 import type { ServedModel } from './served-model.ts';
 import type { RankedToken } from './token-logprobs.ts';
@@ -13,6 +14,8 @@ export interface GenerationRequest {
   readonly promptIndex: number;
   readonly n: number;
   readonly options: SamplingOptions;
+  /** Only requests with the same salt share what was computed for their prompts; null is a salt too. */
+  readonly cacheSalt: string | null;
   readonly signal?: AbortSignal;
   /** For callers that stream: called after each token, and not kept waiting for. */
   readonly onProgress?: (choice: number, completion: Completion) => void;
@@ -22,6 +25,8 @@ export interface Generation {
   readonly choices: readonly Completion[];
   /** Per prompt token; the first has none. Null when not asked for. */
   readonly promptLogprobs: readonly (readonly RankedToken[] | null)[] | null;
+  /** Prompt tokens that were not computed, because they had been for another request. */
+  readonly cachedTokens: number;
 }
 
 export interface Completion {
@@ -34,13 +39,21 @@ export interface Completion {
   readonly finish: Finish | null;
 }
 
+/** Keys and values of a sequence, and the blocks known before that it goes along. */
+export interface CachedSequence {
+  readonly cache: KvCache;
+  readonly trail: PrefixTrail;
+}
+
 /** A prompt in the engine. Its choices start when it has been read, as room allows. */
 export interface PromptState {
   readonly request: GenerationRequest;
   /** From when it is let in until its last choice has started. */
-  cache: KvCache | null;
+  kv: CachedSequence | null;
   /** Prompt tokens that are in the cache. */
   fed: number;
+  /** Those of them that it did not have to read. */
+  cachedTokens: number;
   /** The row the first tokens of all choices are drawn from, once the prompt has been read. */
   lastRow: Float32Array | null;
   readonly choices: ChoiceState[];
@@ -58,7 +71,7 @@ export interface ChoiceState {
   readonly prompt: PromptState;
   readonly index: number;
   /** Null once finished: its memory goes back although its siblings are still running. */
-  cache: KvCache | null;
+  kv: CachedSequence | null;
   readonly tokens: number[];
   readonly logprobs: (readonly RankedToken[])[] | null;
   /** Only where text is looked at before the end: stop strings and streams. */
@@ -67,4 +80,9 @@ export interface ChoiceState {
   readonly ownBytes: number;
   text: string;
   finish: Finish | null;
+}
+
+/** Prompt tokens that may come from other requests: not the last, whose logits are needed, and none where the prompt's logprobs are wanted. */
+export function reusableTokens({ prompt, options }: GenerationRequest): number {
+  return options.promptLogprobs === null ? prompt.length - 1 : 0;
 }

@@ -1,4 +1,4 @@
-import type { ModelConfig } from '../../contracts/model-config.ts';
+import { BLOCK_ROWS, blockBytes, blocksFor, type KvShape } from '../../model/kv-pool.ts';
 
 /** Memory promised to sequences before they start, so that none ever has to be thrown out half way. */
 export interface KvBudget {
@@ -27,8 +27,20 @@ export function createKvBudget(limitBytes: number): KvBudget {
   };
 }
 
-/** Bytes the cache of one sequence takes when it has grown to `rows` tokens; caches grow by doubling. */
-export function kvBytes(config: Pick<ModelConfig, 'layers' | 'kvHeads' | 'headDim'>, rows: number): number {
-  const capacity = 2 ** Math.ceil(Math.log2(Math.max(rows, 32)));
-  return capacity * config.layers * 2 * config.kvHeads * config.headDim * Float32Array.BYTES_PER_ELEMENT;
+/** Bytes of the blocks that completions of one prompt may come to use; the last token of a completion is never read. */
+export interface KvDemand {
+  /** While the prompt is inside: its own rows and those of one choice at a time, so that it can always go on. */
+  readonly base: number;
+  /** For each choice that runs beside that one. */
+  readonly choice: number;
+}
+
+/** A full block of the prompt is there once for all choices; they write into copies of its last, partial one. */
+export function kvDemand(shape: KvShape, request: { promptTokens: number; maxTokens: number; n: number }): KvDemand {
+  const { promptTokens, maxTokens, n } = request;
+  const whole = blocksFor(promptTokens + maxTokens - 1);
+  const ofChoice = whole - Math.floor(promptTokens / BLOCK_ROWS);
+  const ofPrompt = n > 1 ? blocksFor(promptTokens) : whole - ofChoice;
+  const bytes = blockBytes(shape);
+  return { base: (ofPrompt + ofChoice) * bytes, choice: ofChoice * bytes };
 }

@@ -75,44 +75,55 @@ function copy({ values, at, vocabulary }: LogitsRow): LogitsRow {
   return { values: values.slice(at, at + vocabulary), at: 0, vocabulary };
 }
 
+/**
+ * Filters look at values alone until they know how many stay: sorting numbers is ten times faster than sorting tokens by them. Among equals the
+ * lowest ids stay.
+ */
 function filter(
-  row: LogitsRow,
+  { values }: LogitsRow,
   temperature: number,
   { topK, topP, minP }: Pick<SamplingOptions, 'topK' | 'topP' | 'minP'>,
 ): void {
-  const { values, vocabulary } = row;
-  const order = Int32Array.from({ length: vocabulary }, (_, token) => token);
-  order.sort((a, b) => values[b]! - values[a]! || a - b);
-  let kept = vocabulary;
+  const falling = values.slice().sort().reverse();
+  let kept = falling.length;
   if (minP > 0) {
-    const lowest = values[order[0]!]! + temperature * Math.log(minP);
-    kept = countWhile(order, (token) => values[token]! >= lowest);
+    const lowest = falling[0]! + temperature * Math.log(minP);
+    kept = countWhile(falling, (value) => value >= lowest);
   }
   if (topK > 0) kept = Math.min(kept, topK);
-  if (topP < 1) kept = nucleus(order.subarray(0, kept), values, temperature, topP);
-  for (const token of order.subarray(kept)) values[token] = Number.NEGATIVE_INFINITY;
+  if (topP < 1) kept = nucleus(falling.subarray(0, kept), temperature, topP);
+  keepHighest(values, falling, kept);
+}
+
+/** Leaves the `kept` highest values, of equal ones the first. */
+function keepHighest(values: Float32Array, falling: Float32Array, kept: number): void {
+  const lowest = falling[kept - 1]!;
+  let equals = kept - countWhile(falling, (value) => value > lowest);
+  for (let token = 0; token < values.length; token++) {
+    const value = values[token]!;
+    if (value > lowest || (value === lowest && equals-- > 0)) continue;
+    values[token] = Number.NEGATIVE_INFINITY;
+  }
 }
 
 /** The smallest set of most likely tokens whose probability reaches topP (Holtzman et al., 2020); never empty. */
-function nucleus(order: Int32Array, values: Float32Array, temperature: number, topP: number): number {
-  const highest = values[order[0]!]!;
-  const weights = Float64Array.from(order, (token) => Math.exp((values[token]! - highest) / temperature));
-  const wanted = topP * weights.reduce((sum, weight) => sum + weight, 0);
+function nucleus(falling: Float32Array, temperature: number, topP: number): number {
+  const weights = new Float64Array(falling.length);
+  let total = 0;
+  for (let i = 0; i < falling.length; i++) {
+    weights[i] = Math.exp((falling[i]! - falling[0]!) / temperature);
+    total += weights[i]!;
+  }
   let sum = 0;
-  return (
-    1 +
-    countWhile(weights.subarray(0, -1), (weight) => {
-      sum += weight;
-      return sum < wanted;
-    })
-  );
+  const smaller = countWhile(weights.subarray(0, -1), (weight) => {
+    sum += weight;
+    return sum < topP * total;
+  });
+  return 1 + smaller;
 }
 
-function countWhile<T>(items: Iterable<T>, holds: (item: T) => boolean): number {
+function countWhile(items: Float32Array | Float64Array, holds: (item: number) => boolean): number {
   let count = 0;
-  for (const item of items) {
-    if (!holds(item)) break;
-    count++;
-  }
+  while (count < items.length && holds(items[count]!)) count++;
   return count;
 }

@@ -1,9 +1,17 @@
 import { createKvCache } from '../../model/kv-cache.ts';
+import type { KvPool } from '../../model/kv-pool.ts';
 import { advanceChoice } from './advance-choice.ts';
 import type { DecodeText } from './completion-text.ts';
 import { createDetokenizer } from './detokenizer.ts';
-import type { ChoiceState, GenerationRequest, PromptState } from './generation.ts';
-import { type KvBudget, kvBytes } from './kv-budget.ts';
+import {
+  type CachedSequence,
+  type ChoiceState,
+  type GenerationRequest,
+  type PromptState,
+  reusableTokens,
+} from './generation.ts';
+import { type KvBudget, type KvDemand, kvDemand } from './kv-budget.ts';
+import type { PrefixCache } from './prefix-cache.ts';
 
 /** Who is where: prompts wait, are read, and turn into running choices. With it goes the memory promised to each. */
 export interface SequenceBook {
@@ -14,6 +22,8 @@ export interface SequenceBook {
   enter(prompt: PromptState): void;
   /** Lets in waiting prompts, oldest first, while there is room. */
   admit(): void;
+  /** Gives prompts what has been computed for others with the same beginning. */
+  adoptPrefixes(): void;
   /** Starts choices of prompts that have been read, while there is room; each draws its first token. */
   startChoices(onToken: (choice: ChoiceState) => void): void;
   /** Takes out what has finished. @returns the prompts whose choices are now all finished. */
@@ -24,10 +34,12 @@ export interface SequenceBook {
 
 export function createSequenceBook(params: {
   readonly budget: KvBudget;
+  readonly pool: KvPool;
+  readonly prefixes: PrefixCache;
   readonly maxSequences: number;
   readonly decodeText: DecodeText;
 }): SequenceBook {
-  const { budget, maxSequences, decodeText } = params;
+  const { budget, pool, prefixes, maxSequences, decodeText } = params;
   /** Let in and not finished: these hold memory. */
   const inside = new Set<PromptState>();
   let waiting: PromptState[] = [];
@@ -38,12 +50,26 @@ export function createSequenceBook(params: {
     // What was let in comes first: otherwise a stream of new prompts could hold up the later choices of an old one for ever.
     const unstarted = reading.reduce((sum, { request, choices }) => sum + request.n - choices.length, 0);
     let room = maxSequences - running.length - unstarted;
-    while (room > 0 && waiting.length > 0 && budget.reserve(baseBytes(waiting[0]!.request))) {
+    while (room > 0 && waiting.length > 0 && budget.reserve(demandOf(waiting[0]!.request).base)) {
       const prompt = waiting.shift()!;
-      prompt.cache = createKvCache(prompt.request.model.decoder.config);
+      prompt.kv = newSequence(prompt.request);
       inside.add(prompt);
       reading.push(prompt);
       room -= prompt.request.n;
+    }
+  }
+
+  function newSequence({ model, prompt, cacheSalt }: GenerationRequest): CachedSequence {
+    const cache = createKvCache(pool, model.decoder.config);
+    return { cache, trail: prefixes.follow(model, cacheSalt, cache, (i) => prompt[i]!) };
+  }
+
+  function adoptPrefixes(): void {
+    for (const prompt of reading) {
+      if (prompt.lastRow || !prompt.kv) continue;
+      const rows = prompt.kv.trail.adopt(reusableTokens(prompt.request));
+      prompt.fed += rows;
+      prompt.cachedTokens += rows;
     }
   }
 
@@ -58,23 +84,24 @@ export function createSequenceBook(params: {
         onToken(choice);
         if (choice.finish) release(choice);
       }
-      if (prompt.choices.length === prompt.request.n) [prompt.lastRow, prompt.cache] = [null, null];
+      if (prompt.choices.length === prompt.request.n) [prompt.lastRow, prompt.kv] = [null, null];
     }
     reading = reading.filter(({ choices, request }) => choices.length < request.n);
   }
 
   function newChoice(prompt: PromptState): ChoiceState | null {
     const { request, choices } = prompt;
-    const ownBytes = prompt.placeFree ? 0 : sequenceBytes(request);
+    const ownBytes = prompt.placeFree ? 0 : demandOf(request).choice;
     if (!budget.reserve(ownBytes)) return null;
     if (ownBytes === 0) prompt.placeFree = false;
     const { skipSpecialTokens, stop, logprobs } = request.options;
+    const tokens: number[] = [];
     const readsText = stop.length > 0 || request.onProgress !== undefined;
     return {
       prompt,
       index: choices.length,
-      cache: choices.length === request.n - 1 ? prompt.cache : prompt.cache!.fork(),
-      tokens: [],
+      kv: branch(prompt, tokens),
+      tokens,
       logprobs: logprobs === null ? null : [],
       detokenizer: readsText ? createDetokenizer((tokens) => decodeText(tokens, { skipSpecialTokens })) : null,
       ownBytes,
@@ -83,9 +110,17 @@ export function createSequenceBook(params: {
     };
   }
 
+  /** The last choice goes on with the prompt's own cache. */
+  function branch({ request, choices, kv }: PromptState, tokens: readonly number[]): CachedSequence {
+    const { prompt } = request;
+    const cache = choices.length === request.n - 1 ? kv!.cache : kv!.cache.fork();
+    return { cache, trail: kv!.trail.fork(cache, (i) => prompt[i] ?? tokens[i - prompt.length]!) };
+  }
+
   /** Gives back a choice's memory and place; its tokens stay for the answer. */
   function release(choice: ChoiceState): void {
-    choice.cache = null;
+    choice.kv?.cache.release();
+    choice.kv = null;
     if (choice.ownBytes === 0) choice.prompt.placeFree = true;
     budget.release(choice.ownBytes);
     running = running.filter((other) => other !== choice);
@@ -113,9 +148,10 @@ export function createSequenceBook(params: {
 
   function leave(prompt: PromptState): void {
     inside.delete(prompt);
-    [prompt.cache, prompt.lastRow] = [null, null];
+    prompt.kv?.cache.release();
+    [prompt.kv, prompt.lastRow] = [null, null];
     reading = reading.filter((other) => other !== prompt);
-    budget.release(baseBytes(prompt.request));
+    budget.release(demandOf(prompt.request).base);
   }
 
   return {
@@ -130,18 +166,14 @@ export function createSequenceBook(params: {
     },
     enter: (prompt) => void waiting.push(prompt),
     admit,
+    adoptPrefixes,
     startChoices,
     settle,
     remove,
   };
 }
 
-/** Reserved while a prompt is inside: its own rows and those of one choice at a time, so that it can always go on. */
-export function baseBytes(request: GenerationRequest): number {
-  const prompt = request.n > 1 ? kvBytes(request.model.decoder.config, request.prompt.length) : 0;
-  return prompt + sequenceBytes(request);
-}
-
-function sequenceBytes({ model, prompt, options }: GenerationRequest): number {
-  return kvBytes(model.decoder.config, prompt.length + options.maxTokens);
+/** What a request reserves. */
+export function demandOf({ model, prompt, options, n }: GenerationRequest): KvDemand {
+  return kvDemand(model.decoder.config, { promptTokens: prompt.length, maxTokens: options.maxTokens, n });
 }

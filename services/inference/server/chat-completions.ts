@@ -7,7 +7,7 @@ import { generate } from './generate.ts';
 import { parseRequest, refuseUnsupported } from './parse-request.ts';
 import { checkPrompt, encodeText } from './prompts.ts';
 import { type ApiRequest, json, type Reply, type Route } from './route.ts';
-import { choicesOf, samplingFields, samplingOptionsOf } from './sampling-request.ts';
+import { cacheSalt, choicesOf, samplingFields, samplingOptionsOf } from './sampling-request.ts';
 import { requestedModel, type ServingContext } from './serving-context.ts';
 import { createStreamDeltas } from './stream-deltas.ts';
 import { usageOf } from './usage.ts';
@@ -40,6 +40,7 @@ const chatRequest = z.looseObject({
   add_generation_prompt: z.boolean().nullish(),
   add_special_tokens: z.boolean().nullish(),
   chat_template_kwargs: z.record(z.string(), z.unknown()).nullish(),
+  cache_salt: cacheSalt,
 });
 
 type ChatRequest = z.output<typeof chatRequest>;
@@ -64,7 +65,7 @@ async function createChatCompletion(context: ServingContext, { body, requestId, 
   const { eosTokenIds } = context.tokenizer;
   const options = samplingOptionsOf(request, { maxTokens, logprobs, eosTokenIds, vocabSize });
   const prompts = [{ tokens: prompt, options }];
-  const job = { model, prompts, n, signal };
+  const job = { model, prompts, n, cacheSalt: request.cache_salt ?? null, signal };
   const base = { id: `chatcmpl-${requestId ?? randomUUID()}`, created: Math.floor(context.now()), model: model.name };
   const ids = (tokens: readonly number[]) => (request.return_token_ids ? tokens : null);
   const closing = (completion: Completion) => ({

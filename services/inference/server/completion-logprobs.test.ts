@@ -5,6 +5,7 @@ const at = (logprob: number) => [[{ token: 5, logprob, rank: 1 }]];
 const generation = (drawn: number, prompt: number) => ({
   choices: [{ tokens: [5], logprobs: at(drawn), text: '', finish: null }],
   promptLogprobs: [null, ...at(prompt)],
+  cachedTokens: 0,
 });
 
 it('logprobs of a model that computes NaN are refused with the cause, drawn or of the prompt', () => {

@@ -6,7 +6,7 @@ import { generate } from './generate.ts';
 import { parseRequest, refuseUnsupported } from './parse-request.ts';
 import { checkPrompt, promptTokens } from './prompts.ts';
 import { type ApiRequest, json, type Reply, type Route } from './route.ts';
-import { choicesOf, samplingFields, samplingOptionsOf } from './sampling-request.ts';
+import { cacheSalt, choicesOf, samplingFields, samplingOptionsOf } from './sampling-request.ts';
 import { requestedModel, type ServingContext } from './serving-context.ts';
 import { createStreamDeltas } from './stream-deltas.ts';
 import { usageOf } from './usage.ts';
@@ -18,6 +18,7 @@ const completionRequest = z.looseObject({
   max_tokens: z.int().nullish(),
   logprobs: z.int().nullish(),
   add_special_tokens: z.boolean().nullish(),
+  cache_salt: cacheSalt,
 });
 
 type CompletionRequest = z.output<typeof completionRequest>;
@@ -49,7 +50,7 @@ async function createCompletion(context: ServingContext, { body, requestId, sign
     return { tokens, options };
   });
   const shape = createShape(context, request, { id: `cmpl-${requestId ?? randomUUID()}`, model: model.name });
-  const job = { model, prompts, n, signal };
+  const job = { model, prompts, n, cacheSalt: request.cache_salt ?? null, signal };
   if (!request.stream) {
     const generations = await generate(context, job);
     requireNumbers(generations);

@@ -9,6 +9,7 @@ export interface GenerationJob {
   readonly model: ServedModel;
   readonly prompts: readonly { readonly tokens: readonly number[]; readonly options: SamplingOptions }[];
   readonly n: number;
+  readonly cacheSalt: string | null;
   readonly signal: AbortSignal;
   /** `choice` counts over all prompts: prompt * n + choice. */
   readonly onProgress?: (choice: number, completion: Completion) => void;
@@ -36,13 +37,14 @@ export async function generate(
 
 function engineRequest(job: GenerationJob, index: number, signal: AbortSignal): GenerationRequest {
   const { tokens, options } = job.prompts[index]!;
-  const { model, n, onProgress } = job;
+  const { model, n, cacheSalt, onProgress } = job;
   return {
     model,
     prompt: tokens,
     promptIndex: index,
     n,
     options,
+    cacheSalt,
     signal,
     ...(onProgress && {
       onProgress: (choice: number, completion: Completion) => onProgress(index * n + choice, completion),

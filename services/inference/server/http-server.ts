@@ -31,7 +31,7 @@ export function createHttpServer(params: {
     response.on('close', () => {
       if (!response.writableFinished) gone.abort(new ApiError(499, 'ClientDisconnected', 'the client went away'));
     });
-    const body = route.method === 'POST' ? await readJsonBody(request, maxBodyBytes) : undefined;
+    const body = route.method === 'POST' && !route.takesNoBody ? await readJsonBody(request, maxBodyBytes) : undefined;
     const reply = await route.handle({ body, requestId: requestIdOf(request), signal: gone.signal });
     await send(response, reply);
   }

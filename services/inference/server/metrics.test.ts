@@ -10,6 +10,8 @@ it('renders what happened as Prometheus text: each completion by its reason, eac
   const metrics = createMetrics({ modelName: base.name, maxLoras: 2 });
   metrics.iteration(9);
   metrics.firstToken(0.004);
+  metrics.prefixLookedUp(40, 32);
+  metrics.prefixLookedUp(5, 0);
   for (let i = 0; i < 7; i++) metrics.tokenDrawn();
   const choice = (reason: 'stop' | 'length', tokens: number[]) => ({
     tokens,
@@ -18,7 +20,7 @@ it('renders what happened as Prometheus text: each completion by its reason, eac
     finish: { reason, stopReason: null },
   });
   const choices = [choice('stop', [1, 2, 3]), choice('length', [1, 2, 3, 4])];
-  metrics.finished(generationRequest(base, [1, 2, 3, 4, 5]), { choices, promptLogprobs: null }, 0.2);
+  metrics.finished(generationRequest(base, [1, 2, 3, 4, 5]), { choices, promptLogprobs: null, cachedTokens: 0 }, 0.2);
   const reply = metrics.route(tinyEngine().engine, createModelRegistry(base)).handle({
     body: undefined,
     requestId: undefined,
@@ -30,6 +32,9 @@ it('renders what happened as Prometheus text: each completion by its reason, eac
     `vllm:num_requests_running{${labels}} 0`,
     `vllm:kv_cache_usage_perc{${labels}} 0`,
     `vllm:prompt_tokens_total{${labels}} 5`,
+    `vllm:prefix_cache_queries_total{${labels}} 45`,
+    `vllm:prefix_cache_hits_total{${labels}} 32`,
+    `tandem:kv_cache_held_bytes{${labels}} 0`,
     `vllm:generation_tokens_total{${labels}} 7`,
     `vllm:request_success_total{${labels},finished_reason="stop"} 1`,
     `vllm:request_success_total{${labels},finished_reason="length"} 1`,

@@ -21,10 +21,10 @@ export function createMetrics(params: { readonly modelName: string; readonly max
     'vllm:request_generation_tokens': createHistogram(TOKENS, 'Tokens of a completion.'),
   };
   const finished = { stop: 0, length: 0, abort: 0 };
-  const totals = { prompt: 0, generation: 0 };
+  const totals = { prompt: 0, generation: 0, lookedUp: 0, found: 0 };
 
   function render(engine: InferenceEngine, models: ModelRegistry): string {
-    const { running, waiting, kvUsage } = engine.load;
+    const { running, waiting, kvUsage, kvUsedBytes, kvHeldBytes } = engine.load;
     const adapters = models.list().filter(({ kind }) => kind === 'adapter');
     const names = adapters.map(({ name }) => name).join(',');
     const lora = `max_lora="${params.maxLoras}",running_lora_adapters=${quote(names)},waiting_lora_adapters=""`;
@@ -34,10 +34,14 @@ export function createMetrics(params: { readonly modelName: string; readonly max
     return [
       ...gauge('vllm:num_requests_running', 'Completions in the batch.', labels, running),
       ...gauge('vllm:num_requests_waiting', 'Prompts that wait for room.', labels, waiting),
-      ...gauge('vllm:kv_cache_usage_perc', 'Share of the KV cache that is promised, 0 to 1.', labels, kvUsage),
+      ...gauge('vllm:kv_cache_usage_perc', 'Share of the KV cache that sequences use, 0 to 1.', labels, kvUsage),
+      ...gauge('tandem:kv_cache_used_bytes', 'Of blocks that sequences use.', labels, kvUsedBytes),
+      ...gauge('tandem:kv_cache_held_bytes', 'Of all blocks; what nobody uses is found again.', labels, kvHeldBytes),
       ...gauge('vllm:lora_requests_info', 'Adapters that are loaded.', lora, 1),
       ...counter('vllm:prompt_tokens_total', 'Prompt tokens of finished requests.', labels, totals.prompt),
       ...counter('vllm:generation_tokens_total', 'Tokens drawn.', labels, totals.generation),
+      ...counter('vllm:prefix_cache_queries_total', 'Prompt tokens looked up.', labels, totals.lookedUp),
+      ...counter('vllm:prefix_cache_hits_total', 'Of these, not computed again.', labels, totals.found),
       '# HELP vllm:request_success_total Completions that finished.',
       '# TYPE vllm:request_success_total counter',
       ...reasons,
@@ -49,6 +53,10 @@ export function createMetrics(params: { readonly modelName: string; readonly max
   return {
     iteration: (tokens) => histograms['vllm:iteration_tokens_total'].observe(tokens),
     tokenDrawn: () => void totals.generation++,
+    prefixLookedUp(tokens, found) {
+      totals.lookedUp += tokens;
+      totals.found += found;
+    },
     firstToken: (after) => histograms['vllm:time_to_first_token_seconds'].observe(after),
     finished(request, { choices }, after) {
       totals.prompt += request.prompt.length;

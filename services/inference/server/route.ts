@@ -17,6 +17,8 @@ export type Reply =
 export interface Route {
   readonly method: 'GET' | 'POST';
   readonly path: string;
+  /** Nothing is read from the request: it needs no body, and any is ignored. */
+  readonly takesNoBody?: true;
   /** @throws ApiError, and what the engine throws. */
   handle(request: ApiRequest): Reply | Promise<Reply>;
 }

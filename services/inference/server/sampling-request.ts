@@ -6,6 +6,9 @@ import { badParameter, badRequest } from './api-error.ts';
 /** Above this, integers lose bits on their way through JSON, and different seeds would give the same completions. */
 const seed = z.int(`seed must be an integer between -(2^53 - 1) and 2^53 - 1`).nullish();
 
+/** Changes no completion: only requests with the same salt share what was computed for their prompts. */
+export const cacheSalt = z.string().min(1, "'cache_salt' must be a non-empty string if provided.").nullish();
+
 /** Sampling parameters that `/v1/completions` and `/v1/chat/completions` share. Defaults are vLLM's own, not the model's. */
 export const samplingFields = {
   n: z.int().nullish(),

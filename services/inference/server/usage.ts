@@ -13,6 +13,6 @@ export function usageOf(
     prompt_tokens: promptTokens,
     total_tokens: promptTokens + completionTokens,
     completion_tokens: completionTokens,
-    prompt_tokens_details: null,
+    prompt_tokens_details: { cached_tokens: generations.reduce((sum, { cachedTokens }) => sum + cachedTokens, 0) },
   };
 }

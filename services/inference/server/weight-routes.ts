@@ -84,10 +84,12 @@ export function weightRoutes(context: ServingContext): Route[] {
     const request = parseRequest(z.looseObject({ [weights.nameField]: z.string().nullish() }), body);
     const name = request[weights.nameField] as string | null | undefined;
     if (!name) throw invalidInput(`'${weights.nameField}' needs to be provided to unload a ${weights.label}.`);
-    if (context.models.get(name)?.kind !== weights.kind) {
+    const served = context.models.get(name);
+    if (served?.kind !== weights.kind) {
       throw notFound(`The ${weights.label.replace('LoRA', 'lora')} '${name}' cannot be found.`);
     }
     await context.models.remove(name);
+    context.engine.forget(served);
     return text(`Success: ${weights.label} '${name}' removed successfully.`);
   }
 

@@ -53,23 +53,27 @@ export function tinyEngine(limits: Partial<EngineLimits> = {}): {
   readonly deaths: Error[];
   readonly iterations: number[];
   readonly firstTokens: number[];
+  /** Prompt tokens looked up and found. */
+  readonly lookups: [number, number][];
 } {
   const deaths: Error[] = [];
   const iterations: number[] = [];
   const firstTokens: number[] = [];
+  const lookups: [number, number][] = [];
   const engine = createInferenceEngine({
     limits: { ...roomyLimits, ...limits },
     decodeText: (tokens) => tokens.map((token) => `<${token}>`).join(''),
     observer: {
       iteration: (tokens) => void iterations.push(tokens),
       tokenDrawn: () => undefined,
+      prefixLookedUp: (tokens, found) => void lookups.push([tokens, found]),
       firstToken: (after) => void firstTokens.push(after),
       finished: () => undefined,
     },
     now: () => 0,
     onDeath: (error) => void deaths.push(error),
   });
-  return { engine, deaths, iterations, firstTokens };
+  return { engine, deaths, iterations, firstTokens, lookups };
 }
 
 export function samplingOptions(options: Partial<SamplingOptions> = {}): SamplingOptions {
@@ -97,7 +101,7 @@ export function generationRequest(
   model: ServedModel,
   prompt: readonly number[],
   options: Partial<SamplingOptions> = {},
-  rest: Partial<Pick<GenerationRequest, 'n' | 'promptIndex' | 'signal' | 'onProgress'>> = {},
+  rest: Partial<Pick<GenerationRequest, 'n' | 'promptIndex' | 'signal' | 'onProgress' | 'cacheSalt'>> = {},
 ): GenerationRequest {
-  return { model, prompt, promptIndex: 0, n: 1, options: samplingOptions(options), ...rest };
+  return { model, prompt, promptIndex: 0, n: 1, options: samplingOptions(options), cacheSalt: null, ...rest };
 }

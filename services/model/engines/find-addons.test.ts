@@ -6,7 +6,6 @@ import { findAddons, seesGpu, tensorflowHome } from './find-addons.ts';
 
 test('TensorFlow is looked for where TANDEM_TENSORFLOW_HOME says, else in the cache of the user', () => {
   expect(tensorflowHome({ TANDEM_TENSORFLOW_HOME: '/opt/tf', HOME: '/home/u' })).toBe('/opt/tf');
-  expect(tensorflowHome({ XDG_CACHE_HOME: '/cache', HOME: '/home/u' })).toBe('/cache/tandem/tensorflow');
   expect(tensorflowHome({ HOME: '/home/u' })).toBe('/home/u/.cache/tandem/tensorflow');
 });
 

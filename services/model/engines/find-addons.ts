@@ -17,8 +17,9 @@ const PUBLISHED = path.join('lib', 'napi-v8', ADDON);
 
 /** Where `scripts/install-tensorflow.sh` installs: TANDEM_TENSORFLOW_HOME, else a directory in the user's cache. */
 export function tensorflowHome(environment: Environment): string {
-  const cache = environment['XDG_CACHE_HOME'] || path.join(environment['HOME'] || homedir(), '.cache');
-  return environment['TANDEM_TENSORFLOW_HOME'] || path.join(cache, 'tandem', 'tensorflow');
+  return (
+    environment['TANDEM_TENSORFLOW_HOME'] || path.join(environment['HOME'] || homedir(), '.cache/tandem/tensorflow')
+  );
 }
 
 /** Looks where `scripts/install-tensorflow.sh` installs, then in the packages of tfjs-node that were installed with their scripts. */

@@ -40,7 +40,7 @@ function guard(memoryLimitBytes: number, heldBytes: () => number): MemoryGuard {
   };
 }
 
-/** Bytes of the first GPU that this process was given; without an answer there is no limit but TensorFlow's. */
+/** The profile's share of the first GPU that this process was given, in bytes; without an answer there is no limit but TensorFlow's. */
 function totalGpuMemory(): number {
   const visible = process.env['CUDA_VISIBLE_DEVICES']?.split(',')[0];
   const one = visible ? ['--id', visible] : [];
@@ -52,7 +52,8 @@ function totalGpuMemory(): number {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const mebibytes = Number.parseInt(answer, 10);
-    return mebibytes > 0 ? Math.floor(SHARE * mebibytes * MIB) : Number.POSITIVE_INFINITY;
+    const share = Number(process.env['TANDEM_GPU_MEMORY_UTILIZATION']) || SHARE;
+    return mebibytes > 0 ? Math.floor(share * mebibytes * MIB) : Number.POSITIVE_INFINITY;
   } catch {
     return Number.POSITIVE_INFINITY;
   }

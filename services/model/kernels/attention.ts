@@ -80,7 +80,7 @@ function headOffsets({ heads, kvHeads, headDim }: AttentionShape, span: Attentio
 }
 
 /** Softmax of the first `count` values times `scale`; gives the log of its denominator. */
-function softmaxInPlace(values: Float64Array, count: number, scale: number): number {
+export function softmaxInPlace(values: Float64Array, count: number, scale: number): number {
   let highest = Number.NEGATIVE_INFINITY;
   for (let i = 0; i < count; i++) {
     const value = values[i]!;

@@ -55,11 +55,15 @@ export interface LinearOptions {
   readonly constantInput?: boolean;
 }
 
-/** Keys and values of one sequence, one layer at a time: what attention reads instead of the batch's own. */
+/** Keys and values of one sequence in one layer: what attention reads instead of the batch's own. They lie in blocks, outside the engine's memory. */
 export interface CachedKeys {
-  /** Row-major [rows or more, kvHeads * headDim]. */
-  readonly keys: Float32Array;
-  readonly values: Float32Array;
+  /** Block n holds the rows from n * blockRows; what follows the sequence's last row is undefined. */
+  readonly blocks: readonly Float32Array[];
+  readonly blockRows: number;
+  /** Where this layer's keys begin in each block: row-major [blockRows, kvHeads * headDim]. */
+  readonly keysAt: number;
+  /** Where its values begin, in the same order. */
+  readonly valuesAt: number;
 }
 
 /**

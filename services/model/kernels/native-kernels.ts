@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { attentionForward } from './attention.ts';
 import type { Kernels } from './kernels.ts';
 import { attention } from './native/attention.ts';
 import { linear } from './native/linear.ts';
@@ -10,6 +9,7 @@ import { rows } from './native/rows.ts';
 import { swiglu } from './native/swiglu.ts';
 import { tokenLogprobs } from './native/token-logprobs.ts';
 import { nativeWeights } from './native/weights.ts';
+import { pagedAttention } from './paged-attention.ts';
 
 /** The kernels on TensorFlow, through tfjs's node backend: few large operations, each with a gradient of its own. */
 export function createNativeKernels(engine: Engine): Kernels {
@@ -37,9 +37,6 @@ export function createNativeKernels(engine: Engine): Kernels {
 /** Caches lie outside the engine, so this does: a token's own share of attention is small beside its products. */
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) => {
   const [queries, out] = [q.dataSync() as Float32Array, new Float32Array(q.size)];
-  for (const [i, span] of spans.entries()) {
-    const { keys, values } = caches[i]!;
-    attentionForward(shape, span, queries, keys, values, out);
-  }
+  pagedAttention(shape, spans, caches, queries, out);
   return tf.tensor2d(out, q.shape);
 };

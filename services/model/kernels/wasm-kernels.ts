@@ -8,6 +8,7 @@ import { compute, computeMany, view } from './heap.ts';
 import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
 import { nf4Linear } from './nf4-linear.ts';
+import { pagedAttention } from './paged-attention.ts';
 import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
 import { rotate } from './rope.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
@@ -100,12 +101,7 @@ const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
 };
 
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>
-  compute([q], q.shape, (out, qs) => {
-    for (const [i, span] of spans.entries()) {
-      const { keys, values } = caches[i]!;
-      attentionForward(shape, span, qs!, keys, values, out);
-    }
-  }) as tf.Tensor2D;
+  compute([q], q.shape, (out, qs) => pagedAttention(shape, spans, caches, qs!, out)) as tf.Tensor2D;
 
 const swiglu: Kernels['swiglu'] = (gate, up) =>
   differentiable(

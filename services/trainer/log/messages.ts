@@ -1,3 +1,4 @@
+import type { RolloutsProgress } from '../../contracts/record.ts';
 import { decimal, duration, fixed, quoted, truth } from './format.ts';
 
 /*
@@ -21,6 +22,16 @@ export function collectingRollouts(tasks: number, rollouts: number): string {
 
 export function rolloutsCollected(seconds: number, successRate: number): string {
   return `Rollouts collected | time=${seconds.toFixed(1)}s | success_rate=${fixed(successRate, 2)}`;
+}
+
+/** What rollouts do that go on while the policy is trained. */
+export function rolloutsAhead({ state, in_flight: inFlight, buffered }: RolloutsProgress): string {
+  return `Rollouts: ${state.replaceAll('_', ' ')} | in_flight=${inFlight} | buffered=${buffered}`;
+}
+
+/** @param at seconds; policy versions; groups */
+export function waitedForRollouts(at: { waited: number; stalest: number; dropped: number }): string {
+  return `Waited for rollouts | time=${at.waited.toFixed(1)}s | staleness_max=${at.stalest} | stale_dropped=${at.dropped}`;
 }
 
 export function computingAdvantages(kept: number, filtered: number): string {

@@ -1,5 +1,5 @@
 import type { Bookkeeping } from '../bookkeeping.ts';
-import type { DataOrder, DataPosition } from '../data/data-order.ts';
+import type { DataOrder } from '../data/data-order.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
 import type { Learner } from '../learner/learner.ts';
@@ -12,39 +12,16 @@ import { grpoStepMetrics, rewardMetrics } from '../metrics.ts';
 import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.ts';
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
-import {
-  collectRollouts,
-  type Environment,
-  type Rollout,
-  type RolloutGroup,
-  requireScored,
-} from '../rollout/collect-rollouts.ts';
+import { collectRollouts, type Environment, type RolloutGroup } from '../rollout/collect-rollouts.ts';
 import type { HandOff } from '../rollout/hand-off.ts';
 import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
+import { type Collected, collectedOf } from './collected.ts';
 import { type GrpoBatch, type GrpoBatchOptions, grpoBatch } from './grpo-batch.ts';
 import { updatePolicy } from './grpo-updates.ts';
 import { createIdleWatch } from './idle-steps.ts';
 import { sampleGroups } from './sample-groups.ts';
-
-export interface Collected {
-  readonly groups: readonly RolloutGroup[];
-  /** Tasks that a reward could not score. */
-  readonly skipped: number;
-  readonly rollouts: readonly Rollout[];
-  /** Share of rollouts that succeeded. */
-  readonly accuracy: number;
-  /** Position in the data after these tasks. */
-  readonly next: DataPosition;
-  /** Of sampling, 1 unless groups were replaced. */
-  readonly rounds: number;
-  /** Which policy played them. */
-  readonly version: number;
-  readonly seconds: number;
-  /** Of these, until the server served that policy. */
-  readonly weightSyncSeconds: number;
-}
 
 export interface Learned {
   readonly batch: GrpoBatch;
@@ -60,6 +37,7 @@ export interface Learned {
 
 /** The parts of one GRPO step. */
 export interface GrpoPhases {
+  begin(step: number): void;
   /** Plays the next tasks with the current policy version. */
   collect(step: number): Promise<Collected>;
   /** Compares rollouts within their groups and updates the policy `grpo.num_iterations` times, unless no group says anything. */
@@ -97,13 +75,15 @@ export function createGrpoPhases(params: {
     if (attempt.verbose) logs.training.info(line, { step });
   }
 
-  async function collect(step: number): Promise<Collected> {
-    const startedAt = now();
+  function begin(step: number): void {
     verbose(stepMarker(step, books.totalSteps), step);
     verbose(phaseMarker('rollout'), step);
     books.progress('rollout');
-    const version = state.policy_version;
-    await publisher.serve(version, control.stopping);
+  }
+
+  async function collect(step: number): Promise<Collected> {
+    const startedAt = now();
+    await publisher.serve(state.policy_version, control.stopping);
     const weightSyncSeconds = (now() - startedAt) / 1000;
     const {
       groups: played,
@@ -134,13 +114,10 @@ export function createGrpoPhases(params: {
         });
       },
     });
-    const groups = requireScored(played);
-    const rollouts = groups.flatMap((group) => group.rollouts);
-    const accuracy = rollouts.filter(({ success }) => success).length / rollouts.length;
     const seconds = (now() - startedAt) / 1000;
-    logs.rollout.info(rolloutsCollected(seconds, accuracy), { step });
-    const skipped = played.length - groups.length;
-    return { groups, skipped, rollouts, accuracy, next, rounds, version, seconds, weightSyncSeconds };
+    const collected = collectedOf(played, { next, rounds, seconds, weightSyncSeconds, ahead: {} });
+    logs.rollout.info(rolloutsCollected(seconds, collected.accuracy), { step });
+    return collected;
   }
 
   async function learn(step: number, groups: readonly RolloutGroup[]): Promise<Learned> {
@@ -172,6 +149,7 @@ export function createGrpoPhases(params: {
       version,
       signal: control.stopping,
       alive: books.alive,
+      changing: publisher.policyChanges,
     });
     return { batch, ...updated, learningRate, version, seconds: seconds() };
   }
@@ -199,10 +177,11 @@ export function createGrpoPhases(params: {
         samplingRounds: collected.rounds,
         truncated: batch.truncated / rollouts.length,
         overlongPenalty: batch.overlongPenalty,
-        staleness: learned.version - collected.version,
+        staleness: statisticsOf(rollouts.map(({ version }) => learned.version - version)).mean,
         completionLength: statisticsOf(rollouts.map(({ completion }) => completion.length)).mean,
       }),
       ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),
+      ...collected.ahead,
       ...cost,
     });
     books.progress('training');
@@ -215,5 +194,5 @@ export function createGrpoPhases(params: {
     verbose(groupSummary({ ...counts, ...groupCounts, ...seconds }), step);
   }
 
-  return { collect, learn, report };
+  return { begin, collect, learn, report };
 }

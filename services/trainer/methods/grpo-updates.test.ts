@@ -28,11 +28,25 @@ function fakeLearner(onUpdate: () => void) {
   return { seen, learner: { accumulate, update } as unknown as Learner };
 }
 
-function updates(given: { grpo: Record<string, unknown>; signal?: AbortSignal; onUpdate?: () => void }) {
+function updates(given: {
+  grpo: Record<string, unknown>;
+  signal?: AbortSignal;
+  onUpdate?: () => void;
+  onChanging?: () => void;
+}) {
   const grpo = grpoSpecSchema.parse(given.grpo);
   const { learner, seen } = fakeLearner(given.onUpdate ?? (() => {}));
   const done = updatePolicy({
-    ...{ learner, grpo, temperature: 1, step: 3, version: 2, learningRate: 1e-3, alive: () => {} },
+    ...{
+      learner,
+      grpo,
+      temperature: 1,
+      step: 3,
+      version: 2,
+      learningRate: 1e-3,
+      alive: () => {},
+      changing: given.onChanging ?? (() => {}),
+    },
     // One completion at a time: what is kept of the first pass has to find its place again.
     limits: { maxSequences: 1, maxTokens: 99 },
     policy: { referenceLogprobs: () => expect.unreachable('no reference is asked for') },
@@ -54,6 +68,13 @@ test('later updates of a step are measured against the policy before the first o
   expect(seen.map(({ gradients }) => gradients)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0]);
   // Each has dropout of its own, also across steps.
   expect([...new Set(seen.map(({ update }) => update))]).toEqual([9, 10, 11, 12]);
+});
+
+test('whoever compares the policy with what is served hears of each change before it is made', async () => {
+  const order: string[] = [];
+  const told = { onChanging: () => order.push('changing'), onUpdate: () => order.push('changed') };
+  await updates({ grpo: { num_iterations: 2 }, ...told }).done;
+  expect(order).toEqual(['changing', 'changed', 'changing', 'changed']);
 });
 
 test('a stop is heard before the first update, and after it only when the step is over', async () => {

@@ -30,8 +30,10 @@ export async function updatePolicy(params: {
   readonly learningRate: number;
   readonly signal: AbortSignal;
   readonly alive: () => void;
+  /** Called right before the weights change. */
+  readonly changing: () => void;
 }): Promise<{ readonly loss: number; readonly objective: GrpoMetrics; readonly gradNorm: number }> {
-  const { grpo, step, version, learner, learningRate, signal, ...rest } = params;
+  const { grpo, step, version, learner, learningRate, signal, changing, ...rest } = params;
   const losses: number[] = [];
   const gradNorms: number[] = [];
   const metrics: GrpoMetrics[] = [];
@@ -49,6 +51,7 @@ export async function updatePolicy(params: {
     requireFinite(gathered.loss, step, version + iteration);
     losses.push(gathered.loss);
     metrics.push(gathered.metrics);
+    changing();
     gradNorms.push(learner.update(learningRate));
   }
   return {

@@ -9,6 +9,7 @@ import { hashRewardFiles } from '../rollout/rewards/hash-files.ts';
 import { needsAnswer, openReward, type Reward } from '../rollout/rewards/reward.ts';
 import { createSingleTurn } from '../rollout/single-turn.ts';
 import type { Outcome, Session } from '../session.ts';
+import { type CollectAhead, createCollectAhead } from './collect-ahead.ts';
 import { createGrpoPhases } from './grpo-phases.ts';
 import { load, type Reading, start } from './prepare.ts';
 import { trainingLoop } from './training-loop.ts';
@@ -17,8 +18,9 @@ import { trainingLoop } from './training-loop.ts';
 const PASS_RATE_SAMPLES = 8;
 
 /**
- * Group relative policy optimisation (Shao et al., arXiv:2402.03300), synchronous: each step plays its tasks with the current policy
- * version, compares the rollouts of a task with one another, and makes one update from those that differ.
+ * Group relative policy optimisation (Shao et al., arXiv:2402.03300): each step plays its tasks with the current policy
+ * version, compares the rollouts of a task with one another, and makes one update from those that differ. With `rollout.max_staleness` tasks are played
+ * ahead, with policies that may be so many versions older.
  */
 export async function trainGrpo(session: Session): Promise<Outcome> {
   const reward = await openReward(session.spec.reward, session.attempt.reward_files);
@@ -36,7 +38,11 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { policy, train: tasks, validation: problems } = loaded;
 
   const inference = await openInferenceFor(session, policy, tasks);
-  const { publisher, handOff } = inference;
+  const { handOff } = inference;
+  let ahead: CollectAhead | null = null;
+  const publisher: Pick<PolicyPublisher, 'serve'> = {
+    serve: (version, signal) => (ahead ?? inference.publisher).serve(version, signal),
+  };
   const play = playOf(session, policy, { inference, reward });
   const environment = createSingleTurn({ ...play, temperature: rollout.temperature });
   const evaluatorOf = (of: ExampleSource<PromptExample>) =>
@@ -61,6 +67,7 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     evaluator,
     passRate,
     reward: await hashRewardFiles(session.attempt.reward_files),
+    rollouts: () => ahead?.progress() ?? null,
   });
   const { books } = started;
   const { state } = books;
@@ -71,18 +78,22 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     tasks,
     tasksPerStep,
     environment,
-    publisher,
+    publisher: inference.publisher,
     handOff,
   });
+  if (rollout.max_staleness > 0 || (state.rollouts_ahead ?? []).length > 0) {
+    ahead = createCollectAhead({ session, ...started, tasks, tasksPerStep, environment, inference });
+  }
   if (rollout.num_rollouts === 1) {
     logs.training.warning(
       'rollout.num_rollouts is 1: a group of one has no variance, so nothing is learned; use 4 to 8',
     );
   }
 
-  return trainingLoop(session, books, async () => {
+  const steps = trainingLoop(session, books, async () => {
     const step = state.global_step + 1;
-    const collected = await phases.collect(step);
+    phases.begin(step);
+    const collected = await (ahead?.goesOn() ? ahead.collect(step) : phases.collect(step));
     const learned = await phases.learn(step, collected.groups);
 
     // The weights have changed: from here to the end of the step nothing waits, so a stop finds all of it done.
@@ -91,8 +102,10 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     state.samples += collected.rollouts.length;
     state.data_position = collected.next;
     state.epoch = books.epoch();
+    ahead?.learned();
     phases.report(collected, learned);
   });
+  return steps.finally(() => ahead?.close());
 }
 
 export function readingPrompts({ spec: { environment, model, rollout, reward } }: Session): Reading<PromptExample> {
@@ -138,14 +151,14 @@ export function createGrpoEvaluator(
   params: {
     readonly problems: ExampleSource<PromptExample>;
     readonly play: Play;
-    readonly publisher: PolicyPublisher;
+    readonly publisher: Pick<PolicyPublisher, 'serve'>;
     readonly version: () => number;
     readonly alive: (problems: number) => void;
   },
 ): Evaluator {
   const { problems, play, publisher, version, alive } = params;
   const greedy = createGreedyRollouts({
-    environment: createSingleTurn({ ...play, temperature: 0 }),
+    environment: createSingleTurn({ ...play, temperature: 0, lane: 'evaluation' }),
     problems,
     // As many sequences in flight as rollouts have.
     concurrency: rollout.concurrency * rollout.num_rollouts,

@@ -1,4 +1,5 @@
 import { adviseMemory, listed, mebibytes, memoryBlock } from '../../contracts/memory-advice.ts';
+import type { RolloutsProgress } from '../../contracts/record.ts';
 import { deriveSeed } from '../../model/random.ts';
 import { loadConfig } from '../../model/weights.ts';
 import { type Bookkeeping, createBookkeeping } from '../bookkeeping.ts';
@@ -163,6 +164,7 @@ export async function start(
     readonly evaluator: Evaluator | null;
     readonly passRate?: PassRate;
     readonly reward?: string | null;
+    readonly rollouts?: () => RolloutsProgress | null;
   },
 ): Promise<Started> {
   const { spec, attempt } = session;
@@ -201,6 +203,7 @@ export async function start(
     evaluator: params.evaluator,
     passRate: params.passRate ?? null,
     inputs,
+    rollouts: params.rollouts ?? (() => null),
   });
   return { learner, books, order, schedule };
 }

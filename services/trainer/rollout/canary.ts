@@ -27,6 +27,11 @@ export interface Canary {
    * @throws TrainerError `inference_failed`
    */
   judge(model: string, heard: Heard): number;
+  /**
+   * Compares what is heard of `model` with what was heard when it was judged: for a policy that has changed since.
+   * @throws TrainerError `inference_failed`
+   */
+  recall(model: string, heard: Heard): void;
 }
 
 /** Mean difference of logprobs, in nats, that is still the same policy: vLLM rounds to bfloat16. */
@@ -91,13 +96,22 @@ export function createCanary(params: {
     return difference;
   }
 
+  function recall(model: string, { prompt, embedded }: Heard): void {
+    if (latest?.model !== model) return;
+    const tolerance = embedded ? TOLERANCE.embedded : TOLERANCE.vllm;
+    const difference = meanDifference(latest.theirs, prompt);
+    if (difference <= tolerance) return;
+    const what = `the logprobs of a fixed prompt differ by ${shown(difference, tolerance)} from what it said before`;
+    throw mistaken(model, what, SAME_MODEL);
+  }
+
   function own(prompt: readonly number[], completion: readonly number[], at: number): readonly number[] {
     const input = completionRows([{ prompt: [...prompt], completion: [...completion] }]);
     const logprobs = tf.tidy(() => policy.tokenLogprobs(input, at).logprobs.dataSync());
     return Array.from(logprobs, (logprob) => Math.max(logprob, LOWEST_LOGPROB));
   }
 
-  return { expect, ask, judge };
+  return { expect, ask, judge, recall };
 }
 
 interface Memory {

@@ -61,9 +61,8 @@ export async function collectRollouts(params: {
   async function worker(): Promise<void> {
     while (next < tasks.length) {
       const index = next++;
-      const task = tasks[index]!;
-      const playing = environment.play(task, params.rollouts, taskSeed(seed, purpose, firstTask + index), signal);
-      done.set(index, await playing.then((rollouts) => ({ task, rollouts, skipped: null }), leaveOut(task)));
+      const given = { count: params.rollouts, seed: taskSeed(seed, purpose, firstTask + index), signal };
+      done.set(index, await playTask(environment, tasks[index]!, given));
       handOver();
     }
   }
@@ -84,11 +83,18 @@ export function taskSeed(seed: number, purpose: readonly (string | number)[], in
   return Number(BigInt.asUintN(48, deriveSeed(seed, ...purpose, index)));
 }
 
-function leaveOut(task: PromptExample): (error: unknown) => RolloutGroup {
-  return (error) => {
+/** One group; without rollouts where the task cannot be scored and is to be left out. */
+export async function playTask(
+  environment: Environment,
+  task: PromptExample,
+  { count, seed, signal }: { readonly count: number; readonly seed: number; readonly signal: AbortSignal },
+): Promise<RolloutGroup> {
+  try {
+    return { task, rollouts: await environment.play(task, count, seed, signal), skipped: null };
+  } catch (error) {
     if (!(error instanceof TaskSkipped)) throw error;
     return { task, rollouts: [], skipped: error.cause };
-  };
+  }
 }
 
 /**

@@ -2,8 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { withDeadline } from '../deadline.ts';
 import { TrainerError } from '../failure.ts';
 import type { ComponentLog } from '../log/component-logs.ts';
+import { InferenceError } from './inference-error.ts';
 import type { InferenceServer } from './inference-server.ts';
-import { InferenceError } from './vllm-client.ts';
 
 /** The steps by which GPUs that both roles share go to the trainer and back, in their order. */
 export const handOffSteps = ['sleep', 'train', 'wake', 'load', 'check'] as const;
@@ -23,7 +23,7 @@ export interface HandOff {
   toTrainer(signal: AbortSignal): Promise<void>;
   /** Wakes the server up. @returns whether it was asleep, and may have lost its adapters */
   toServer(signal: AbortSignal): Promise<boolean>;
-  /** Does the work, as a step of the hand-off with its deadline and its line in the log when there is one going on. */
+  /** Does the work within the step's deadline; with its line in the log when there is a hand-off going on, and the profile's deadline. */
   timed<T>(
     handingOff: boolean,
     step: HandOffStep,
@@ -33,6 +33,8 @@ export interface HandOff {
 }
 
 const ASK_EVERY_MS = 100;
+/** For a step of a server that has GPUs of its own: minutes for a whole model, seconds for an adapter. */
+const LONGEST_SECONDS = 900;
 
 /**
  * @param mode `none`: the roles share no GPU
@@ -58,15 +60,15 @@ export function createHandOff(params: {
   }
 
   const timed: HandOff['timed'] = async (handingOff, step, signal, work) => {
-    if (!handingOff) return work(signal);
     const startedAt = now();
+    const seconds = handingOff ? deadlineSeconds : LONGEST_SECONDS;
     try {
-      const result = await withDeadline(deadlineSeconds * 1000, signal, work, server.lostMs);
-      report(step, startedAt);
+      const result = await withDeadline(seconds * 1000, signal, work, server.lostMs);
+      if (handingOff) report(step, startedAt);
       return result;
     } catch (error) {
       signal.throwIfAborted();
-      throw failed(step, deadlineSeconds, error);
+      throw handingOff ? failed(step, seconds, error) : tooLate(step, seconds, error);
     }
   };
 
@@ -113,11 +115,25 @@ function failed(step: HandOffStep, seconds: number, cause: unknown): unknown {
       { cause },
     );
   }
-  if (!(cause instanceof DOMException && cause.name === 'TimeoutError')) return cause;
+  if (!isLate(cause)) return cause;
   return new TrainerError(
     'vllm_unhealthy',
     `The server did not ${verbs[step]} within ${seconds} s, so the GPUs could not be handed over.`,
     'Look at what it printed (TANDEM_HOME/output/<run>/); raise deadlines.hand_off of the GPU profile, lower inference.vllm.gpu_memory_utilization, or choose a split profile.',
     { cause },
   );
+}
+
+function tooLate(step: HandOffStep, seconds: number, cause: unknown): unknown {
+  if (!isLate(cause)) return cause;
+  return new TrainerError(
+    'vllm_unhealthy',
+    `The server did not ${verbs[step]} within ${seconds} s.`,
+    'Look at what it printed (TANDEM_HOME/output/<run>/), and whether the disk that the adapters are on is slow; then resume.',
+    { cause },
+  );
+}
+
+function isLate(error: unknown): boolean {
+  return error instanceof DOMException && error.name === 'TimeoutError';
 }

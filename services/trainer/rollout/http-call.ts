@@ -1,6 +1,7 @@
 import http from 'node:http';
 import https from 'node:https';
 import { lookupAllowed } from '../../platform/address-policy.ts';
+import { CONNECT_MS, limitConnecting } from '../../platform/limit-connecting.ts';
 import { withDeadline } from '../deadline.ts';
 
 export interface HttpReply {
@@ -28,58 +29,76 @@ const agents = {
   'https:': new https.Agent({ keepAlive: true, maxSockets: 1024 }),
 };
 
-/**
- * One HTTP exchange with a JSON body. Unlike fetch it has no time limit of its own, which would cut off servers that take minutes.
- *
- * @throws the connection's error, a `TimeoutError` after `timeoutMs`, or the signal's reason; ReplyTooLong.
- */
-export function httpCall(params: {
+export interface HttpCall {
   readonly url: URL;
   readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
   readonly timeoutMs: number;
+  /** Milliseconds so far that do not count for `timeoutMs`. */
+  readonly uncounted?: () => number;
   /** Of the reply; none where the server is ours to trust. */
   readonly maxBytes?: number;
   readonly signal: AbortSignal;
-}): Promise<HttpReply> {
-  const { url, body, timeoutMs, maxBytes = Number.POSITIVE_INFINITY, signal } = params;
+}
+
+/**
+ * One HTTP exchange with a JSON body. Unlike fetch it has no time limit of its own, which would cut off servers that take minutes; a
+ * connection has to stand within `CONNECT_MS`. One that was kept, and that the server closed just when it was used again, is replaced.
+ *
+ * @throws the connection's error, a `TimeoutError` after `timeoutMs`, or the signal's reason; ReplyTooLong.
+ */
+export async function httpCall(call: HttpCall): Promise<HttpReply> {
+  const work = async (limit: AbortSignal) => (await exchange(call, limit)) ?? (await exchange(call, limit, false))!;
+  return withDeadline(call.timeoutMs, call.signal, work, call.uncounted);
+}
+
+/** @returns null when a kept connection turned out to be closed before a byte of the answer; never over one that is new */
+function exchange(call: HttpCall, limit: AbortSignal, keptOnes = true): Promise<HttpReply | null> {
+  const { url, body, maxBytes = Number.POSITIVE_INFINITY } = call;
   const secure = url.protocol === 'https:';
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
-  const headers = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {};
-  return withDeadline(
-    timeoutMs,
-    signal,
-    (limit) =>
-      new Promise((resolve, reject) => {
-        const fail = (error: unknown) => reject(limit.aborted ? limit.reason : error);
-        const request = (secure ? https : http).request(
-          url,
-          {
-            method: bytes ? 'POST' : 'GET',
-            headers,
-            agent: agents[secure ? 'https:' : 'http:'],
-            signal: limit,
-            lookup: lookupAllowed,
-          },
-          (response) => {
-            const chunks: Buffer[] = [];
-            let bytes = 0;
-            response.on('data', (chunk: Buffer) => {
-              bytes += chunk.length;
-              if (bytes > maxBytes) response.destroy(new ReplyTooLong(maxBytes));
-              else chunks.push(chunk);
-            });
-            response.on('error', fail);
-            response.on('end', () =>
-              resolve({
-                status: response.statusCode ?? 0,
-                text: Buffer.concat(chunks).toString(),
-                retryAfter: response.headers['retry-after'],
-              }),
-            );
-          },
+  const ofBody = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {};
+  return new Promise((resolve, reject) => {
+    const fail = (error: unknown) => reject(limit.aborted ? limit.reason : error);
+    const request = (secure ? https : http).request(
+      url,
+      {
+        method: bytes ? 'POST' : 'GET',
+        headers: { ...ofBody, ...call.headers },
+        agent: keptOnes ? agents[secure ? 'https:' : 'http:'] : false,
+        signal: limit,
+        lookup: lookupAllowed,
+      },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let received = 0;
+        response.on('data', (chunk: Buffer) => {
+          received += chunk.length;
+          if (received > maxBytes) response.destroy(new ReplyTooLong(maxBytes));
+          else chunks.push(chunk);
+        });
+        response.on('error', fail);
+        response.on('end', () =>
+          resolve({
+            status: response.statusCode ?? 0,
+            text: Buffer.concat(chunks).toString(),
+            retryAfter: response.headers['retry-after'],
+          }),
         );
-        request.on('error', fail);
-        request.end(bytes);
-      }),
-  );
+      },
+    );
+    let answered = false;
+    request.once('response', () => {
+      answered = true;
+    });
+    request.on('error', (error: NodeJS.ErrnoException) => {
+      const closed = request.reusedSocket && !answered && ['ECONNRESET', 'EPIPE'].includes(error.code ?? '');
+      if (closed && keptOnes && !limit.aborted) resolve(null);
+      else fail(error);
+    });
+    limitConnecting(request, CONNECT_MS, () =>
+      Object.assign(new Error('no connection in time'), { code: 'ETIMEDOUT' }),
+    );
+    request.end(bytes);
+  });
 }

@@ -37,7 +37,7 @@ async function serve(completions: (response: ServerResponse, call: number) => vo
 }
 
 const choice = (index: number, tokens = [5, 0]) => ({
-  ...{ index, text: '', finish_reason: 'stop', token_ids: tokens },
+  ...{ index, text: '', finish_reason: 'stop', token_ids: tokens, prompt_token_ids: [1, 2] },
   logprobs: { token_logprobs: tokens.map(() => -0.5) },
 });
 const answer = (response: ServerResponse, choices: unknown[]) => response.end(JSON.stringify({ choices }));

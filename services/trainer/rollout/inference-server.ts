@@ -1,27 +1,37 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { remedies } from '../../contracts/reason.ts';
-import { diverged } from '../diverged.ts';
-import { TrainerError } from '../failure.ts';
-import {
-  type Completion,
-  type CompletionRequest,
-  InferenceError,
-  type PublishedPolicy,
-  type VllmClient,
-} from './vllm-client.ts';
+import type { pause } from '../../platform/retry.ts';
+import { InferenceError } from './inference-error.ts';
+import { createFailures, inferenceFailed, isLasting } from './inference-failure.ts';
+import { createRequestGate, type Lane } from './request-gate.ts';
+import { createServedPolicies } from './served-policies.ts';
+import { createServerRecovery } from './server-recovery.ts';
+import { createSharedWork } from './shared-work.ts';
+import type { Completion, CompletionRequest, PublishedPolicy, VllmClient } from './vllm-client.ts';
+import { REQUEST_ID_PREFIX } from './vllm-requests.ts';
 
 /** The inference server as training sees it: it may be restarted at any time, maybe somewhere else. */
 export interface InferenceServer {
-  /** Completions of the policy that is routed to when the server is asked, also if another is routed to before they are done. */
-  complete(request: Omit<CompletionRequest, 'model'>, signal: AbortSignal): Promise<Completed>;
+  /**
+   * Completions of the policy that is routed to when the server is asked, also if another is routed to before they are done. However often the server
+   * has to be asked, they are of one answer, under one seed.
+   */
+  complete(request: ServerRequest, signal: AbortSignal): Promise<Completed>;
+  /** Does work whose completions all come from the policy that is routed to when it begins, which is served until it is done. */
+  episode<T>(work: (episode: Episode) => Promise<T>): Promise<T>;
   /** Makes the call, and again after the server was restarted. */
   call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T>;
-  /** From now on completions come from this policy. `verify` throws unless a server that was restarted computes it; null where that cannot be told. */
+  /** From now on completions come from this policy. `verify` throws unless the server computes it; null where that cannot be told. */
   route(policy: PublishedPolicy, verify: Verify | null): void;
-  /** Waits until no completion of this policy is under way. */
+  /** Waits until no completion and no episode of this policy is under way. */
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
+  /** Whether it is gone now. */
+  isLost(): boolean;
+}
+
+export interface ServerRequest extends Omit<CompletionRequest, 'model' | 'id'> {
+  /** Whose turn it takes; `rollout` where nothing is said. */
+  readonly lane?: Lane;
 }
 
 export interface Completed {
@@ -30,113 +40,129 @@ export interface Completed {
   readonly policy: PublishedPolicy;
 }
 
+/** The policy that an episode is played with. */
+export interface Episode {
+  readonly policy: PublishedPolicy;
+  complete(request: ServerRequest, signal: AbortSignal): Promise<readonly Completion[]>;
+}
+
 /** Throws unless the server computes the policy that is routed to. */
 export type Verify = (client: VllmClient, signal: AbortSignal) => Promise<void>;
 
-const MAX_FAILURES = 5;
-const DRAIN_EVERY_MS = 20;
-const HEALTH_EVERY_MS = 200;
+/** How long a server is believed to compute the policy still, in milliseconds. */
+const VERIFY_EVERY_MS = 10 * 60_000;
 
 /**
  * @param relocate asks the control plane again where the server is
+ * @param inspect looks at what a server serves, before it is used and whenever it may have been restarted
  * @param patienceSeconds how long a server may take to come back
+ * @param sequences at most at the server at a time
  */
 export function createInferenceServer(params: {
   readonly client: VllmClient;
   readonly relocate: (signal: AbortSignal) => Promise<void>;
+  readonly inspect?: Verify;
   readonly onRecovery: (message: string) => void;
   readonly patienceSeconds: number;
+  readonly sequences?: number;
+  /** Milliseconds that only count on. */
+  readonly now?: () => number;
+  readonly wait?: typeof pause;
 }): InferenceServer {
-  const { client, relocate, onRecovery, patienceSeconds } = params;
+  const { client, inspect, sequences = Number.POSITIVE_INFINITY, now = () => performance.now() } = params;
+  const policies = createServedPolicies();
+  const gate = createRequestGate(sequences);
+  const recovery = createServerRecovery({ ...params, restore });
+  const inspecting = createSharedWork();
+  let inspected = inspect === undefined;
   let routed: PublishedPolicy | null = null;
   let verifyRouted: Verify | null = null;
-  /** Completions under way, by policy. */
-  const underWay = new Map<string, number>();
-  let recovering: Promise<void> | null = null;
-  let lostMs = 0;
-  let lostSince: number | null = null;
+  let verifiedAt = now();
+  let requests = 0;
 
   async function call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let failures = 1; ; failures++) {
+    const failures = createFailures();
+    for (;;) {
+      const begunAt = performance.now();
       try {
-        return await use(client);
+        if (!inspected) await inspecting.join(signal, lookAtModels);
+        const result = await use(client);
+        recovery.succeeded();
+        return result;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof InferenceError)) throw error;
-        if (isLasting(error) || failures >= MAX_FAILURES) throw failed(error);
-        await recover(error, signal);
+        if (!failures.add(error)) throw inferenceFailed(error);
+        await recovery.recover(error, { begunAt, failures: failures.total }, signal);
       }
     }
   }
 
-  /** All tasks in flight meet the same restart: it is handled once. */
-  function recover(error: InferenceError, signal: AbortSignal): Promise<void> {
-    recovering ??= comeBack(error, signal).finally(() => {
-      recovering = null;
-    });
-    return recovering;
+  async function lookAtModels(signal: AbortSignal): Promise<void> {
+    await inspect?.(client, signal);
+    inspected = true;
   }
 
-  async function comeBack(error: InferenceError, signal: AbortSignal): Promise<void> {
-    onRecovery(`The inference server has to be found again: ${error.message}`);
-    lostSince = performance.now();
+  /** A server that was not restarted still has the policies, and says so. What fails now fails again with the call that is tried next. */
+  async function restore(signal: AbortSignal): Promise<void> {
+    const needed = new Map([routed, ...policies.inUse()].flatMap((policy) => (policy ? [[policy.name, policy]] : [])));
     try {
-      await untilHealthy(error, lostSince + patienceSeconds * 1000, signal);
-    } finally {
-      lostMs += performance.now() - lostSince;
-      lostSince = null;
-    }
-    if (routed) await loadAgain(routed, signal);
-  }
-
-  async function untilHealthy(error: InferenceError, until: number, signal: AbortSignal): Promise<void> {
-    // A server that was only out of reach for a moment is where it was, even while the control plane is away.
-    while (!(await client.healthy(signal))) {
-      if (performance.now() > until) throw failed(error);
-      await relocate(signal);
-      await sleep(HEALTH_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
-    }
-  }
-
-  /** A server that was not restarted still has the policy, and says so. */
-  async function loadAgain(policy: PublishedPolicy, signal: AbortSignal): Promise<void> {
-    try {
-      await loadIfAbsent(client, policy, signal);
+      await lookAtModels(signal);
+      for (const policy of needed.values()) await loadIfAbsent(client, policy, signal);
       await verifyRouted?.(client, signal);
+      verifiedAt = now();
     } catch (error) {
       if (!(error instanceof InferenceError)) throw error;
-      if (isLasting(error)) throw failed(error);
+      if (isLasting(error)) throw inferenceFailed(error);
     }
   }
 
-  function count(name: string, change: 1 | -1): void {
-    const now = (underWay.get(name) ?? 0) + change;
-    if (now > 0) underWay.set(name, now);
-    else underWay.delete(name);
+  /** A server may lose what it serves and not say so; in long phases the first request after a while looks. */
+  async function verifyAgain(to: VllmClient, signal: AbortSignal): Promise<void> {
+    if (verifyRouted === null || now() - verifiedAt < VERIFY_EVERY_MS) return;
+    verifiedAt = now();
+    await verifyRouted(to, signal);
+  }
+
+  function completeBy(choose: () => PublishedPolicy, request: ServerRequest, signal: AbortSignal): Promise<Completed> {
+    const { lane = 'rollout', ...asked } = request;
+    const number = ++requests;
+    let tries = 0;
+    return gate.pass(lane, request.n, signal, () =>
+      call(async (to) => {
+        await verifyAgain(to, signal);
+        const policy = choose();
+        const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
+        const completions = await policies.use(policy, () =>
+          to.completions({ ...asked, model: policy.name, id }, signal),
+        );
+        return { completions, policy };
+      }, signal),
+    );
+  }
+
+  function newest(): PublishedPolicy {
+    if (routed === null) throw new Error('no policy has been published');
+    return routed;
   }
 
   return {
     call,
-    complete(request, signal) {
-      return call(async (to) => {
-        if (routed === null) throw new Error('no policy has been published');
-        const policy = routed;
-        count(policy.name, 1);
-        try {
-          return { completions: await to.completions({ ...request, model: policy.name }, signal), policy };
-        } finally {
-          count(policy.name, -1);
-        }
-      }, signal);
+    complete: (request, signal) => completeBy(newest, request, signal),
+    async episode(work) {
+      const policy = newest();
+      const complete: Episode['complete'] = async (request, signal) =>
+        (await completeBy(() => policy, request, signal)).completions;
+      return policies.use(policy, () => work({ policy, complete }));
     },
     route(policy, verify) {
       routed = policy;
       verifyRouted = verify;
+      verifiedAt = now();
     },
-    lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
-    async drained({ name }, signal) {
-      while (underWay.has(name)) await sleep(DRAIN_EVERY_MS, undefined, { signal });
-    },
+    drained: policies.drained,
+    lostMs: recovery.lostMs,
+    isLost: recovery.isLost,
   };
 }
 
@@ -146,25 +172,8 @@ export async function loadIfAbsent(client: VllmClient, policy: PublishedPolicy, 
     await client.load(policy, signal);
   } catch (error) {
     if (!(error instanceof InferenceError) || error.kind !== 'refused' || !/already/i.test(error.message)) throw error;
+    const { root = null } = (await client.models(signal)).find(({ id }) => id === policy.name) ?? {};
+    if (root === null || root === policy.path) return;
+    throw new InferenceError('refused', `the server serves ${root} under the name ${policy.name}, not ${policy.path}`);
   }
-}
-
-const SAME_PATHS =
-  'The server has to find adapters at the path where the trainer writes them: let both see the same directory, under the same name.';
-
-/** Whether the same call would meet it again. */
-function isLasting({ kind }: InferenceError): boolean {
-  return kind === 'refused' || kind === 'not_numbers';
-}
-
-function failed(error: InferenceError): TrainerError {
-  const { kind, message } = error;
-  if (kind === 'not_numbers') return diverged(message);
-  if (kind === 'timeout') {
-    return new TrainerError('vllm_unhealthy', `Inference failed: ${message}`, remedies.vllm_unhealthy, {
-      cause: error,
-    });
-  }
-  const remedy = /no adapter found|no model found/i.test(message) ? SAME_PATHS : remedies.inference_failed;
-  return new TrainerError('inference_failed', `Inference failed: ${message}`, remedy, { cause: error });
 }

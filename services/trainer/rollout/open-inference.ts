@@ -7,6 +7,7 @@ import { createCanary } from './canary.ts';
 import { createHandOff, type HandOff } from './hand-off.ts';
 import { createInferenceServer, type InferenceServer } from './inference-server.ts';
 import { createPolicyPublisher, type PolicyPublisher } from './policy-publisher.ts';
+import { createModelInspection } from './served-models.ts';
 import { createVllmClient } from './vllm-client.ts';
 
 /** How long a server takes to start where the spec does not say it: as `TANDEM_START_TIMEOUT` is by default. */
@@ -40,10 +41,17 @@ export function openInference(session: Session, policy: Policy, canary: readonly
     );
   }
   let url = attempt.inference_url;
-  const client = createVllmClient({ url: () => url, timeoutSeconds: spec.inference.vllm.timeout });
+  const client = createVllmClient({
+    url: () => url,
+    timeoutSeconds: spec.inference.vllm.timeout,
+    vocabSize: policy.config.vocabSize,
+    onSlow: logs.rollout.warning,
+  });
   const server = createInferenceServer({
     client,
     patienceSeconds: patienceSeconds(spec),
+    sequences: spec.rollout.concurrency * spec.rollout.num_rollouts,
+    inspect: createModelInspection({ maxSeqLength: spec.model.max_seq_length, warn: logs.rollout.warning }),
     onRecovery: (message) => logs.rollout.warning(message),
     relocate: async (signal) => {
       const fresh = await agent.spec(signal).catch((error: unknown) => {

@@ -17,7 +17,7 @@ export interface PolicyPublisher {
    * @throws TrainerError `nan_loss` when the policy computes no numbers, `inference_failed` when the server computes something else than the trainer.
    */
   serve(version: number, signal: AbortSignal): Promise<void>;
-  /** To be called before the policy changes while completions go on: until the next `serve` a server that is restarted cannot be checked against it. */
+  /** To be called before the policy changes while completions go on: until the next `serve` a server that is restarted is checked against what it said before. */
   policyChanges(): void;
 }
 
@@ -73,12 +73,12 @@ export function createPolicyPublisher(params: {
     while (retiring.length > maxStaleness) await retiring.shift();
   }
 
-  /** Once the policy has moved on, a server that is restarted cannot be checked against what it served. */
+  /** Once the policy has moved on, what the server says can be compared with what it said before alone. */
   function verifierOf(name: string): Verify {
     return async (client, signal) => {
-      if (current !== name) return;
       const heard = await canary.ask(client, name, signal);
       if (current === name) canary.judge(name, heard);
+      else canary.recall(name, heard);
     };
   }
 

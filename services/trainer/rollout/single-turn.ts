@@ -1,6 +1,7 @@
 import type { Tokenizer } from '../../model/tokenizer.ts';
 import type { Environment } from './collect-rollouts.ts';
 import type { InferenceServer } from './inference-server.ts';
+import type { Lane } from './request-gate.ts';
 import type { Reward } from './rewards/reward.ts';
 
 /** One prompt, one completion, one reward. */
@@ -10,8 +11,10 @@ export function createSingleTurn(params: {
   readonly reward: Reward;
   readonly temperature: number;
   readonly maxNewTokens: number;
+  /** Whose turn it takes at the server; `rollout` where nothing is said. */
+  readonly lane?: Lane;
 }): Environment {
-  const { server, tokenizer, reward, temperature, maxNewTokens } = params;
+  const { server, tokenizer, reward, temperature, maxNewTokens, lane = 'rollout' } = params;
   return {
     async play(task, count, seed, signal) {
       const { completions, policy } = await server.complete(
@@ -22,6 +25,7 @@ export function createSingleTurn(params: {
           temperature,
           seed,
           stopTokenIds: tokenizer.eosTokenIds,
+          lane,
         },
         signal,
       );

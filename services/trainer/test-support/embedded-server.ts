@@ -21,6 +21,9 @@ export async function startEmbeddedServer(params: {
   readonly model: string;
   readonly adaptersRoot: string;
   readonly directory: string;
+  /** Adapters that it holds at a time. */
+  readonly maxLoras?: number;
+  readonly maxModelLen?: number;
 }): Promise<EmbeddedServer> {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run npm run build first`);
   mkdirSync(params.adaptersRoot, { recursive: true });
@@ -31,11 +34,11 @@ export async function startEmbeddedServer(params: {
     '--max-lora-rank',
     '8',
     '--max-loras',
-    '2',
+    `${params.maxLoras ?? 2}`,
     '--adapters-root',
     params.adaptersRoot,
   ];
-  const more = ['--max-model-len', '64', '--ready-file', ready];
+  const more = ['--max-model-len', `${params.maxModelLen ?? 64}`, '--ready-file', ready];
   const child = spawn(process.execPath, [PROGRAM, ...given, ...adapters, ...more], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });

@@ -33,13 +33,13 @@ export function createFakeAdapters(base: ServedModel, faults: Faults): FakeAdapt
     get(name) {
       const answer = stale?.name === name ? stale : served.get(name);
       stale = null;
-      return answer;
+      return answer && faults.losesAdapters ? asBase(answer) : answer;
     },
     list: () => [...served.values()],
     add(model) {
       all.push(model);
       reads.set(model.name, (reads.get(model.name) ?? 0) + 1);
-      served.set(model.name, faults.servesBase ? asBase(model) : model);
+      if (!faults.halfLoads) served.set(model.name, faults.servesBase ? asBase(model) : model);
     },
     // Nothing waits: vLLM forgets the name at once.
     use: () => () => undefined,

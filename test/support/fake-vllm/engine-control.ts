@@ -1,3 +1,4 @@
+import { setTimeout as sleepFor } from 'node:timers/promises';
 import { createInferenceEngine, type InferenceEngine } from '../../../services/inference/engine/engine.ts';
 import { ApiError } from '../../../services/inference/server/api-error.ts';
 import { json, type Reply, type Route } from '../../../services/inference/server/route.ts';
@@ -8,11 +9,14 @@ import type { Faults } from './faults.ts';
 /** The engine of the fake, which can be paused and put to sleep as vLLM's can. */
 export interface EngineControl {
   readonly engine: InferenceEngine;
+  /** Draws a token now and then for as long as the fault says. */
+  drawSlowly(): Promise<void>;
   /** `/pause`, `/resume`, `/sleep`, `/wake_up` and what asks about them: vLLM's development mode. */
   routes(onWake: () => void): Route[];
 }
 
 const MAX_WAITING = 4096;
+const SLOW_TOKEN_MS = 5;
 
 export function createEngineControl(
   serving: Serving,
@@ -22,6 +26,7 @@ export function createEngineControl(
   let current = start();
   let paused = false;
   let asleep = false;
+  let slow = false;
   let goOn: () => void = () => undefined;
   let running: Promise<void> = Promise.resolve();
 
@@ -54,17 +59,20 @@ export function createEngineControl(
 
   const engine: InferenceEngine = {
     async generate(request) {
+      if (faults.stuck) await new Promise(() => undefined);
       for (let seen = running; ; seen = running) {
         await seen;
         if (seen === running) return current.generate(request);
       }
     },
     get load() {
-      return current.load;
+      return faults.stuck || slow ? { ...current.load, running: 1 } : current.load;
     },
     get death() {
       return faults.dead ? new Error('the engine is dead') : current.death;
     },
+    forget: (model) => current.forget(model),
+    resetPrefixes: () => current.resetPrefixes(),
     stop: () => current.stop(),
   };
 
@@ -82,8 +90,18 @@ export function createEngineControl(
     return { kind: 'text', body: '' };
   }
 
+  async function drawSlowly(): Promise<void> {
+    slow = true;
+    for (const until = performance.now() + faults.slowMs; performance.now() < until; ) {
+      serving.metrics.tokenDrawn();
+      await sleepFor(SLOW_TOKEN_MS);
+    }
+    slow = false;
+  }
+
   return {
     engine,
+    drawSlowly,
     routes(onWake) {
       const post = (path: string, handle: () => Reply): Route => ({ method: 'POST', path, handle });
       const get = (path: string, handle: () => Reply): Route => ({ method: 'GET', path, handle });
@@ -101,7 +119,6 @@ export function createEngineControl(
       return [
         ...[post('/pause', pause), post('/resume', resume), get('/is_paused', () => json({ is_paused: paused }))],
         ...[post('/sleep', sleep), post('/wake_up', wake), get('/is_sleeping', () => json({ is_sleeping: asleep }))],
-        post('/reset_prefix_cache', () => ({ kind: 'text', body: '' })),
       ];
     },
   };

@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createHttpServer } from '../../../services/inference/server/http-server.ts';
 import { type ApiRequest, json, type Reply, type Route } from '../../../services/inference/server/route.ts';
@@ -7,7 +8,9 @@ import { startEngine } from '../../../services/model/backend.ts';
 import { createFakeAdapters } from './adapters.ts';
 import { parseCommand } from './arguments.ts';
 import { createEngineControl } from './engine-control.ts';
-import { type Faults, noFaults } from './faults.ts';
+import { type Faults, noFaults, strikes } from './faults.ts';
+import { frontOf } from './front.ts';
+import { garble } from './garble.ts';
 import { withRawLogprobs } from './raw-logprobs.ts';
 
 /** A vLLM that computes with the embedded server's engine, and is wrong where the real one is. */
@@ -22,6 +25,8 @@ export interface FakeVllm {
   readonly reads: ReadonlyMap<string, number>;
   /** Errors that no handler foresaw. */
   readonly reports: readonly unknown[];
+  /** Is gone from one moment to the next, as a process that is killed; it has to be closed all the same. */
+  die(): void;
   close(): Promise<void>;
 }
 
@@ -50,7 +55,9 @@ export async function startFakeVllm(params: {
   const adapters = createFakeAdapters(serving.models.base, faults);
   const embedded = servingRoutes({ ...serving, engine: control.engine, models: adapters.models });
 
-  const gone = (path: string) => path.startsWith('/tandem/') || path.includes('_lora_adapter') || path === '/version';
+  const developed = (path: string) => path === '/reset_prefix_cache' && !settings.devMode;
+  const replaced = (path: string) => path.includes('_lora_adapter') || path === '/version';
+  const gone = (path: string) => path.startsWith('/tandem/') || replaced(path) || developed(path);
   const routes: Route[] = [
     ...embedded.filter(({ path }) => !gone(path)).map(completing),
     { method: 'GET', path: '/version', handle: () => json({ version: '0.30.0' }) },
@@ -65,9 +72,11 @@ export async function startFakeVllm(params: {
       ...route,
       async handle(request: ApiRequest): Promise<Reply> {
         await adapters.prepare(request.body);
+        await control.drawSlowly();
         const reply = await route.handle(request);
         const raw = settings.rawLogprobs && route.path === '/v1/completions';
-        return raw ? withRawLogprobs(route, request, reply) : reply;
+        const told = raw ? await withRawLogprobs(route, request, reply) : reply;
+        return strikes(faults, 'garbles') ? garble(told, faults.garbles!) : told;
       },
     };
   }
@@ -85,7 +94,7 @@ export async function startFakeVllm(params: {
     };
   }
 
-  const server = createHttpServer({
+  const inner = createHttpServer({
     routes: routes.map((route) => ({
       ...route,
       handle(request) {
@@ -95,7 +104,11 @@ export async function startFakeVllm(params: {
     maxBodyBytes: MAX_BODY_BYTES,
     unexpected: (error) => void reports.push(error),
   });
-  server.prependListener('request', ({ method, url }) => void calls.push(`${method} ${url}`));
+  const front = frontOf(faults);
+  const server = createServer((request, response) => {
+    calls.push(`${request.method} ${request.url}`);
+    if (!front(request, response)) inner.emit('request', request, response);
+  });
   server.listen(settings.server.port, settings.server.host);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
@@ -103,6 +116,10 @@ export async function startFakeVllm(params: {
   return {
     origin: `http://127.0.0.1:${port}`,
     ...{ faults, calls, reports, reads: adapters.reads },
+    die() {
+      server.close();
+      server.closeAllConnections();
+    },
     async close() {
       control.engine.stop();
       server.closeAllConnections();

@@ -2,6 +2,7 @@ import { hash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { TrainerRecord } from '../../../contracts/record.ts';
 import type { RunStatus } from '../../../contracts/run.ts';
 import { createRedactor } from '../../../platform/redaction.ts';
 import { eventRecord, metricsRecord } from '../../records/record.fixtures.ts';
@@ -106,6 +107,19 @@ describe('the event files of a run', () => {
     await catchUp();
     expect(curve()).toBe('1:1 2:1 3:1 4:1 5:2 6:2 7:3 8:3');
     expect(files().length).toBe(3);
+  });
+
+  it('show each step once and in order while the clock jumps a year ahead and back', async () => {
+    const at = (n: number, step: number, year: number): TrainerRecord => ({
+      ...metricsRecord(n, step, { loss: year }),
+      time: `${year}-11-20T09:00:00.000Z`,
+    });
+    await fixture.records.records.ingest(RUN, 1, [at(1, 1, 2026), at(2, 2, 2027), at(3, 3, 2025)]);
+    await catchUp();
+    resume(2, 1, 2);
+    await fixture.records.records.ingest(RUN, 2, [at(1, 3, 2024), at(2, 4, 2026)]);
+    await catchUp();
+    expect(curve()).toBe('1:2026 2:2027 3:2024 4:2026');
   });
 
   it('show again what a later resume goes on from', async () => {

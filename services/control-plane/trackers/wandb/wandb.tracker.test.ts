@@ -329,6 +329,20 @@ describe('what W&B gets', () => {
     expect(state().summary).toMatchObject({ 'train/loss': 'NaN' });
   });
 
+  it('has its rows in order, none before the beginning, while the clock jumps ahead and back', async () => {
+    const years = [2026, 2027, 2020, 2026];
+    fixture.add(
+      1,
+      years.map((year, index) => ({
+        ...metricsRecord(index + 1, index + 1, { 'train/loss': year }),
+        time: `${year}-11-20T09:00:00.000Z`,
+      })),
+    );
+    await openTracker(fixture, wandb).catchUp(false, never);
+    expect(losses(RUN)).toEqual(years.map((year, index) => [index + 1, year]));
+    expect(wandb.rows(RUN).map((row) => Number(row['_runtime']) >= 0)).toEqual([true, true, true, true]);
+  });
+
   it('holds no secret of the spec', async () => {
     fixture.add(1, firstAttempt);
     const reward = [{ name: 'http' as const, url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }];
@@ -337,7 +351,10 @@ describe('what W&B gets', () => {
     const redactor = createRedactor({ A_KEY: 'known-secret' });
     const tracker = openTracker(fixture, wandb, { spec, monitoring, redactor });
     await tracker.catchUp(false, never);
-    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({ displayName: 'a [redacted]', tags: ['first', 'token=[redacted]'] });
+    expect(wandb.runs.get(RUN)?.upserts[0]).toMatchObject({
+      displayName: 'a [redacted]',
+      tags: ['first', 'token=[redacted]'],
+    });
     const text = JSON.stringify([...wandb.runs.values()]) + JSON.stringify(state());
     expect(text).toContain('[redacted]@127.0.0.1:9');
     expect(text).not.toMatch(/hunter22|abcdef|known-secret|under its name/);
@@ -357,7 +374,11 @@ describe('a disk that takes nothing', () => {
     mkdirSync(join(path, 'in the way'), { recursive: true });
     await expect(tracker.catchUp(false, never)).rejects.toThrow(syncStateName);
     const told = await tracker.status();
-    expect(told).toMatchObject({ state: 'behind', backlog: 1, last_error: { message: expect.stringContaining(syncStateName) } });
+    expect(told).toMatchObject({
+      state: 'behind',
+      backlog: 1,
+      last_error: { message: expect.stringContaining(syncStateName) },
+    });
     rmSync(path, { recursive: true });
     await tracker.catchUp(false, never);
     expect(await tracker.status()).toMatchObject({ state: 'live', backlog: 0, last_error: null });

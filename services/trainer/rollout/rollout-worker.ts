@@ -1,0 +1,125 @@
+import type { RolloutsProgress } from '../../contracts/record.ts';
+import type { ExampleSource } from '../data/example-source.ts';
+import type { PromptExample } from '../data/readers/prompt-reader.ts';
+import { type Environment, playTask, type RolloutGroup, taskSeed } from './collect-rollouts.ts';
+import type { IssuedTask, OpenStep, RolloutSchedule, TakenGroups } from './rollout-schedule.ts';
+
+/** Keeps rollouts in flight while the policy is trained; `RolloutSchedule` says which. */
+export interface RolloutWorker {
+  /** Begins with what may begin once the policy of this step is served. */
+  open(at: OpenStep): void;
+  /**
+   * Waits for the groups of the open step.
+   * @throws what went wrong in any rollout, as it does where nothing goes on beside it, or the reason of the stop
+   */
+  take(version: number): Promise<TakenGroups<RolloutGroup>>;
+  progress(): RolloutsProgress;
+  /** Milliseconds, in all, without a rollout in flight. */
+  idleMs(): number;
+  /** Gives up what is in flight. */
+  close(): void;
+}
+
+/** How often it is looked whether the server is there. */
+const LOOK_EVERY_MS = 1000;
+
+/**
+ * @param serverLost whether completions wait for a server that has to be found again
+ * @param stopping gives everything up when it is aborted
+ * @param onChange called when what it does has changed
+ */
+export function createRolloutWorker(params: {
+  readonly schedule: RolloutSchedule<RolloutGroup>;
+  readonly environment: Environment;
+  readonly tasks: ExampleSource<PromptExample>;
+  readonly rollouts: number;
+  readonly seed: number;
+  readonly serverLost: () => boolean;
+  readonly stopping: AbortSignal;
+  readonly onGroup: (group: RolloutGroup) => void;
+  readonly onChange: (progress: RolloutsProgress) => void;
+  readonly now: () => number;
+}): RolloutWorker {
+  const { schedule, environment, tasks, stopping, now } = params;
+  const giveUp = new AbortController();
+  let failure: { readonly error: unknown } | null = null;
+  let wake: () => void = () => {};
+  let told: RolloutsProgress['state'] = 'waiting_for_trainer';
+  let idleMs = 0;
+  let idleSince: number | null = null;
+  const look = setInterval(tellChange, LOOK_EVERY_MS).unref();
+  const stop = () => fail(stopping.reason);
+  if (stopping.aborted) stop();
+  else stopping.addEventListener('abort', stop, { once: true });
+
+  function begin(): void {
+    if (failure !== null) return;
+    for (const issued of schedule.issue()) void play(issued).then(begin, fail).finally(noteIdle);
+    noteIdle();
+    tellChange();
+  }
+
+  async function play(issued: IssuedTask): Promise<void> {
+    const [task] = await tasks.take([issued.index]);
+    const seed = taskSeed(params.seed, ['rollout-ahead'], issued.place);
+    const group = await playTask(environment, task!, { count: params.rollouts, seed, signal: giveUp.signal });
+    schedule.finished(issued, group, Math.min(...group.rollouts.map(({ version }) => version)));
+    params.onGroup(group);
+    wake();
+  }
+
+  function fail(error: unknown): void {
+    failure ??= { error };
+    giveUp.abort(error);
+    wake();
+  }
+
+  function noteIdle(): void {
+    const idle = schedule.counts().inFlight === 0;
+    if (idle) idleSince ??= now();
+    else if (idleSince !== null) {
+      idleMs += now() - idleSince;
+      idleSince = null;
+    }
+  }
+
+  function progress(): RolloutsProgress {
+    const { inFlight, buffered } = schedule.counts();
+    const busy = params.serverLost() ? 'waiting_for_server' : 'generating';
+    return { state: inFlight === 0 ? 'waiting_for_trainer' : busy, in_flight: inFlight, buffered };
+  }
+
+  function tellChange(): void {
+    const current = progress();
+    if (current.state === told) return;
+    told = current.state;
+    params.onChange(current);
+  }
+
+  return {
+    open(at) {
+      schedule.open(at);
+      begin();
+    },
+    async take(version) {
+      for (;;) {
+        if (failure !== null) throw failure.error;
+        const changed = new Promise<void>((resolve) => {
+          wake = resolve;
+        });
+        const taken = schedule.take(version);
+        // What was dropped is played again.
+        begin();
+        if (taken !== null) return taken;
+        await changed;
+      }
+    },
+    progress,
+    idleMs: () => idleMs + (idleSince === null ? 0 : now() - idleSince),
+    close() {
+      clearInterval(look);
+      stopping.removeEventListener('abort', stop);
+      fail(new Error('the rollouts were given up'));
+    },
+  };
+}

@@ -1,0 +1,115 @@
+import { backoffMs, pause } from '../../platform/retry.ts';
+import { InferenceError } from './inference-error.ts';
+import { inferenceFailed } from './inference-failure.ts';
+import { createSharedWork } from './shared-work.ts';
+import type { VllmClient } from './vllm-client.ts';
+
+/** What happens between a call that failed and the next try of it. All calls in flight meet the same trouble: it is handled once. */
+export interface ServerRecovery {
+  /**
+   * Returns when the call may be tried again: the server answers, wherever it is by now, and has what it needs.
+   * @param call when the try that failed was begun, in `performance.now()`, and how many have failed so far
+   * @throws TrainerError when it does not come back in time
+   */
+  recover(error: InferenceError, call: FailedCall, signal: AbortSignal): Promise<void>;
+  /** Tells that a call succeeded: the server is not too busy. */
+  succeeded(): void;
+  /** Milliseconds, in all, for which it was gone and was waited for. */
+  lostMs(): number;
+  /** Whether it is gone now. */
+  isLost(): boolean;
+}
+
+export interface FailedCall {
+  readonly begunAt: number;
+  readonly failures: number;
+}
+
+const HEALTH_EVERY_MS = 200;
+/** Before the second try of a call that fails at once, and the longest wait, in milliseconds. */
+const RETRY_MS = { baseMs: 200, maxMs: 5000 };
+/** Where a busy server does not say when to come back. */
+const BUSY_MS = { baseMs: 1000, maxMs: 30_000 };
+
+/**
+ * @param restore gives a server that may have been restarted back what it needs
+ * @param patienceSeconds how long a server may take to come back, and may be too busy for any call
+ */
+export function createServerRecovery(params: {
+  readonly client: VllmClient;
+  readonly relocate: (signal: AbortSignal) => Promise<void>;
+  readonly restore: (signal: AbortSignal) => Promise<void>;
+  readonly onRecovery: (message: string) => void;
+  readonly patienceSeconds: number;
+  readonly wait?: typeof pause;
+}): ServerRecovery {
+  const { client, relocate, restore, onRecovery, patienceSeconds, wait = pause } = params;
+  const recovering = createSharedWork();
+  const pausing = createSharedWork();
+  /** Calls that had to be tried again. */
+  let retries = 0;
+  let recoveredAt = Number.NEGATIVE_INFINITY;
+  let lostMs = 0;
+  let lostSince: number | null = null;
+  let busySince: number | null = null;
+  let busyTimes = 0;
+
+  async function comeBack(error: InferenceError, failures: number, signal: AbortSignal): Promise<void> {
+    onRecovery(`The inference server has to be found again (retry ${retries}): ${error.message}`);
+    const since = performance.now();
+    lostSince = since;
+    try {
+      await untilHealthy(error, since + patienceSeconds * 1000, signal);
+    } finally {
+      lostMs += performance.now() - since;
+      lostSince = null;
+    }
+    await restore(signal);
+    recoveredAt = performance.now();
+    await wait(backoffMs({ ...RETRY_MS, failures: failures - 1 }), signal);
+  }
+
+  async function untilHealthy(error: InferenceError, until: number, signal: AbortSignal): Promise<void> {
+    // A server that was only out of reach for a moment is where it was, even while the control plane is away.
+    while (!(await client.healthy(signal))) {
+      if (performance.now() > until)
+        throw inferenceFailed(gaveUp(error, `it did not come back within ${patienceSeconds} s`));
+      await relocate(signal);
+      await wait(HEALTH_EVERY_MS, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  async function waitOut(error: InferenceError, signal: AbortSignal): Promise<void> {
+    busySince ??= performance.now();
+    if (performance.now() - busySince > patienceSeconds * 1000) {
+      throw inferenceFailed(gaveUp(error, `it has been too busy for any call for ${patienceSeconds} s`));
+    }
+    busyTimes += 1;
+    const ms = error.retryAfterMs ?? backoffMs({ ...BUSY_MS, failures: busyTimes });
+    onRecovery(
+      `The inference server is busy and is asked again in ${ms / 1000} s (retry ${retries}): ${error.message}`,
+    );
+    await wait(ms, signal);
+  }
+
+  return {
+    async recover(error, { begunAt, failures }, signal) {
+      retries += 1;
+      if (error.kind === 'busy') return pausing.join(signal, (until) => waitOut(error, until));
+      // What has been back since has met the same trouble before.
+      if (recoveredAt > begunAt) return;
+      await recovering.join(signal, (until) => comeBack(error, failures, until));
+    },
+    succeeded() {
+      busySince = null;
+      busyTimes = 0;
+    },
+    isLost: () => lostSince !== null,
+    lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
+  };
+}
+
+function gaveUp(error: InferenceError, how: string): InferenceError {
+  return new InferenceError(error.kind, `${error.message}; ${how}`, { cause: error });
+}
