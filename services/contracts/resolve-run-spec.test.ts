@@ -311,6 +311,10 @@ describe('values that exclude each other', () => {
       'grpo.overlong_buffer_tokens: is longer than the longest completion: it must be at most rollout.max_new_tokens (256)',
     ],
     [
+      { model, grpo: { dynamic_sampling: true }, max_head_offpolicyness: 4 },
+      'grpo.dynamic_sampling: replaces groups that agree before a step learns, and with rollout.max_staleness above 0 no step waits for others; set it to false, or max_staleness to 0',
+    ],
+    [
       { model, data, training: { eval_steps: 0, early_stopping_patience: 3 } },
       'training.early_stopping_patience: needs evaluations: set training.eval_steps above 0',
     ],

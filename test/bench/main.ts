@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import { runApiBench } from './api.ts';
+import { runAsyncBench } from './async.ts';
 import { runCheckpointBench } from './checkpoint.ts';
 import { runLogsBench } from './logs.ts';
 import { runQloraBench } from './qlora.ts';
@@ -14,6 +15,10 @@ import { runTrainerBench } from './trainer.ts';
 
 const benches: Readonly<Record<string, { readonly what: string; readonly run: Bench }>> = {
   api: { what: 'lists and metrics with 100,000 runs against 100', run: runApiBench },
+  async: {
+    what: 'GRPO steps with rollouts that go on while the policy is trained, against waiting for them',
+    run: runAsyncBench,
+  },
   checkpoint: { what: 'checkpoints to a real MinIO and back; steps beside a save', run: runCheckpointBench },
   logs: { what: "Docker's logs taken apart, and a thousand of them followed", run: runLogsBench },
   qlora: { what: 'memory of training all weights, an adapter, and an adapter on 4 bits', run: runQloraBench },

@@ -95,9 +95,8 @@ async function stateOf(candidate: ResumeCandidate) {
 
 /** Of the task at a place in the data, counted on over epochs. */
 const seedOf = (place: number) => taskSeed(42, ['rollout-ahead'], place);
-/** The place that was asked for. */
-const placeOf = ({ seed }: AskedRollouts) =>
-  Array.from({ length: 60 }, (_, place) => place).find((place) => seedOf(place) === seed);
+/** The place that was asked for; -1 for one that a step waited for. */
+const placeOf = ({ seed }: AskedRollouts) => range(0, 60).findIndex((place) => seedOf(place) === seed);
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
 test('rollouts go on while the policy is trained, none is too old, and each task is asked for once', async () => {

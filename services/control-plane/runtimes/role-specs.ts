@@ -14,7 +14,7 @@ export interface Programs {
 export const READY_FILE = 'ready.json';
 export const TOKEN_FILE = 'token';
 export const SPOOL_FILE = 'spool.jsonl';
-/** The adapter in use and the one that replaces it. */
+/** The adapter in use and the one that replaces it; each version by which rollouts may lag behind is one more. */
 const LOADED_ADAPTERS = 2;
 
 type Place = Pick<Runtime, 'workspace' | 'sharedDirectory' | 'seenAt' | 'listenAt'>;
@@ -80,7 +80,8 @@ function embeddedRole({ run, attempt, start, share, runtime, programs }: Inferen
   const { spec } = run;
   const { host, port } = runtime.listenAt;
   const identity = { run: run.id, attempt, role: 'inference', start } as const;
-  const lora = ['--enable-lora', '--max-lora-rank', `${spec.model.lora.r}`, '--max-loras', `${LOADED_ADAPTERS}`];
+  const adapters = spec.rollout.max_staleness + LOADED_ADAPTERS;
+  const lora = ['--enable-lora', '--max-lora-rank', `${spec.model.lora.r}`, '--max-loras', `${adapters}`];
   return {
     identity,
     command: [

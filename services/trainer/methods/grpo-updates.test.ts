@@ -70,6 +70,13 @@ test('later updates of a step are measured against the policy before the first o
   expect([...new Set(seen.map(({ update }) => update))]).toEqual([9, 10, 11, 12]);
 });
 
+test('whoever compares the policy with what is served hears of each change before it is made', async () => {
+  const order: string[] = [];
+  const told = { onChanging: () => order.push('changing'), onUpdate: () => order.push('changed') };
+  await updates({ grpo: { num_iterations: 2 }, ...told }).done;
+  expect(order).toEqual(['changing', 'changed', 'changing', 'changed']);
+});
+
 test('a stop is heard before the first update, and after it only when the step is over', async () => {
   const early = new AbortController();
   early.abort(new Error('stop'));

@@ -23,6 +23,7 @@ export async function startEmbeddedServer(params: {
   readonly directory: string;
   /** Adapters that it holds at a time. */
   readonly maxLoras?: number;
+  readonly maxModelLen?: number;
 }): Promise<EmbeddedServer> {
   if (!existsSync(PROGRAM)) throw new Error(`${PROGRAM} is missing: run npm run build first`);
   mkdirSync(params.adaptersRoot, { recursive: true });
@@ -37,7 +38,7 @@ export async function startEmbeddedServer(params: {
     '--adapters-root',
     params.adaptersRoot,
   ];
-  const more = ['--max-model-len', '64', '--ready-file', ready];
+  const more = ['--max-model-len', `${params.maxModelLen ?? 64}`, '--ready-file', ready];
   const child = spawn(process.execPath, [PROGRAM, ...given, ...adapters, ...more], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
