@@ -95,7 +95,7 @@ describe('what was computed for one request', () => {
     const limit = 12 * blockBytes(decoder.config);
     const { engine, lookups } = tinyEngine({ kvCacheBytes: limit, maxBatchedTokens: 33 });
     const requests = Array.from({ length: 24 }, (_, i) => {
-      const start = tokens(16 + 16 * (i % 3), i % 2);
+      const start = tokens(16 + 16 * (i % 3), i % 6 < 3 ? 0 : i % 4);
       const options = { seed: BigInt(i), maxTokens: 1 + ((i * 7) % 17), promptLogprobs: i % 9 === 0 ? 0 : null };
       return generationRequest([base, adapted][i % 2]!, [...start, ...tokens(i % 11, i)], options, { n: 1 + (i % 3) });
     });
