@@ -3351,6 +3351,16 @@ export interface components {
              */
             name: string;
             /**
+             * @description Unit of its values; null for another program's own.
+             * @example 1
+             */
+            unit: string | null;
+            /**
+             * @description What it means; null as the unit.
+             * @example Mean reward.
+             */
+            description: string | null;
+            /**
              * @description Steps.
              * @example [
              *       10,
