@@ -8,12 +8,12 @@ import { type Bench, round, table } from './support/bench.ts';
 import { benchModels } from './support/bench-models.ts';
 import { median } from './support/measure.ts';
 
-const STEPS = 20;
+const STEPS = 16;
 const ROUNDS = 2;
 const CALIBRATION_STEPS = 4;
 const MAX_STALENESS = 2;
 const TASKS = 12;
-const rollout = { num_rollouts: 4, max_new_tokens: 64, temperature: 1, concurrency: TASKS * (MAX_STALENESS + 1) };
+const rollout = { num_rollouts: 4, max_new_tokens: 128, temperature: 1, concurrency: TASKS * (MAX_STALENESS + 1) };
 const training = {
   ...{ batch_size: TASKS, learning_rate: 1e-5, eval_steps: 0, run_baseline_eval: false, save_steps: 1000 },
 };
@@ -82,7 +82,7 @@ function createRuns(directory: string, model: string) {
     mkdirSync(at);
     const train = writeTasks(at, { perStep: TASKS, learned, steps });
     const written = {
-      model: { max_seq_length: 128, lora: { r: 8, alpha: 16 } },
+      model: { max_seq_length: 160, lora: { r: 8, alpha: 16 } },
       data: { shuffle: false },
       training: { ...training, max_steps: steps },
       rollout: { ...rollout, max_staleness: staleness },
