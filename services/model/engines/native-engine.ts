@@ -52,7 +52,7 @@ export async function startNativeEngine({ name, addon, reason, memoryLimitBytes 
   if (name === 'gpu' && !binding.isUsingGpuDevice()) {
     throw new ModelError(
       'engine_unavailable',
-      `TANDEM_TF=gpu: TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
+      `TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
     );
   }
   checkProducts(name, { rowsAlone: false });
