@@ -1,9 +1,10 @@
 import { basename, dirname, resolve } from 'node:path';
-import { flatten } from '../../services/control-plane/reports/comparison.ts';
 import { LogFileError, parseLog, readLogFile } from '../../services/control-plane/reports/read-log-file.ts';
 import { resumesOf } from '../../services/control-plane/reports/resumes.ts';
 import type { Resume } from '../../services/control-plane/reports/run-plots.ts';
 import type { Row, TrainingLog } from '../../services/control-plane/reports/training-log.ts';
+import { flatten } from '../../services/control-plane/runs/flatten.ts';
+import { createRedactor } from '../../services/platform/redaction.ts';
 import { type Client, RefusedError } from '../quickstart/client.ts';
 import { EXIT, ReportError } from './exit-codes.ts';
 
@@ -46,10 +47,12 @@ async function readRun(id: string, connect: () => Promise<Client>): Promise<Sour
   const path = `/runs/${id}/training-log`;
   const { run, text, baseUrl } = await ask(id, path, connect);
   const { log } = parseLog(text, `${baseUrl}${path}`);
+  // Reports are sent to others.
+  const redactor = createRedactor({});
   return {
-    title: run.name === null ? id : `${id} ${run.name}`,
+    title: run.name === null ? id : `${id} ${redactor.text(run.name)}`,
     log,
-    settings: flatten(run.spec as Row),
+    settings: flatten(redactor.value(run.spec)),
     resumes: resumesOf(id, run.attempts),
     damage: null,
   };

@@ -1735,7 +1735,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */
@@ -3350,6 +3350,16 @@ export interface components {
              * @example train/loss
              */
             name: string;
+            /**
+             * @description Unit of its values; null for another program's own.
+             * @example 1
+             */
+            unit: string | null;
+            /**
+             * @description What it means; null as the unit.
+             * @example Mean reward.
+             */
+            description: string | null;
             /**
              * @description Steps.
              * @example [
@@ -5927,7 +5937,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */

@@ -106,6 +106,8 @@ export const watchOperations = {
                 z
                   .strictObject({
                     name: field(z.string(), 'Metric.', 'train/loss'),
+                    unit: field(z.string().nullable(), "Unit of its values; null for another program's own.", '1'),
+                    description: field(z.string().nullable(), 'What it means; null as the unit.', 'Mean reward.'),
                     steps: field(z.array(z.number()), 'Steps.', [10, 20]),
                     values: field(z.array(metricValueSchema), 'Values, one per step.', [0.5, 0.4]),
                   })

@@ -1,5 +1,6 @@
 import type { Operations } from '../contracts/operations.ts';
 import type { ObjectStore } from '../platform/object-store.ts';
+import type { Redactor } from '../platform/redaction.ts';
 import { createArchiveHandlers } from './api/archive.handlers.ts';
 import { createCheckpointArchiveHandlers } from './api/checkpoint-archive.handlers.ts';
 import { createCheckpointExportHandlers } from './api/checkpoint-export.handlers.ts';
@@ -56,6 +57,7 @@ export interface HandlerParts
   archive: ArchiveServices;
   metrics: Metrics;
   drawing: Drawing;
+  redactor: Redactor;
   /** How many programs were taken over; null before that is known. */
   adopted: () => number | null;
 }
@@ -120,6 +122,7 @@ export function wireHandlers(parts: HandlerParts): Handlers<Operations> {
       records,
       checkpoints,
       drawing: parts.drawing,
+      redactor: parts.redactor,
       now,
     }),
     ...createServiceHandlers({ version: parts.version, adopted: parts.adopted }),

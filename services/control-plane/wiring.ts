@@ -257,6 +257,7 @@ export function wireControlPlane(options: WiringOptions): Wiring {
       archive,
       metrics,
       drawing,
+      redactor,
       adopted: () => adopted,
     }),
     settings,

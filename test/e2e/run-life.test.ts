@@ -144,8 +144,9 @@ test('a paused run saves, frees its slot and goes on where it stopped', async ()
 });
 
 test('the level of a part of a live run is changed, in its log and in its file, and training goes on', async () => {
-  const { id } = await submit(small.sft({ max_steps: 2000, eval_steps: 0 }));
+  const { id } = await submit(small.sft({ max_steps: 2000, eval_steps: 0, logging_steps: 1 }));
   await tandem.until(id, (run) => (run.progress?.step ?? 0) > 3);
+  const patient = { timeout: 30_000 };
   const setLevel = (performance_log_level: string) =>
     tandem.patch<Run>(`/runs/${id}/logging`, { performance_log_level });
   const newestOf = async () =>
@@ -155,7 +156,7 @@ test('the level of a part of a live run is changed, in its log and in its file, 
     await tandem.until(id, (run) => (run.progress?.step ?? 0) >= from + steps);
   };
   const file = join(tandem.tree(await tandem.run(id)), 'logs/performance.log');
-  await expect.poll(newestOf).toBeGreaterThan(0);
+  await expect.poll(newestOf, patient).toBeGreaterThan(0);
 
   expect((await setLevel('ERROR')).spec.logging.performance_log_level).toBe('ERROR');
   const sizes = async () => [await newestOf(), statSync(file).size];
@@ -164,12 +165,12 @@ test('the level of a part of a live run is changed, in its log and in its file, 
     await stepsOn();
     return (await sizes()).map((size, index) => size - before[index]!);
   };
-  await expect.poll(whatComes, { timeout: 20_000 }).toEqual([0, 0]);
+  await expect.poll(whatComes, patient).toEqual([0, 0]);
 
   const [quiet, size] = await sizes();
   await setLevel('INFO');
-  await expect.poll(newestOf).toBeGreaterThan(quiet!);
-  await expect.poll(() => statSync(file).size).toBeGreaterThan(size!);
+  await expect.poll(newestOf, patient).toBeGreaterThan(quiet!);
+  await expect.poll(() => statSync(file).size, patient).toBeGreaterThan(size!);
   await tandem.post(`/runs/${id}/cancel`);
   await tandem.until(id, ended);
 });

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,6 +20,27 @@ afterEach(async () => {
   await tandem?.dispose();
   if (directory !== undefined) rmSync(directory, { recursive: true, force: true });
 });
+
+it.each([
+  ['the environment', { TANDEM_API_KEY: API_KEY }],
+  ['its file', {}],
+])('the service metrics-key gives Prometheus the token from %s, readable for it', async (_, env) => {
+  directory = mkdtempSync(join(tmpdir(), 'tandem-metrics-key-'));
+  const shipped = parse(readFileSync(join(monitoring, '../compose.monitoring.yaml'), 'utf8')) as Compose;
+  const [node = '', option = '', program = ''] = shipped.services['metrics-key']?.command ?? [];
+  expect([node, option]).toEqual(['node', '-e']);
+  const secrets = join(directory, 'secrets-api-key');
+  writeFileSync(secrets, Object.keys(env).length === 0 ? `${API_KEY}\n` : 'not-this-one', { mode: 0o600 });
+  const given = join(directory, 'api-key');
+  const moved = program.replace('/var/lib/tandem/secrets/api-key', secrets).replace('/run/tandem/api-key', given);
+  await promisify(execFile)(process.execPath, [option, moved], { env: { TANDEM_API_KEY: '', ...env } });
+  expect(readFileSync(given, 'utf8')).toBe(API_KEY);
+  expect(statSync(given).mode & 0o777).toBe(0o644);
+});
+
+interface Compose {
+  services: Record<string, { command?: string[] }>;
+}
 
 describe.skipIf(!existsSync(join(programs, 'promtool')))('with a real Prometheus (scripts/test.sh brings it)', () => {
   it('each alert goes off for what it is about, and for nothing else', async () => {

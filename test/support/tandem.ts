@@ -77,6 +77,8 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
         TANDEM_DATA_ROOTS: directory,
         // No test asks the real hub.
         HF_ENDPOINT: 'http://127.0.0.1:9',
+        // The engine of all tests (vitest.config.ts), whatever is installed here.
+        TANDEM_TF: process.env['TANDEM_TF'] ?? 'wasm',
         ...env,
       },
       stdio: ['ignore', output, output],

@@ -242,7 +242,9 @@ describe('metrics', () => {
 
   test('come as series by name and step', async () => {
     expect(await document('/metrics?names=train/step&from_step=20')).toEqual({
-      series: [{ name: 'train/step', steps: [20, 40], values: [20, 40] }],
+      series: [
+        { name: 'train/step', unit: 'steps', description: 'Optimizer steps.', steps: [20, 40], values: [20, 40] },
+      ],
     });
   });
 

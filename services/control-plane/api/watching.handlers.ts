@@ -1,3 +1,4 @@
+import { metricDefinition } from '../../contracts/metrics.ts';
 import type { Operations } from '../../contracts/operations.ts';
 import type { MetricsRecord } from '../../contracts/record.ts';
 import { formatCursor, START } from '../records/cursor.ts';
@@ -103,7 +104,12 @@ export function createWatchingHandlers(options: WatchingServices): WatchingHandl
       if (!query.follow) {
         choose(exchange, [JSON_TYPE]);
         const { from_step: fromStep, to_step: toStep, points } = query;
-        return { status: 200, body: { series: await records.metrics({ run: id, names, fromStep, toStep, points }) } };
+        const found = await records.metrics({ run: id, names, fromStep, toStep, points });
+        const series = found.map(({ name, steps, values }) => {
+          const { unit = null, description = null } = metricDefinition(name) ?? {};
+          return { name, unit, description, steps, values };
+        });
+        return { status: 200, body: { series } };
       }
       choose(exchange, [SSE]);
       const last = cursorOf(headers['last-event-id']);

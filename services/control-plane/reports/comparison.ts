@@ -44,14 +44,3 @@ export function distinctTitles(titles: readonly string[]): string[] {
     return count === 1 ? title : `${title} (${count})`;
   });
 }
-
-/** An object of objects as one of dotted keys; lists stay values. */
-export function flatten(value: Row, prefix = ''): Row {
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, inner]) =>
-      typeof inner === 'object' && inner !== null && !Array.isArray(inner)
-        ? Object.entries(flatten(inner as Row, `${prefix}${key}.`))
-        : [[`${prefix}${key}`, inner]],
-    ),
-  );
-}

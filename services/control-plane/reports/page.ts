@@ -27,7 +27,7 @@ tbody th { font-weight: 600; }
 td { overflow-wrap: anywhere; min-width: 150px; }
 td.number { min-width: 0; text-align: right; font-variant-numeric: tabular-nums; white-space: nowrap; }
 tr.differs { background: #fff3d6; }
-tr.differs th::before { content: "≠ "; color: #a34700; }
+tr.differs th::before { content: "≠\u00a0"; color: #a34700; }
 td.top { font-weight: 700; }
 td.top::after { content: " ★"; }
 .swatch { display: inline-block; width: 12px; height: 12px; border-radius: 3px; margin-right: 6px; vertical-align: -1px; }

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunSpecInput } from '../../contracts/run-spec.ts';
+import { createRedactor } from '../../platform/redaction.ts';
 import { problemOf, servePublic, type TestServer } from '../api/testing.ts';
 import { evaluationRecord, metricsRecord } from '../records/record.fixtures.ts';
 import { openSinkFixture, RUN, type SinkFixture } from '../sinks/sink.fixtures.ts';
@@ -44,6 +45,7 @@ const serve = async (spec: Omit<RunSpecInput, 'model'>, more: Partial<ReportServ
       records: fixture.records.records,
       checkpoints: fixture.checkpoints.checkpoints,
       drawing,
+      redactor: createRedactor({ A_KEY: 'known-secret' }),
       now: () => 0,
       ...more,
     }),
@@ -163,4 +165,18 @@ describe('reports by the API', () => {
     release();
     for (const answer of await Promise.all(waiting)) expect(answer.status).toBe(200);
   });
+});
+
+it('a page that is handed on holds no secret of the spec', async () => {
+  await train();
+  await serve({
+    labels: { note: 'known-secret' },
+    reward: [{ name: 'http', url: 'http://scorer:hunter22@127.0.0.1:9/?token=abcdef' }],
+  });
+  const page = await (await get(`/compare?runs=${RUN},run-bbbbbbbb`, 'text/html')).text();
+  const numbers = await (await get(`/compare?runs=${RUN},run-bbbbbbbb`)).text();
+  for (const text of [page, numbers]) {
+    expect(text).toContain('[redacted]@127.0.0.1:9');
+    expect(text).not.toMatch(/hunter22|abcdef|known-secret/);
+  }
 });

@@ -5,12 +5,14 @@ import type { Response } from 'express';
 import type { Operations } from '../../contracts/operations.ts';
 import { type PlotName, plotNames } from '../../contracts/plot-names.ts';
 import type { Attempt } from '../../contracts/run.ts';
+import type { Redactor } from '../../platform/redaction.ts';
 import { breakOffStalled, STALL_MS } from '../api/break-off-stalled.ts';
 import { type Exchange, type Handlers, STREAMED } from '../api/handlers.ts';
 import { ProblemError } from '../api/problem-error.ts';
+import { flatten } from '../runs/flatten.ts';
 import type { RunRow } from '../runs/run-row.ts';
 import { historyColumns } from '../sinks/training-log.ts';
-import { type ComparedRun, compareRuns, distinctTitles, flatten } from './comparison.ts';
+import { type ComparedRun, compareRuns, distinctTitles } from './comparison.ts';
 import { type ComparedCurve, comparedCurves, comparisonPlots } from './comparison-plots.ts';
 import { renderComparisonReport } from './comparison-report.ts';
 import { renderCsv } from './csv.ts';
@@ -21,12 +23,13 @@ import { resumesOf } from './resumes.ts';
 import { type LoggedRun, type RunLogServices, readRunLog, renderRunLog } from './run-log.ts';
 import { runPlots } from './run-plots.ts';
 import { renderRunReport } from './run-report.ts';
-import type { Row } from './training-log.ts';
 
 export interface ReportServices extends RunLogServices {
   run: (id: string) => (LoggedRun & Pick<RunRow, 'name' | 'message'>) | undefined;
   attempts: (run: string) => readonly Pick<Attempt, 'number' | 'resumed_from' | 'resumed_step'>[];
   drawing: Drawing;
+  /** Pages are sent to others: secrets that somebody has put into a name or a spec are hidden. */
+  redactor: Redactor;
   now: () => number;
 }
 
@@ -40,7 +43,7 @@ const AT_ONCE = 10;
 
 /** How a run went, and how several compare: numbers from the records, pictures from a thread beside. */
 export function createReportHandlers(services: ReportServices): ReportHandlers {
-  const { drawing } = services;
+  const { drawing, redactor } = services;
   let underWay = 0;
 
   const requireRun = (id: string) => {
@@ -52,7 +55,7 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
         'not-found',
         `${id} is an evaluation and trains nothing; GET /runs/${id}/evals has its result.`,
       );
-    return run;
+    return { ...run, name: redactor.value(run.name), spec: redactor.value(run.spec) };
   };
   /** Does what reads some logs. Whoever has gone away is answered nothing. */
   const limited = async <T>(
@@ -142,7 +145,7 @@ export function createReportHandlers(services: ReportServices): ReportHandlers {
         const curves: ComparedCurve[] = [];
         for (const [at, row] of rows.entries()) {
           const log = await readMeasured(row, exchange);
-          const run = { title: titles[at] ?? row.id, log, settings: flatten(row.spec as unknown as Row) };
+          const run = { title: titles[at] ?? row.id, log, settings: flatten(row.spec) };
           runs.push(run);
           if (isPage) curves.push(...comparedCurves(run, at));
           await yieldToOthers();

@@ -68,11 +68,14 @@ function trendOf(points: readonly Point[]): Statistics['trend'] {
   if (length < TREND_VALUES) return null;
   const meanStep = half.reduce((sum, { step }) => sum + step / length, 0);
   const meanValue = half.reduce((sum, { value }) => sum + value / length, 0);
+  // What a mean of equal values is off by is no trend.
+  const rounding = half.reduce((most, { value }) => Math.max(most, Math.abs(value)), 0) * length * Number.EPSILON;
   let [xx, xy, yy] = [0, 0, 0];
   for (const { step, value } of half) {
+    const off = Math.abs(value - meanValue) <= rounding ? 0 : value - meanValue;
     xx += (step - meanStep) ** 2;
-    xy += (step - meanStep) * (value - meanValue);
-    yy += (value - meanValue) ** 2;
+    xy += (step - meanStep) * off;
+    yy += off ** 2;
   }
   const slope = xy / xx;
   if (xx === 0 || !Number.isFinite(slope)) return null;
