@@ -2,7 +2,7 @@
 # Installs what the tests need and runs them all. What cannot run here is listed with the reason.
 #   ./scripts/test.sh          lint, architecture, fast tests (on each Node that is to be had), integration tests
 #   ./scripts/test.sh --full   the same, with the long variants of the tests that have one
-#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorboard,wandb,mlflow,promtool   turns a missing tool into a failure
+#   TANDEM_REQUIRE=node22,chromium,schemathesis,minio,versitygw,docker,compose,tensorflow,tensorboard,wandb,mlflow,promtool   turns a missing tool into a failure
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,7 @@ main() {
   done
 
   step 'Installing packages'; ./scripts/install.sh
-  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_torch; find_tensorboard; find_wandb; find_mlflow; require_tools
+  step 'Tools';               find_node22; find_chromium; find_schemathesis; find_minio; find_versitygw; find_docker; find_compose; find_promtool; find_tensorflow; find_torch; find_tensorboard; find_wandb; find_mlflow; require_tools
   step 'Lint and format';     npx --no-install biome check --error-on-warnings .
   step 'Arrows between rooms'; npx --no-install depcruise --config .dependency-cruiser.cjs services scripts test
   step 'Fast tests';          run_vitest fast node
@@ -127,6 +127,22 @@ find_promtool() {
     TANDEM_PROMETHEUS="$home/usr/bin"; export TANDEM_PROMETHEUS; echo "promtool: $TANDEM_PROMETHEUS/promtool"
   else
     missing+=('promtool: apt-get could not download the package prometheus; alert rules are not played and no Prometheus scrapes')
+  fi
+}
+
+# A minute and 262 MiB: only --full installs it, afterwards it is used from where it is. One that the user has installed is used as it is.
+find_tensorflow() {
+  local home="${TANDEM_TENSORFLOW_HOME:-$HOME/.cache/tandem/tensorflow}"
+  if [[ ! -e "$home/cpu/tfjs_binding.node" ]]; then
+    home="$cache/tensorflow"
+    if [[ -n "${TANDEM_TEST_FULL:-}" ]]; then
+      TANDEM_TENSORFLOW_HOME="$home" ./scripts/install-tensorflow.sh --cpu >"$results/tensorflow.log" 2>&1 || tail -n 5 "$results/tensorflow.log"
+    fi
+  fi
+  if [[ -e "$home/cpu/tfjs_binding.node" ]]; then
+    TANDEM_TENSORFLOW_HOME="$home"; export TANDEM_TENSORFLOW_HOME; echo "tensorflow: $(readlink -f "$home/cpu")"
+  else
+    missing+=('tensorflow: none in the cache (--full installs it, as ./scripts/install-tensorflow.sh --cpu does); the tests of the engine node are skipped')
   fi
 }
 

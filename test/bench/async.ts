@@ -3,31 +3,28 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeTinyModel } from '../../services/model/tiny-model.ts';
 import { accuracyRuns } from './support/async-accuracy.ts';
-import { type MeasuredRun, measureRun, writeLetters } from './support/async-runs.ts';
+import { type MeasuredRun, measureRun, writeReward, writeTasks } from './support/async-runs.ts';
 import { type Bench, round, table } from './support/bench.ts';
 import { benchModels } from './support/bench-models.ts';
 import { median } from './support/measure.ts';
 
-const STEPS = 20;
+const STEPS = 16;
 const ROUNDS = 2;
 const CALIBRATION_STEPS = 4;
 const MAX_STALENESS = 2;
-const TASKS = 2;
-/** Tokens of a chat prompt beside its text, and how long that may become. */
-const [TEMPLATE, LONGEST] = [8, 300];
+const TASKS = 12;
 const rollout = { num_rollouts: 4, max_new_tokens: 128, temperature: 1, concurrency: TASKS * (MAX_STALENESS + 1) };
 const training = {
-  ...{ batch_size: TASKS, learning_rate: 1e-4, eval_steps: 0, run_baseline_eval: false, save_steps: 1000 },
+  ...{ batch_size: TASKS, learning_rate: 1e-5, eval_steps: 0, run_baseline_eval: false, save_steps: 1000 },
 };
 
-/** How many updates are made from the rollouts of a step: with three the two phases take about the same time, with one rollouts take three times as long. */
-const cases = { balanced: 3, skewed: 1 } as const;
-/** With phases of `t` and `r`: `(t + r) / max(t, r)`. */
-const possible = { balanced: 2, skewed: 4 / 3 } as const;
+/** How long training takes, in times of the rollouts. */
+const cases = { balanced: 1, skewed: 1 / 3 } as const;
+type Case = keyof typeof cases;
 
 /**
  * Wall clock of GRPO steps with rollouts that go on while the policy is trained, against the same steps waiting for their rollouts: one trainer and one embedded server, each a
- * process on a core of its own. Prompts are made so long that an update takes a third of the time of the rollouts.
+ * process on a core of its own. How many tasks of a step say something, and how many updates are made from them, sets how long training takes beside the rollouts.
  */
 export const runAsyncBench: Bench = async (print, { full }) => {
   // The engine that computes with one thread: two processes on two cores, whichever else the machine could use.
@@ -36,28 +33,28 @@ export const runAsyncBench: Bench = async (print, { full }) => {
   try {
     const model = join(directory, 'model');
     await makeTinyModel(model, benchModels['4 x 256']);
-    const bench = createRuns(directory, model);
-    const length = await calibrate(bench.run, print);
+    const run = createRuns(directory, model);
+    const whole = await run({ ...{ learned: TASKS, updates: 1 }, staleness: 0, steps: CALIBRATION_STEPS });
     const rows: (string | number)[][] = [headings];
     const figures: Record<string, unknown> = {};
-    for (const [name, updates] of Object.entries(cases) as [keyof typeof cases, number][]) {
-      const times: { sync: MeasuredRun[]; async: MeasuredRun[] } = { sync: [], async: [] };
+    for (const name of Object.keys(cases) as Case[]) {
+      const work = workOf(name, whole);
+      print(`${name}: ${work.learned} of ${TASKS} tasks say something, ${work.updates} updates`);
+      const sync: MeasuredRun[] = [];
+      const async: MeasuredRun[] = [];
       for (let i = 0; i < ROUNDS; i++) {
-        times.sync.push(await bench.run({ length, updates, staleness: 0, steps: STEPS }));
-        times.async.push(await bench.run({ length, updates, staleness: MAX_STALENESS, steps: STEPS }));
+        sync.push(await run({ ...work, staleness: 0, steps: STEPS }));
+        async.push(await run({ ...work, staleness: MAX_STALENESS, steps: STEPS }));
       }
-      for (const kind of ['sync', 'async'] as const)
-        for (const each of times[kind]) rows.push(row(`${name}, ${kind}`, each));
-      Object.assign(figures, figuresOf(name, times.sync, times.async));
+      rows.push(...sync.map((each) => row(`${name}, sync`, each)), ...async.map((each) => row(`${name}, async`, each)));
+      Object.assign(figures, figuresOf(name, sync, async));
     }
     print(table(rows));
     return {
       bench: 'async',
       baseline: 'the same steps, each waiting for its rollouts, in the same run',
       model: '4 x 256',
-      steps: STEPS,
-      max_staleness: MAX_STALENESS,
-      prompt_tokens: length + TEMPLATE,
+      ...{ steps: STEPS, max_staleness: MAX_STALENESS },
       ...figures,
       ...(full && { to_accuracy: await accuracyRuns(join(directory, 'accuracy'), print) }),
     };
@@ -66,58 +63,42 @@ export const runAsyncBench: Bench = async (print, { full }) => {
   }
 };
 
-interface RunOptions {
-  readonly length: number;
+interface Work {
+  /** Tasks of each step. */
+  readonly learned: number;
   readonly updates: number;
-  readonly staleness: number;
-  readonly steps: number;
 }
 
 function createRuns(directory: string, model: string) {
+  const reward = writeReward(directory);
   let count = 0;
-  return {
-    run({ length, updates, staleness, steps }: RunOptions): Promise<MeasuredRun> {
-      const train = writeLetters(directory, { count: TASKS * 50, length });
-      const written = {
-        model: { max_seq_length: LONGEST + 100, lora: { r: 8, alpha: 16 } },
-        training: { ...training, max_steps: steps },
-        rollout: { ...rollout, max_staleness: staleness },
-        grpo: { num_iterations: updates },
-        // Half of all bytes are letters and digits and their like: rewards of a group differ, and nothing is learned by which lengths would change.
-        reward: [{ name: 'regex', pattern: '[\\x00-\\x7f]$' }],
-        logging: { rollout_log_level: 'WARNING' },
-      };
-      const at = join(directory, `run-${++count}`);
-      mkdirSync(at);
-      return measureRun({ task: { model, train, validation: train }, written, directory: at });
-    },
+  return ({
+    learned,
+    updates,
+    staleness,
+    steps,
+  }: Work & { staleness: number; steps: number }): Promise<MeasuredRun> => {
+    const at = join(directory, `run-${++count}`);
+    mkdirSync(at);
+    const train = writeTasks(at, { perStep: TASKS, learned, steps });
+    const written = {
+      model: { max_seq_length: 160, lora: { r: 8, alpha: 16 } },
+      data: { shuffle: false },
+      training: { ...training, max_steps: steps },
+      rollout: { ...rollout, max_staleness: staleness },
+      grpo: { num_iterations: updates },
+      reward: [{ name: 'function', function: `${reward}:everyOther` }],
+      logging: { rollout_log_level: 'WARNING' },
+    };
+    return measureRun({ task: { model, train, validation: train }, written, directory: at, rewardFile: reward });
   };
 }
 
-/** The length of prompts, in characters, with which one update takes a third of the time of the rollouts. */
-async function calibrate(
-  run: (options: RunOptions) => Promise<MeasuredRun>,
-  print: (line: string) => void,
-): Promise<number> {
-  let length = 4;
-  for (let i = 0; i < 3; i++) {
-    const { rolloutSeconds, syncSeconds, trainingSeconds } = await run({
-      length,
-      updates: 1,
-      staleness: 0,
-      steps: CALIBRATION_STEPS,
-    });
-    const rollouts = rolloutSeconds - syncSeconds;
-    print(
-      `prompts of ${length} characters: rollouts ${rollouts.toFixed(2)} s, one update ${trainingSeconds.toFixed(2)} s`,
-    );
-    const tokens = TEMPLATE + length + rollout.max_new_tokens;
-    const wanted = Math.round((tokens * rollouts) / (3 * trainingSeconds)) - TEMPLATE - rollout.max_new_tokens;
-    const next = Math.max(4, Math.min(LONGEST, wanted));
-    if (Math.abs(next - length) < 0.05 * tokens) return next;
-    length = next;
-  }
-  return length;
+/** The work with which training takes as long as the case wants it, by a run in which all tasks said something. */
+function workOf(name: Case, { rolloutSeconds, syncSeconds, trainingSeconds }: MeasuredRun): Work {
+  const whole = (cases[name] * (rolloutSeconds - syncSeconds)) / trainingSeconds;
+  const updates = Math.max(1, Math.ceil(whole));
+  return { updates, learned: Math.max(1, Math.min(TASKS, Math.round((TASKS * whole) / updates))) };
 }
 
 const headings = [
@@ -136,17 +117,17 @@ function row(name: string, run: MeasuredRun): (string | number)[] {
   return [name, seconds, rolloutSeconds, trainingSeconds, syncSeconds, trainerWaited, rolloutsWaited, stalest];
 }
 
-function figuresOf(name: keyof typeof cases, sync: readonly MeasuredRun[], async: readonly MeasuredRun[]) {
-  const seconds = (runs: readonly MeasuredRun[]) => median(runs.map((each) => each.seconds));
-  const phases = (of: (run: MeasuredRun) => number) => median(sync.map(of));
-  const rollouts = phases(({ rolloutSeconds }) => rolloutSeconds);
-  const trainer = phases(({ trainingSeconds }) => trainingSeconds);
-  const speedup = seconds(sync) / seconds(async);
+/** The gain that is possible is that of phases just so long, one beside the other. */
+function figuresOf(name: Case, sync: readonly MeasuredRun[], async: readonly MeasuredRun[]) {
+  const middle = (runs: readonly MeasuredRun[], of: (run: MeasuredRun) => number) => median(runs.map(of));
+  const rollouts = middle(sync, (run) => run.rolloutSeconds - run.syncSeconds);
+  const trainer = middle(sync, (run) => run.trainingSeconds);
+  const speedup = middle(sync, ({ seconds }) => seconds) / middle(async, ({ seconds }) => seconds);
+  const possible = (rollouts + trainer) / Math.max(rollouts, trainer);
   return {
     [`speedup_${name}`]: round(speedup),
-    /** Of the gain over 1 that phases of just these lengths would allow. */
-    [`share_of_possible_${name}`]: round((speedup - 1) / ((rollouts + trainer) / Math.max(rollouts, trainer) - 1)),
-    [`possible_${name}`]: round(possible[name]),
+    [`possible_${name}`]: round(possible),
+    [`share_of_possible_${name}`]: round(speedup / possible),
     [`rollouts_to_training_${name}`]: round(rollouts / trainer),
   };
 }

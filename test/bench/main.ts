@@ -25,7 +25,10 @@ const benches: Readonly<Record<string, { readonly what: string; readonly run: Be
   records: { what: 'records taken in a second; queries over a long run against a short one', run: runRecordsBench },
   restart: { what: 'a control plane killed over 100 live processes takes them over', run: runRestartBench },
   'restart-docker': { what: 'the same over 100 containers of the fake Docker daemon', run: runRestartDockerBench },
-  rollout: { what: 'completions of the embedded server at 1, 8 and 32 at a time', run: runRolloutBench },
+  rollout: {
+    what: 'completions of the embedded server at 1, 8 and 32 at a time; conversations with reuse and without',
+    run: runRolloutBench,
+  },
   scheduler: { what: 'rounds of the GPU queue with 1,000 and 10,000 runs that wait', run: runSchedulerBench },
   start: { what: 'a pair of containers started against the docker client doing the same', run: runStartBench },
   trainer: {

@@ -58,7 +58,7 @@ interface Figures {
   kv_bytes_per_sequence: number;
   /** What they would take with a copy of the prompt each. */
   kv_bytes_unshared: number;
-  /** Of the most memory the server had; null where the system does not tell. */
+  /** What these 32 take of the most memory that the server had by then; null where the system does not tell. */
   kv_share_of_peak: number | null;
 }
 
@@ -77,8 +77,6 @@ async function measure(server: RolloutServer, peak: number): Promise<Figures> {
     shares[n] = round(flopsOf(server.config, n) / seconds / peak);
   }
   const reuse = await measureReuse(server);
-  const held = await server.metric('tandem:kv_cache_held_bytes');
-  const mostBytes = server.peakBytes();
   return {
     tokens_per_s: rates as Figures['tokens_per_s'],
     batching_gain: round(rates[32]! / rates[1]!),
@@ -88,7 +86,6 @@ async function measure(server: RolloutServer, peak: number): Promise<Figures> {
     prefix_reuse_gain: round(reuse.gain),
     prefix_hits: round(reuse.hits),
     ...memory,
-    kv_share_of_peak: mostBytes === null ? null : round(held / mostBytes),
   };
 }
 
@@ -97,9 +94,12 @@ async function measureMemory(server: RolloutServer, work: () => Promise<unknown>
   await work();
   const { layers, kvHeads, headDim } = server.config;
   const rowBytes = layers * 2 * kvHeads * headDim * Float32Array.BYTES_PER_ELEMENT;
+  const held = await server.metric('tandem:kv_cache_held_bytes');
+  const mostBytes = server.peakBytes();
   return {
-    kv_bytes_per_sequence: Math.round((await server.metric('tandem:kv_cache_held_bytes')) / 32),
+    kv_bytes_per_sequence: Math.round(held / 32),
     kv_bytes_unshared: rowBytes * (PROMPT.length + NEW_TOKENS - 1),
+    kv_share_of_peak: mostBytes === null ? null : round(held / mostBytes),
   };
 }
 

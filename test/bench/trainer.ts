@@ -16,7 +16,7 @@ import { benchLora } from './support/training-step.ts';
 const trainingMain = resolve(import.meta.dirname, 'support/training-main.js');
 const pytorchScript = resolve(import.meta.dirname, '../../../test/bench/support/training_step.py');
 const ENGINES = ['wasm', 'node', 'gpu'] as const;
-const LOSS_TOLERANCE = 1e-3;
+const LOSS_TOLERANCE = 2e-4;
 /** Of the adapter's B. */
 const ADAPTER_DEVIATION = 0.02;
 

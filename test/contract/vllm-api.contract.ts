@@ -200,6 +200,15 @@ export function vllmApiContract(connect: () => Promise<ServedFacts>): void {
       }
     });
 
+    it('says the same of a prompt that it knows as under a salt that it does not, and refuses an empty one', async () => {
+      const options = { prompt: prompt(40), max_tokens: 8, temperature: 0, logprobs: 0, ignore_eos: true };
+      const [first] = (await complete({ ...options, cache_salt: 'once' })).choices;
+      const [known] = (await complete({ ...options, cache_salt: 'once' })).choices;
+      const [anew] = (await complete({ ...options, cache_salt: 'twice' })).choices;
+      expect([known!.token_ids, anew!.token_ids]).toEqual([first!.token_ids, first!.token_ids]);
+      await refusal(await post('/v1/completions', { model: facts.model, ...options, cache_salt: '' }), 400);
+    });
+
     it('stops at a stop token, which is named as stop_reason and is the last of the tokens', async () => {
       const options = { prompt: prompt(6), max_tokens: 6, temperature: 0, ignore_eos: true };
       const free = (await complete(options)).choices[0]!.token_ids!;

@@ -75,9 +75,21 @@ export function vllmClientContract(connect: () => Promise<ServedFacts>): void {
         ...{ client: watched, patienceSeconds: 5, relocate: async () => undefined, onRecovery: () => undefined },
       });
       server.route({ kind: 'model', version: 0, name: facts.model, path: '' }, null);
+      const hits = async () => {
+        const text = await (await fetch(`${facts.origin}/metrics`)).text();
+        return Number(/^vllm:prefix_cache_hits_total\S* (\S+)$/m.exec(text)?.[1]);
+      };
+      const hitsBefore = await hits();
       const turns = await server.episode(async (episode) => {
         const conversation = createConversation({
-          ...{ episode, prompt: [40, 41, 42], seed: 3, temperature: 1, maxTokens: 6, stopTokenIds: [] },
+          ...{
+            episode,
+            prompt: Array.from({ length: 70 }, (_, i) => 40 + (i % 7)),
+            seed: 3,
+            temperature: 1,
+            maxTokens: 6,
+            stopTokenIds: [],
+          },
           contextLength: facts.contextLength,
         });
         const drawn = [];
@@ -91,6 +103,8 @@ export function vllmClientContract(connect: () => Promise<ServedFacts>): void {
         const before = [...seen[turn - 1]!, ...turns[turn - 1]!.tokens, 44, 45];
         expect(seen[turn]).toEqual(before);
       }
+      // The server found the prompt of the first turn in its cache, in whole blocks, twice at least.
+      expect((await hits()) - hitsBefore).toBeGreaterThanOrEqual(2 * 64);
     });
 
     it('says what is wrong with a request that cannot be answered, once', async () => {

@@ -163,16 +163,18 @@ test('a server that goes on serving the base model in silence is caught by the c
     void (async () => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      // Any policy version but the first is answered by the base model.
-      const body = Buffer.concat(chunks)
-        .toString()
-        .replace(/"model":"[^"]*-v[1-9]\d*"/, '"model":"run-test0000"');
+      // Any policy version but the first is answered by the base model, in its name.
+      const asked = Buffer.concat(chunks).toString();
+      const [named = ''] = asked.match(/"model":"[^"]*-v[1-9]\d*"/) ?? [];
+      const base = '"model":"run-test0000"';
+      const body = named === '' ? asked : asked.replace(named, base);
       const target = `${server.url.replace('/v1', '')}${request.url}`;
       const reply = await fetch(
         target,
         request.method === 'POST' ? { method: 'POST', headers: { 'content-type': 'application/json' }, body } : {},
       );
-      response.writeHead(reply.status).end(await reply.text());
+      const text = await reply.text();
+      response.writeHead(reply.status).end(named === '' ? text : text.replace(base, named));
     })();
   });
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));

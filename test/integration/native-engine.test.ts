@@ -1,10 +1,17 @@
-import { describe } from 'vitest';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { describe, expect, onTestFinished, test } from 'vitest';
 import { startEngine } from '../../services/model/backend.ts';
 import { findAddons } from '../../services/model/engines/find-addons.ts';
 import { describeGolden } from '../../services/model/golden.contract.ts';
 import { createKernels } from '../../services/model/kernels/create-kernels.ts';
 import { describeKernels } from '../../services/model/kernels/kernels.contract.ts';
 import { describeRandomModels } from '../../services/model/random-models.contract.ts';
+import { makeTinyModel } from '../../services/model/tiny-model.ts';
+import { benchMethods } from '../bench/support/step-shape.ts';
+import { createTrainingStep } from '../bench/support/training-step.ts';
 
 const here = findAddons(process.env).cpu !== null;
 const start = async () => createKernels(await startEngine({ engine: 'node' }));
@@ -13,4 +20,21 @@ describe.skipIf(!here)('TensorFlow on cores (needs ./scripts/install-tensorflow.
   describeKernels('node', start);
   describeGolden('node', start);
   describeRandomModels('node', start);
+
+  test.each([
+    false,
+    true,
+  ])('steps of every method leave no tensor behind, with gradient checkpointing %s', async (checkpointLayers) => {
+    const directory = await mkdtemp(join(tmpdir(), 'tandem-native-'));
+    onTestFinished(() => rm(directory, { recursive: true, force: true }));
+    await makeTinyModel(directory);
+    const step = await createTrainingStep(directory, await start(), { checkpointLayers });
+    const all = async () => {
+      for (const method of benchMethods) await step[method]();
+      return tf.memory().numTensors;
+    };
+    // The first ones leave constants: masks, shapes, angles of positions.
+    const before = await all();
+    expect(await all()).toBe(before);
+  });
 });

@@ -41,7 +41,7 @@ function foreignKeys(spec: RunSpec): string[] {
   });
 }
 
-function grpoWarnings({ method, model, grpo, dpo }: RunSpec): string[] {
+function grpoWarnings({ method, model, grpo, dpo, rollout }: RunSpec): string[] {
   if (method !== 'grpo') return [];
   const { beta } = dpoSpecSchema.parse({});
   const defaults = grpoSpecSchema.parse({});
@@ -69,6 +69,14 @@ function grpoWarnings({ method, model, grpo, dpo }: RunSpec): string[] {
     ...when(
       corrects && model.use_lora && model.lora.dropout > 0,
       `model.lora.dropout ${model.lora.dropout}: the trainer's logprobs are those under dropout, so grpo.mismatch_correction takes its noise for a difference to the server; set it to 0`,
+    ),
+    ...when(
+      rollout.max_staleness > 0 && grpo.use_decoupled_loss && !corrects,
+      `rollout.max_staleness ${rollout.max_staleness}: with grpo.mismatch_correction off rollouts of older policies are learned from as if they were of the current one; use tis`,
+    ),
+    ...when(
+      rollout.max_staleness > 8,
+      `rollout.max_staleness ${rollout.max_staleness}: bounds of 1 to 8 are usual, and above 4 learning suffers`,
     ),
     // Trainers of others call GRPO's weight so; that is why it has a hint of its own.
     ...when(dpo.beta !== beta, `dpo.beta ${dpo.beta}: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef`),

@@ -29,6 +29,12 @@ it.each<[Record<string, unknown>, number, string]>([
   [{ model: { lora: { dropout: 0.1 } } }, 8, 'model.lora.dropout 0.1: the trainer'],
   [{ beta: 0.04 }, 8, "dpo.beta 0.04: that is DPO's; the weight of GRPO's KL term is grpo.kl_coef"],
   [{ grpo: { dynamic_sampling: true, max_sampling_rounds: 1 } }, 8, 'no group is replaced'],
+  [
+    { rollout: { max_staleness: 2 }, grpo: { mismatch_correction: 'off' } },
+    8,
+    'as if they were of the current one; use tis',
+  ],
+  [{ rollout: { max_staleness: 9 } }, 8, 'rollout.max_staleness 9: bounds of 1 to 8 are usual'],
   [{ sft: { packing: true }, dpo: { loss_type: 'ipo' } }, 8, 'no effect: sft.packing, dpo.loss_type'],
   [
     { method: 'sft', dpo: { beta: 0.2 }, grpo: { kl_coef: 0.1 }, rollout: { num_rollouts: 1 } },

@@ -77,20 +77,45 @@ describe('what was computed for one request', () => {
     expect(bitsOf(generation)).toEqual(bitsOf(await alone(request)));
   });
 
-  it('makes room when the memory is needed, and changes no bit then either', async () => {
-    const { engine, lookups } = tinyEngine({ kvCacheBytes: 12 * blockBytes(decoder.config), maxBatchedTokens: 33 });
-    const requests = Array.from({ length: 18 }, (_, i) => {
-      const start = tokens(16 + 16 * (i % 3), i % 2);
+  it('is read by the next prompt that needs it when the one that was reading it is aborted', async () => {
+    const { engine } = tinyEngine({ maxBatchedTokens: 10 });
+    const gone = new AbortController();
+    const first = engine.generate(generationRequest(base, tokens(40, 5), {}, { signal: gone.signal }));
+    const refused = expect(first).rejects.toThrow('gone');
+    const request = generationRequest(base, tokens(40, 5), { maxTokens: 5 });
+    const second = engine.generate(request);
+    await new Promise((resolve) => setImmediate(resolve));
+    gone.abort(new Error('gone'));
+    await refused;
+    const generation = await second;
+    expect([generation.cachedTokens, bitsOf(generation)]).toEqual([0, bitsOf(await alone(request))]);
+  });
+
+  it('makes room when the memory is needed, whoever goes half way, and changes no bit then either', async () => {
+    const limit = 12 * blockBytes(decoder.config);
+    const { engine, lookups } = tinyEngine({ kvCacheBytes: limit, maxBatchedTokens: 33 });
+    const requests = Array.from({ length: 24 }, (_, i) => {
+      const start = tokens(16 + 16 * (i % 3), i % 6 < 3 ? 0 : i % 4);
       const options = { seed: BigInt(i), maxTokens: 1 + ((i * 7) % 17), promptLogprobs: i % 9 === 0 ? 0 : null };
       return generationRequest([base, adapted][i % 2]!, [...start, ...tokens(i % 11, i)], options, { n: 1 + (i % 3) });
     });
-    for (let at = 0; at < requests.length; at += 6) {
-      const batch = requests.slice(at, at + 6);
-      const generations = await Promise.all(batch.map((request) => engine.generate(request)));
-      for (const [i, request] of batch.entries()) {
-        expect(bitsOf(generations[i]!)).toEqual(bitsOf(await alone(request)));
+    const { engine: roomy } = tinyEngine();
+    const apart = requests.map((request, i) => roomy.generate({ ...request, cacheSalt: `nobody else’s ${i}` }));
+    const expected = (await Promise.all(apart)).map(bitsOf);
+    for (let at = 0; at < requests.length; at += 8) {
+      const goes = new AbortController();
+      const batch = requests.slice(at, at + 8).map((request, i) => {
+        const { signal } = goes;
+        return engine.generate(i % 4 === 1 ? { ...request, signal } : request);
+      });
+      const results = Promise.allSettled(batch);
+      for (let turn = 0; turn < at / 4; turn++) await new Promise((resolve) => setImmediate(resolve));
+      goes.abort(new Error('gone'));
+      for (const [i, result] of (await results).entries()) {
+        if (result.status === 'fulfilled') expect(bitsOf(result.value)).toEqual(expected[at + i]);
+        else expect([i % 4, result.reason]).toEqual([1, new Error('gone')]);
       }
-      expect(engine.load.kvHeldBytes).toBeLessThanOrEqual(12 * blockBytes(decoder.config));
+      expect(engine.load.kvHeldBytes).toBeLessThanOrEqual(limit);
       expect(engine.load.kvUsedBytes).toBe(0);
     }
     expect(lookups.filter(([, found]) => found > 0).length).toBeGreaterThan(2);

@@ -23,6 +23,12 @@ const SETTINGS: Readonly<Record<string, string>> = {
   TF_CPP_MIN_LOG_LEVEL: '1',
 };
 
+/** The part of tfjs-node's backend that is used here; the package's types need its entry point. */
+interface NativeBackend extends tf.KernelBackend {
+  /** Gives their values to TensorFlow, where that has not been done. */
+  getInputTensorIds(tensors: readonly { readonly dataId: tf.DataId }[]): number[];
+}
+
 export interface NativeStart {
   readonly name: 'node' | 'gpu';
   /** Absolute path of the compiled addon. */
@@ -46,7 +52,7 @@ export async function startNativeEngine({ name, addon, reason, memoryLimitBytes 
   if (name === 'gpu' && !binding.isUsingGpuDevice()) {
     throw new ModelError(
       'engine_unavailable',
-      `TANDEM_TF=gpu: TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
+      `TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
     );
   }
   checkProducts(name, { rowsAlone: false });
@@ -61,9 +67,9 @@ function register(addon: string): Binding {
     const binding = sayOutOfMemory(load(addon) as Binding);
     load(`${PACKAGE}/dist/register_all_kernels`);
     const { NodeJSKernelBackend } = load(`${PACKAGE}/dist/nodejs_kernel_backend`) as {
-      NodeJSKernelBackend: new (binding: Binding, packageName: string) => tf.KernelBackend;
+      NodeJSKernelBackend: new (binding: Binding, packageName: string) => NativeBackend;
     };
-    tf.registerBackend(BACKEND, () => new NodeJSKernelBackend(binding, PACKAGE), 0);
+    tf.registerBackend(BACKEND, () => takingValuesAtOnce(new NodeJSKernelBackend(binding, PACKAGE)), 0);
     return binding;
   } catch (error) {
     throw new ModelError(
@@ -72,6 +78,20 @@ function register(addon: string): Binding {
       { cause: error },
     );
   }
+}
+
+/**
+ * tfjs-node keeps the caller's array until an operation needs the tensor, and gives it away again to who reads the tensor before that. Whoever changes the
+ * array, or transfers it to another thread, would change the tensor.
+ */
+function takingValuesAtOnce(backend: NativeBackend): NativeBackend {
+  const keep = backend.write.bind(backend);
+  backend.write = (values, shape, dtype) => {
+    const dataId = keep(values, shape, dtype);
+    if (dtype !== 'string') backend.getInputTensorIds([{ dataId }]);
+    return dataId;
+  };
+  return backend;
 }
 
 function bindingOf(backend: tf.KernelBackend): Binding {

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import { compute } from './heap.ts';
 import type { LinearWeight, OwnedLinear } from './kernels.ts';
+import { transposedProduct } from './transposed-product.ts';
 
 /** A projection in training: its transpose is made anew for each product, since it changes. */
 export function trainedLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): LinearWeight {
@@ -11,7 +11,7 @@ export function trainedLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined
     scratch: (product) => (product === 'times' ? orderOf(matrix) : anew(matrix)),
     times: (x) => multiply(x, matrix),
     timesTransposed: (dy) => tf.matMul(dy, tf.transpose(matrix)),
-    gradients: (x, dy) => [matrixGradient(x, dy), ...(bias ? [tf.sum(dy, 0)] : [])],
+    gradients: (x, dy) => [transposedProduct(x, dy), ...(bias ? [tf.sum(dy, 0)] : [])],
   };
 }
 
@@ -69,7 +69,7 @@ export function tiedTrainedHead(embedding: tf.Tensor2D): LinearWeight {
     },
     times: (x) => multiply(x, matrix()),
     timesTransposed: (dy) => multiply(dy, embedding),
-    gradients: (x, dy) => [matrixGradient(x, dy)],
+    gradients: (x, dy) => [transposedProduct(x, dy)],
   };
 }
 
@@ -91,18 +91,6 @@ export function tiedFrozenHead(embedding: tf.Tensor2D): OwnedLinear {
     gradients: () => [],
     dispose: () => matrix?.dispose(),
   };
-}
-
-function matrixGradient(x: tf.Tensor2D, dy: tf.Tensor2D): tf.Tensor2D {
-  return tf.matMul(tf.transpose(x), once(dy));
-}
-
-/**
- * An operand for one product. The engine keeps the right operand of every product in another order as well, for as long as that lives; of what is
- * saved to the end of the backward pass that would be a second copy of almost everything.
- */
-export function once(tensor: tf.Tensor2D): tf.Tensor2D {
-  return compute([tensor], tensor.shape, (out, values) => out.set(values)) as tf.Tensor2D;
 }
 
 /** Matrices that the engine has in its own order as well, by what identifies their values: a copy that lives as long as they do. */

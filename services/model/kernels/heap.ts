@@ -33,3 +33,9 @@ export function computeMany(
 export function view(tensor: tf.Tensor): Float32Array {
   return (tf.backend() as BackendWasm).typedArrayFromHeap(tensor) as Float32Array;
 }
+
+/** The engine's `WebAssembly.Memory`: code of our own can run on it, at the `byteOffset` of views. */
+export function engineMemory(): object {
+  const { wasm } = tf.backend() as BackendWasm;
+  return (wasm as unknown as { readonly asm: { readonly memory: object } }).asm.memory;
+}

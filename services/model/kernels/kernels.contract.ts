@@ -149,13 +149,17 @@ export function describeKernels(engine: string, start: () => Promise<Kernels>): 
 
     describe('attention', () => {
       test.each([
-        { heads: 4, kvHeads: 2, headDim: 8 },
-        { heads: 2, kvHeads: 2, headDim: 6 },
-        { heads: 6, kvHeads: 1, headDim: 4 },
-      ])('of packed sequences has the values and gradients of masked softmax attention, $heads heads on $kvHeads of $headDim', (shape) => {
-        const lengths = [5, 1, 9];
-        const [rows, width, kvWidth] = [15, shape.heads * shape.headDim, shape.kvHeads * shape.headDim];
-        const starts = [0, 5, 6];
+        { heads: 4, kvHeads: 2, headDim: 8, lengths: [5, 1, 9] },
+        { heads: 2, kvHeads: 2, headDim: 6, lengths: [7, 7] },
+        { heads: 6, kvHeads: 1, headDim: 4, lengths: [5, 1, 9] },
+        { heads: 2, kvHeads: 1, headDim: 4, lengths: [9, 131, 8, 140] },
+      ])('of packed sequences has the values and gradients of masked softmax attention, $heads heads on $kvHeads of $headDim, $lengths', ({
+        lengths,
+        ...shape
+      }) => {
+        const sequences = lengths.flatMap((length, i) => Array.from({ length }, () => i));
+        const [rows, width, kvWidth] = [sequences.length, shape.heads * shape.headDim, shape.kvHeads * shape.headDim];
+        const starts = lengths.map((_, i) => sequences.indexOf(i));
         const spans = lengths.map((length, i) => ({
           queryStart: starts[i]!,
           queryLength: length,
@@ -169,7 +173,7 @@ export function describeKernels(engine: string, start: () => Promise<Kernels>): 
         );
         const visible = tf.tensor2d(
           Array.from({ length: rows }, (_, i) =>
-            Array.from({ length: rows }, (_, j) => (sequenceOf(i) === sequenceOf(j) && j <= i ? 0 : -1e9)),
+            Array.from({ length: rows }, (_, j) => (sequences[i] === sequences[j] && j <= i ? 0 : -1e9)),
           ),
         );
         const reference = gradients((q, k, v) => {
@@ -184,8 +188,6 @@ export function describeKernels(engine: string, start: () => Promise<Kernels>): 
         }, inputs());
         expectClose(own, reference);
       });
-
-      const sequenceOf = (row: number) => (row < 5 ? 0 : row < 6 ? 1 : 2);
     });
 
     test('swiglu has the value and gradients of silu(gate) * up', () => {

@@ -1,14 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
 import { differentiable } from './differentiable.ts';
-import { once } from './float-linear.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
+import { transposedProduct } from './transposed-product.ts';
 
 /**
  * y = x W + b + scale * (x * mask) A B, with gradients for x, A, B and, if they are trainable, W and b.
  *
- * Every product is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
- * gradients use, so the transposes here are explicit and a frozen weight's is made once.
+ * Every product of the engine's is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
+ * gradients use, so the transposes here are explicit, a frozen weight's is made once, and gradients of weights are products of our own.
  */
 export function linear(
   engine: Engine,
@@ -46,9 +46,7 @@ export function linear(
         const dInput = tf.matMul(dLow, tf.transpose(term.a));
         return tf.add(base, mask ? tf.mul(dInput, mask) : dInput);
       });
-      // The same sums as input^T dLow, but what is transposed is narrow.
-      const dA = tf.transpose(tf.matMul<tf.Tensor2D>(tf.transpose(dLow), once(input)));
-      return [...dx, ...dTrained, dA, tf.matMul(tf.transpose(low), once(dy))];
+      return [...dx, ...dTrained, transposedProduct(input, dLow), transposedProduct(low, dy)];
     },
   );
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
+import { plainAttention } from '../testing/plain-attention.ts';
 import { sameBits, values } from '../testing/support.ts';
-import { attentionForward } from './attention.ts';
 import { pagedAttention } from './paged-attention.ts';
 
 const BLOCK_ROWS = 16;
@@ -26,7 +26,7 @@ test.each([
     const span = { queryStart, queryLength, keyStart: 0, keyLength };
     queryStart += queryLength;
     const [k, v] = [values(keyLength * width, 2 + i), values(keyLength * width, 20 + i)];
-    attentionForward(shape, span, q, k, v, expected);
+    plainAttention(shape, span, q, k, v, expected);
     return { span, cache: inBlocks(k, v, width) };
   });
   const [spans, caches] = [sequences.map(({ span }) => span), sequences.map(({ cache }) => cache)];

@@ -28,7 +28,7 @@ interface Head {
  * Causal attention of sequences whose keys and values lie in blocks, written to the rows of `out` that the queries have in `q`.
  *
  * Query heads that share keys are computed two at a time, since reading keys is what takes the time. Every sum is in double precision and runs over
- * its terms in order, across blocks: the result has the bits of `attentionForward`.
+ * its terms in order, across blocks: the result has the bits of `plainAttention`.
  */
 export function pagedAttention(
   shape: AttentionShape,

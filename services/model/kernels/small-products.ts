@@ -1,5 +1,5 @@
 /*
- * The inner loops of attention. Four sums at a time stay in registers, which is what makes them fast; every sum is in double
+ * An inner loop of attention. Four sums at a time stay in registers, which is what makes them fast; every sum is in double
  * precision and runs over its terms in order, so it does not matter how many of them there are at once.
  */
 
@@ -47,43 +47,5 @@ export function rowDots(
     let sum = 0;
     for (let i = 0, r = at + n * stride; i < size; i++, r++) sum += a[aAt + i]! * values[r]!;
     out[outAt + n] = sum;
-  }
-}
-
-/** out[outAt + i] += scale * sum over n < count of weights[wAt + n * wStride] * rows[n][i], for i < size. */
-export function addWeightedRows(
-  weights: Float64Array,
-  wAt: number,
-  wStride: number,
-  rows: RowsView,
-  size: number,
-  count: number,
-  scale: number,
-  out: Float32Array,
-  outAt: number,
-): void {
-  const { values, at, stride } = rows;
-  let i = 0;
-  for (; i + 3 < size; i += 4) {
-    let s0 = 0;
-    let s1 = 0;
-    let s2 = 0;
-    let s3 = 0;
-    for (let n = 0, w = wAt, r = at + i; n < count; n++, w += wStride, r += stride) {
-      const weight = weights[w]!;
-      s0 += weight * values[r]!;
-      s1 += weight * values[r + 1]!;
-      s2 += weight * values[r + 2]!;
-      s3 += weight * values[r + 3]!;
-    }
-    out[outAt + i]! += s0 * scale;
-    out[outAt + i + 1]! += s1 * scale;
-    out[outAt + i + 2]! += s2 * scale;
-    out[outAt + i + 3]! += s3 * scale;
-  }
-  for (; i < size; i++) {
-    let sum = 0;
-    for (let n = 0, w = wAt, r = at + i; n < count; n++, w += wStride, r += stride) sum += weights[w]! * values[r]!;
-    out[outAt + i]! += sum * scale;
   }
 }

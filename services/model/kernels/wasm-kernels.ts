@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
-import { attentionBackward, attentionForward } from './attention.ts';
+import type { AttentionShape, AttentionSpan } from './attention.ts';
+import { attentionBackward } from './attention-backward.ts';
+import { attentionForward, attentionScratch } from './attention-blocks.ts';
 import { checkIndices } from './check-indices.ts';
 import { differentiable } from './differentiable.ts';
+import { engineProduct } from './engine-product.ts';
 import { frozenLinear, frugalLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
-import { compute, computeMany, view } from './heap.ts';
+import { compute, computeMany, engineMemory, view } from './heap.ts';
 import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
 import { nf4Linear } from './nf4-linear.ts';
@@ -22,7 +25,7 @@ export function createWasmKernels(engine: Engine): Kernels {
     rows,
     rmsNorm,
     rope,
-    attention,
+    attention: (qkv, shape, spans) => attention(engine, qkv, shape, spans),
     cachedAttention,
     swiglu,
     tokenLogprobs: (logits, targets, temperature) => {
@@ -82,23 +85,40 @@ const rope: Kernels['rope'] = (x, positions, table) =>
     (dy) => [compute([dy], x.shape, (out, d) => rotate(table, positions, -1, d!, out))],
   );
 
-const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
+function attention(
+  engine: Engine,
+  { q, k, v }: Parameters<Kernels['attention']>[0],
+  shape: AttentionShape,
+  spans: readonly AttentionSpan[],
+) {
   const lse = new Float64Array(q.shape[0] * shape.heads);
-  return differentiable(
+  const scratch = [attentionScratch(shape, spans)];
+  const bytes = 4 * scratch[0]!;
+  return differentiable<tf.Tensor2D>(
     [q, k, v],
     () => {
-      const value = compute([q, k, v], q.shape, (out, qs, ks, vs) => {
-        for (const span of spans) attentionForward(shape, span, qs!, ks!, vs!, out, lse);
+      engine.checkMemory(bytes);
+      const product = engineProduct(engineMemory(), 'double');
+      const [value, used] = computeMany([q, k, v], [q.shape, scratch], ([out, memory], [qs, ks, vs]) => {
+        attentionForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
       });
-      return { value: value as tf.Tensor2D, saved: [q, k, v, value] };
+      used!.dispose();
+      return { value: value as tf.Tensor2D, saved: [q, k, v, value!] };
     },
-    (dy, saved) =>
-      computeMany([...saved, dy], [q.shape, k.shape, v.shape], ([dq, dk, dv], [qs, ks, vs, out, dOut]) => {
-        const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
-        attentionBackward(shape, spans, views);
-      }),
+    (dy, saved) => {
+      engine.checkMemory(bytes);
+      const product = engineProduct(engineMemory(), 'double');
+      return computeMany(
+        [...saved, dy],
+        [q.shape, k.shape, v.shape, scratch],
+        ([dq, dk, dv, memory], [qs, ks, vs, out, dOut]) => {
+          const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
+          attentionBackward(shape, spans, views, memory!, product);
+        },
+      ).slice(0, 3);
+    },
   );
-};
+}
 
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>
   compute([q], q.shape, (out, qs) => pagedAttention(shape, spans, caches, qs!, out)) as tf.Tensor2D;

@@ -81,11 +81,12 @@ export function createCollectAhead(params: {
       await serve(state.policy_version, control.stopping);
       const servedAt = now();
       const { groups: played, dropped } = await worker.take(state.policy_version);
-      const [seconds, weightSyncSeconds, waited] = [now() - startedAt, servedAt - startedAt, now() - servedAt].map(
-        (ms) => ms / 1000,
-      ) as [number, number, number];
-      const idle = (worker.idleMs() - idleBefore) / 1000;
-      idleBefore += idle * 1000;
+      const weightSyncSeconds = (servedAt - startedAt) / 1000;
+      const waited = (now() - servedAt) / 1000;
+      const seconds = weightSyncSeconds + waited;
+      const idleNow = worker.idleMs();
+      const idle = (idleNow - idleBefore) / 1000;
+      idleBefore = idleNow;
       const { in_flight: inFlight, buffered } = worker.progress();
       const { next } = order.take(state.data_position, tasksPerStep);
       const versions = played.flatMap((group) => group.rollouts.map(({ version }) => version));

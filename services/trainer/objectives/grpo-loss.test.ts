@@ -150,6 +150,20 @@ describe('the GRPO loss', () => {
     expect(metrics.mismatchAbs).toBeCloseTo(1.9, 6);
   });
 
+  test('what an older policy sampled is weighted by the policy before the step, around which the ratio is bounded', () => {
+    const at = (logprob: number, old: number, sampled: number) =>
+      grpoLoss(
+        { ...oneToken({ advantage: 1, logprob, old }), rolloutLogprobs: Float32Array.of(sampled) },
+        { ...plain, mismatch: { correction: 'tis', cap: 9 } },
+      );
+    // Within the bound the gradient is that of importance sampling from what sampled.
+    expect(at(-0.9, -1, -1.4).gradLogprobs[0]).toBeCloseTo(-Math.exp(1.4 - 0.9), 6);
+    // Far from what sampled and near to the policy before the step nothing is held; far from the latter it is.
+    expect(at(-1, -1, -2.5)).toHaveProperty('gradLogprobs.0', expect.closeTo(-Math.exp(1.5), 5));
+    expect(at(-0.5, -1, -0.5).gradLogprobs[0]).toBeCloseTo(0, 12);
+    expect(at(-0.5, -1, -0.5).loss).toBeCloseTo(-1.28 * Math.exp(-0.5), 6);
+  });
+
   test('the metrics of several updates are their means, with the largest extremes', () => {
     const at = (ratio: number) =>
       grpoLoss(oneToken({ advantage: 1, logprob: Math.log(ratio) - 1, old: -1 }), plain).metrics;

@@ -34,3 +34,14 @@ test('logprobs lower than servers tell are compared with the lowest that they te
   const drawn = { tokens: [5], logprobs: [-9999], finishReason: 'length' };
   expect(canary.judge('v3', { prompt: [-9999, -9999], drawn, embedded: true })).toBe(0);
 });
+
+test('what a server says later is compared with what it said when it was judged, for that version alone', () => {
+  const canary = canaryOf(-2);
+  canary.expect(3);
+  const drawn = { tokens: [5], logprobs: [-2], finishReason: 'length' };
+  const heard = (logprob: number) => ({ prompt: [logprob, logprob], drawn, embedded: false });
+  canary.judge('v3', heard(-2.05));
+  expect(() => canary.recall('v3', heard(-2.1))).not.toThrow();
+  expect(() => canary.recall('v3', heard(-2.5))).toThrow(/for v3: .* differ by 0\.4500 .* from what it said before/);
+  expect(() => canary.recall('v2', heard(-9))).not.toThrow();
+});

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { RolloutsProgress } from '../../contracts/record.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
@@ -42,6 +43,8 @@ export function createRolloutWorker(params: {
 }): RolloutWorker {
   const { schedule, environment, tasks, stopping, now } = params;
   const giveUp = new AbortController();
+  // Every request in flight listens.
+  setMaxListeners(0, giveUp.signal);
   let failure: { readonly error: unknown } | null = null;
   let wake: () => void = () => {};
   let told: RolloutsProgress['state'] = 'waiting_for_trainer';
@@ -54,7 +57,7 @@ export function createRolloutWorker(params: {
 
   function begin(): void {
     if (failure !== null) return;
-    for (const issued of schedule.issue()) void play(issued).then(begin, fail).finally(noteIdle);
+    for (const issued of schedule.issue()) void play(issued).then(begin).catch(fail).finally(noteIdle);
     noteIdle();
     tellChange();
   }

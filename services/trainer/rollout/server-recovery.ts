@@ -62,7 +62,8 @@ export function createServerRecovery(params: {
       await untilHealthy(error, since + patienceSeconds * 1000, signal);
     } finally {
       lostMs += performance.now() - since;
-      lostSince = null;
+      // Unless everybody gave this up, and it has been begun anew.
+      if (lostSince === since) lostSince = null;
     }
     await restore(signal);
     recoveredAt = performance.now();

@@ -26,7 +26,7 @@ export function completionBody(request: CompletionRequest): Record<string, unkno
 
 /** Asks for the logprobs of a prompt; the one token that has to be drawn is not looked at. */
 export function promptLogprobsBody(model: string, prompt: readonly number[]): Record<string, unknown> {
-  return { model, prompt: [prompt], max_tokens: 1, temperature: 0, prompt_logprobs: 0, return_token_ids: true };
+  return { model, prompt: [prompt], max_tokens: 1, temperature: 0, prompt_logprobs: 0 };
 }
 
 const names = {

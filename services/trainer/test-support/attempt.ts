@@ -36,11 +36,11 @@ export async function writeTestTask(
 }
 
 export function testSpec(task: TestTask, written: Record<string, unknown>): RunSpec {
-  const { model = {}, ...rest } = written as { model?: Record<string, unknown> };
+  const { model = {}, data = {}, ...rest } = written as Record<'model' | 'data', Record<string, unknown> | undefined>;
   const resolved = resolveRunSpec({
     ...rest,
     model: { name: task.model, ...model },
-    data: { train_data: task.train, val_data: task.validation },
+    data: { ...data, train_data: task.train, val_data: task.validation },
   });
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
   return resolved.spec;

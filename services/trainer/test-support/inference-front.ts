@@ -5,8 +5,6 @@ import type { AddressInfo } from 'node:net';
 export interface AskedRollouts {
   readonly prompt: string;
   readonly seed: number;
-  /** The policy that was asked. */
-  readonly model: string;
 }
 
 export interface InferenceFront {
@@ -32,8 +30,7 @@ export async function startInferenceFront(params: {
       const body = Buffer.concat(chunks).toString();
       const wanted = request.method === 'POST' ? (JSON.parse(body) as Record<string, unknown>) : {};
       if (wanted['n'] === params.rollouts) {
-        const { prompt, seed, model } = wanted;
-        await params.before({ prompt: JSON.stringify(prompt), seed: Number(seed), model: String(model) });
+        await params.before({ prompt: JSON.stringify(wanted['prompt']), seed: Number(wanted['seed']) });
       }
       const headers = { 'content-type': 'application/json' };
       const sent = request.method === 'POST' ? { method: 'POST', headers, body } : {};

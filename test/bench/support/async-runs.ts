@@ -30,8 +30,9 @@ export async function measureRun(params: {
   readonly task: TestTask;
   readonly written: Record<string, unknown>;
   readonly directory: string;
+  readonly rewardFile?: string;
 }): Promise<MeasuredRun> {
-  const { task, directory } = params;
+  const { task, directory, rewardFile } = params;
   mkdirSync(directory, { recursive: true });
   const adaptersRoot = join(directory, 'adapters');
   const server = await startEmbeddedServer({
@@ -43,7 +44,8 @@ export async function measureRun(params: {
   });
   try {
     const spec = testSpec(task, { method: 'grpo', ...params.written });
-    const life = await live(testAttempt({ spec, task, directory, inferenceUrl: server.url }), directory);
+    const rewardFiles = rewardFile === undefined ? [] : [rewardFile];
+    const life = await live(testAttempt({ spec, task, directory, inferenceUrl: server.url, rewardFiles }), directory);
     if (life.exitCode !== 0)
       throw new Error(`a run of the bench ended with ${life.exitCode}: ${life.errors.map(String)}`);
     return measured(life.records);
@@ -53,16 +55,27 @@ export async function measureRun(params: {
   }
 }
 
-/** Tasks of random lower-case letters, and a model that is not trained yet. */
-export function writeLetters(directory: string, tasks: { readonly count: number; readonly length: number }): string {
-  const rows = Array.from({ length: tasks.count }, (_, row) => {
-    const letters = Array.from({ length: tasks.length }, (_, i) =>
-      String.fromCharCode(97 + ((row * 31 + i * i * 7) % 26)),
-    );
-    return `${JSON.stringify({ prompt: letters.join(''), answer: 'none' })}\n`;
+/** Tasks of which the first `learned` of each step's say something: of the others all completions are worth the same, so they cost rollouts and no training. */
+export function writeTasks(
+  directory: string,
+  tasks: { readonly perStep: number; readonly learned: number; readonly steps: number },
+): string {
+  const rows = Array.from({ length: tasks.perStep * tasks.steps }, (_, row) => {
+    const learned = row % tasks.perStep < tasks.learned ? 1 : 0;
+    return `${JSON.stringify({ prompt: `task ${row}`, learned })}\n`;
   });
-  const file = join(directory, `letters-${tasks.length}.jsonl`);
+  const file = join(directory, 'tasks.jsonl');
   writeFileSync(file, rows.join(''));
+  return file;
+}
+
+/** A reward by which every other completion is right, whatever it says, so that training never changes how long completions are. */
+export function writeReward(directory: string): string {
+  const file = join(directory, 'reward.mjs');
+  writeFileSync(
+    file,
+    'export const everyOther = (completions, { learned }) => completions.map((_, i) => learned[i] * (i % 2));\n',
+  );
   return file;
 }
 

@@ -1,13 +1,13 @@
 import { median, timedInTurns } from './measure.ts';
 import type { RolloutServer } from './rollout-server.ts';
 
-/** Eight conversations at a time: each turn goes on from all that was said, with words of its own and an answer to them. */
-const CONVERSATIONS = 8;
+/** Four conversations at a time: each turn goes on from all that was said, with words of its own and an answer to them. */
+const CONVERSATIONS = 4;
 const TURNS = 4;
 const FIRST_TOKENS = 128;
 const LATER_TOKENS = 64;
 const ANSWER_TOKENS = 32;
-const REPEATS = 5;
+const REPEATS = 3;
 
 /** Context that the conversations need. */
 export const conversationTokens = FIRST_TOKENS + (TURNS - 1) * (LATER_TOKENS + ANSWER_TOKENS) + ANSWER_TOKENS;

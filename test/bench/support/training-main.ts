@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline';
 import * as tf from '@tensorflow/tfjs';
 import { ModelError } from '../../../services/contracts/model-error.ts';
 import { startEngine } from '../../../services/model/backend.ts';
-import { createWasmKernels } from '../../../services/model/kernels/wasm-kernels.ts';
+import { createKernels } from '../../../services/model/kernels/create-kernels.ts';
 import { readPeftAdapter } from '../../../services/model/peft.ts';
 import { meterHeap } from '../../../services/model/testing/heap-meter.ts';
 import { matmulPeak } from './matmul-peak.ts';
@@ -53,7 +53,7 @@ async function startKernels() {
     return createPlainKernels();
   }
   try {
-    return createWasmKernels(await startEngine({ engine: engineName }));
+    return createKernels(await startEngine({ engine: engineName }));
   } catch (error) {
     if (!(error instanceof ModelError)) throw error;
     say({ unavailable: error.message });

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import type * as tf from '@tensorflow/tfjs';
 import { type Attribute, axis, flag, integers, listOf, run } from './tensorflow.ts';
 
 export const add = <T extends tf.Tensor>(a: T, b: tf.Tensor): T => run<T>('AddV2', [a, b]);
@@ -26,17 +26,17 @@ function turnedOperands(first: string, second: string, turned: 'neither' | 'a' |
 
 /** The same values in another shape, without a copy. */
 export function shaped<T extends tf.Tensor>(x: tf.Tensor, shape: readonly number[]): T {
-  return run<T>('Reshape', [x, tf.tensor1d([...shape], 'int32')]);
+  return run<T>('Reshape', [x, integers(shape)]);
 }
 
 /** Axis i of the result is axis order[i] of x. */
 export function permuted<T extends tf.Tensor>(x: tf.Tensor, order: readonly number[]): T {
-  return run<T>('Transpose', [x, integers(...order)]);
+  return run<T>('Transpose', [x, integers(order)]);
 }
 
 /** Sums over one axis, which goes. */
 export function summed<T extends tf.Tensor>(x: tf.Tensor, along: number): T {
-  return run<T>('Sum', [x, integers(along)]);
+  return run<T>('Sum', [x, integers([along])]);
 }
 
 /** Rows of a table. */
@@ -46,7 +46,7 @@ export function gathered<T extends tf.Tensor = tf.Tensor2D>(table: tf.Tensor, in
 
 /** Part of x: `size` values from `begin` on, along each axis. */
 export function part<T extends tf.Tensor>(x: T, begin: readonly number[], size: readonly number[]): T {
-  return run<T>('Slice', [x, tf.tensor1d([...begin], 'int32'), tf.tensor1d([...size], 'int32')]);
+  return run<T>('Slice', [x, integers(begin), integers(size)]);
 }
 
 /** One after another along an axis. */

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
 import { causalMask } from './causal-mask.ts';
-import { listOf, run } from './tensorflow.ts';
+import { column, listOf, run } from './tensorflow.ts';
 
 /** Sequences of one length, by key head: `heads` is their number times that of key heads. */
 export interface Heads {
@@ -101,7 +101,7 @@ function masked(scores: tf.Tensor3D, group: number, block: Block): tf.Tensor3D {
 function rowSums(values: tf.Tensor4D): tf.Tensor4D {
   const [heads, group, length, width] = values.shape;
   const rows = shaped<tf.Tensor2D>(values, [heads * group * length, width]);
-  return shaped(matMul(rows, tf.ones([width, 1])), [heads, group, length, 1]);
+  return shaped(matMul(rows, column(width, 1)), [heads, group, length, 1]);
 }
 
 /** Gradients of the first keys as those of all. */

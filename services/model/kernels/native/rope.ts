@@ -10,7 +10,7 @@ export const rope: Kernels['rope'] = (x, positions, table) => {
   const { headDim } = table;
   const heads = x.shape[1] / headDim;
   const asHeads = (values: tf.Tensor2D) => shaped<tf.Tensor3D>(values, [-1, heads, headDim]);
-  const swapped = (values: tf.Tensor3D) => run<tf.Tensor3D>('Roll', [values, integers(headDim / 2), integers(2)]);
+  const swapped = (values: tf.Tensor3D) => run<tf.Tensor3D>('Roll', [values, integers([headDim / 2]), integers([2])]);
   return differentiable(
     [x],
     () => {

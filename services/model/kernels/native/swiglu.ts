@@ -14,8 +14,8 @@ export const swiglu: Kernels['swiglu'] = (gate, up) =>
     },
     (dy, saved) => {
       const [g, u, sigmoid, silu] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D];
-      const dSilu = multiply(dy, u);
-      const dGate = add(multiply(dSilu, sigmoid), run('SigmoidGrad', [sigmoid, multiply(dSilu, g)]));
-      return [dGate, multiply(dy, silu)];
+      // SigmoidGrad(s, g) is g s (1 - s), so this is the derivative of g s.
+      const slope = add(sigmoid, run('SigmoidGrad', [sigmoid, g]));
+      return [multiply(multiply(dy, u), slope), multiply(dy, silu)];
     },
   );

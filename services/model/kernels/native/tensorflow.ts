@@ -60,11 +60,19 @@ function backend(): NodeBackend {
   return tf.backend() as unknown as NodeBackend;
 }
 
+/** Constants that are kept. More are in use only where batches differ in shape, and those that are not asked for go first. */
+const CAPACITY = 1024;
+
 const kept = new Map<string, tf.Tensor>();
 
-/** A number as a tensor. There are few (scales, epsilons), so each is kept. */
+/** A number as a tensor. */
 export function scalar(value: number): tf.Tensor {
   return constant(`${value}`, () => tf.scalar(value));
+}
+
+/** One number over and over: [rows, 1]. */
+export function column(rows: number, value: number): tf.Tensor {
+  return constant(`${rows} of ${value}`, () => tf.fill([rows, 1], value));
 }
 
 /** An axis as a tensor. */
@@ -72,15 +80,22 @@ export function axis(value: number): tf.Tensor {
   return constant(`axis ${value}`, () => tf.scalar(value, 'int32'));
 }
 
-/** Integers as a tensor: axes and permutations, of which there are few, so each is kept. */
-export function integers(...values: readonly number[]): tf.Tensor {
+/** Integers as a tensor: shapes, axes, permutations. */
+export function integers(values: readonly number[]): tf.Tensor {
   return constant(`[${values}]`, () => tf.tensor1d([...values], 'int32'));
 }
 
 function constant(key: string, make: () => tf.Tensor): tf.Tensor {
   const found = kept.get(key);
   if (found) return found;
+  if (kept.size === CAPACITY) dropOldest();
   const made = tf.keep(make());
   kept.set(key, made);
   return made;
+}
+
+function dropOldest(): void {
+  const [oldest] = kept;
+  kept.delete(oldest![0]);
+  oldest![1].dispose();
 }

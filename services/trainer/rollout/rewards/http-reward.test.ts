@@ -86,10 +86,10 @@ describe('a server that scores', () => {
     [[say(200, 'yes')], 'answers "yes", which is no JSON', 'answer {"scores": [...]} with one'],
     [[say(200, ' '.repeat((16 << 20) + 1))], 'answers more than 16 MiB', 'the scores alone'],
     [[say(0), say(0)], 'broke the connection (ECONNRESET) (asked 2 times)', 'why it ended'],
-    [[silent], 'gave no answer within 0.05 s', 'Raise timeout'],
+    [[silent], 'gave no answer within 0.25 s', 'Raise timeout'],
   ])('fails with a cause and a remedy of its own: %#', async (given, message, remedy) => {
     answers = [...given];
-    const [timeout, retries] = given[0] === silent ? [0.05, 0] : [5, 1];
+    const [timeout, retries] = given[0] === silent ? [0.25, 0] : [5, 1];
     const failing = createHttpReward({ url, timeout, retries }, 'http', short).score(task, texts('85', '86'), never);
     await expect(failing).rejects.toMatchObject({ message, remedy: expect.stringContaining(remedy) });
     expect(answers).toEqual([]);
