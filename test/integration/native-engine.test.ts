@@ -37,4 +37,28 @@ describe.skipIf(!here)('TensorFlow on cores (needs ./scripts/install-tensorflow.
     const before = await all();
     expect(await all()).toBe(before);
   });
+
+  test('what attention keeps for the backward pass grows with the length of a sequence, not with its square', async () => {
+    const kernels = await start();
+    const kept = (length: number) =>
+      tf.tidy(() => {
+        const [q, k, v] = [1, 2, 3].map((seed) => tf.randomNormal([length, 8], 0, 1, 'float32', seed));
+        let bytes = 0;
+        tf.grad((x) => {
+          const before = tf.memory().numBytes;
+          const qkv = { q: x, k, v } as Record<'q' | 'k' | 'v', tf.Tensor2D>;
+          const out = kernels.attention(qkv, { heads: 2, kvHeads: 2, headDim: 4 }, [wholeSequence(length)]);
+          bytes = tf.memory().numBytes - before;
+          return out;
+        })(q!);
+        return bytes;
+      });
+    // The first of each length makes its masks, which are kept.
+    const [short, long] = [1024, 2048].map((length) => kept(length) && kept(length));
+    expect(long).toBeLessThan(2.1 * short!);
+  });
 });
+
+function wholeSequence(length: number) {
+  return { queryStart: 0, queryLength: length, keyStart: 0, keyLength: length };
+}
