@@ -40,25 +40,40 @@ describe.skipIf(!here)('TensorFlow on cores (needs ./scripts/install-tensorflow.
 
   test('what attention keeps for the backward pass grows with the length of a sequence, not with its square', async () => {
     const kernels = await start();
-    const kept = (length: number) =>
-      tf.tidy(() => {
-        const [q, k, v] = [1, 2, 3].map((seed) => tf.randomNormal([length, 8], 0, 1, 'float32', seed));
-        let bytes = 0;
-        tf.grad((x) => {
-          const before = tf.memory().numBytes;
-          const qkv = { q: x, k, v } as Record<'q' | 'k' | 'v', tf.Tensor2D>;
-          const out = kernels.attention(qkv, { heads: 2, kvHeads: 2, headDim: 4 }, [wholeSequence(length)]);
-          bytes = tf.memory().numBytes - before;
-          return out;
-        })(q!);
-        return bytes;
-      });
+    const kept = (length: number) => {
+      const [q, k, v] = [1, 2, 3].map((seed) => normal(length, 8, seed));
+      const shape = { heads: 2, kvHeads: 2, headDim: 4 };
+      return keptBy(q!, (x) => kernels.attention({ q: x, k: k!, v: v! }, shape, [wholeSequence(length)]));
+    };
     // The first of each length makes its masks, which are kept.
     const [short, long] = [1024, 2048].map((length) => kept(length) && kept(length));
     expect(long).toBeLessThan(2.1 * short!);
+  });
+
+  test.each([1, 0.7])('of logits at temperature %s one tensor of their size is kept', async (temperature) => {
+    const kernels = await start();
+    const logits = normal(4, 10_000, 1);
+    const kept = keptBy(logits, (x) => kernels.tokenLogprobs(x, Int32Array.of(1, 2, 3, 4), temperature).logprobs);
+    expect(kept).toBeLessThan(1.1 * 4 * logits.size);
   });
 });
 
 function wholeSequence(length: number) {
   return { queryStart: 0, queryLength: length, keyStart: 0, keyLength: length };
+}
+
+function normal(rows: number, columns: number, seed: number): tf.Tensor2D {
+  return tf.randomNormal([rows, columns], 0, 1, 'float32', seed);
+}
+
+/** Bytes that an operation's result and what it saved for the backward pass hold. */
+function keptBy(input: tf.Tensor2D, operation: (x: tf.Tensor2D) => tf.Tensor): number {
+  let bytes = 0;
+  tf.grad((x) => {
+    const before = tf.memory().numBytes;
+    const out = operation(x as tf.Tensor2D);
+    bytes = tf.memory().numBytes - before;
+    return out;
+  })(input);
+  return bytes;
 }
