@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../../backend.ts';
 import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
 import { causalMask } from './causal-mask.ts';
 import { column, listOf, run } from './tensorflow.ts';
@@ -34,14 +35,18 @@ interface Block {
   readonly to: number;
 }
 
-export function attendForward({ q, k, v }: Heads): Attended {
+export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
   const group = q.shape[1];
   const blocks = blocksOf(q.shape[2]);
+  const scores = blocks.map((block) => scoreBytes(q, block));
+  const keeps = blocks.length <= KEPT_BLOCKS;
+  // Scores, the same masked, and their softmax, of a block at a time.
+  engine.checkMemory((keeps ? 2 : 3) * Math.max(...scores), ...(keeps ? scores : []));
   const done = blocks.map((block) =>
     tf.tidy(() => {
       const weights = softmaxOf(q, k, block);
       const out = withGroup(batchMatMul(weights, keysOf(v, block)), group);
-      return { out, weights: blocks.length > KEPT_BLOCKS ? [] : [weights] };
+      return { out, weights: keeps ? [weights] : [] };
     }),
   );
   const out = joined(
@@ -52,10 +57,22 @@ export function attendForward({ q, k, v }: Heads): Attended {
 }
 
 /** Gradients of what `attendForward` gives, for the scaled queries, the keys and the values. */
-export function attendBackward({ q, k, v }: Heads, { out, weights }: Attended, dOut: tf.Tensor4D): Heads {
+export function attendBackward(
+  engine: Engine,
+  { q, k, v }: Heads,
+  { out, weights }: Attended,
+  dOut: tf.Tensor4D,
+): Heads {
   const [group, length] = [q.shape[1], q.shape[2]];
+  const blocks = blocksOf(length);
+  const largest = Math.max(...blocks.map((block) => scoreBytes(q, block)));
+  // Gradients of softmax and scores and what lies between, after the softmax itself where it was not kept; keys' and values' of each block.
+  engine.checkMemory(
+    (weights.length > 0 ? 3 : 6) * largest,
+    2 * blocks.length * Float32Array.BYTES_PER_ELEMENT * k.size,
+  );
   const drift = rowSums(multiply(dOut, out));
-  const done = blocksOf(length).map((block, i) =>
+  const done = blocks.map((block, i) =>
     tf.tidy(() => {
       const [softmax, dBlock] = [weights[i] ?? softmaxOf(q, k, block), queriesOf(dOut, block)];
       const dWeights = batchMatMul(dBlock, keysOf(v, block), 'b');
@@ -72,6 +89,11 @@ export function attendBackward({ q, k, v }: Heads, { out, weights }: Attended, d
     2,
   );
   return { q: dq, k: total(done.map(({ dk }) => dk)), v: total(done.map(({ dv }) => dv)) };
+}
+
+/** Of the scores of a block, all heads together. */
+function scoreBytes(q: tf.Tensor4D, { from, to }: Block): number {
+  return Float32Array.BYTES_PER_ELEMENT * q.shape[0] * q.shape[1] * (to - from) * to;
 }
 
 function softmaxOf(q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {

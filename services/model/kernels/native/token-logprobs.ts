@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import type { Engine } from '../../backend.ts';
 import { checkIndices } from '../check-indices.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
@@ -9,8 +10,15 @@ import { listOf, run, runMany, scalar } from './tensorflow.ts';
  * One operation gives both the losses, -log p of the targets, and their gradient, softmax less one-hot. Entropy follows from them:
  * with z the logits, H = loss - sum of gradient * z. Of the two as wide as the vocabulary the gradient alone is kept.
  */
-export const tokenLogprobs: Kernels['tokenLogprobs'] = (logits, targets, temperature) => {
+export function tokenLogprobs(
+  engine: Engine,
+  ...[logits, targets, temperature]: Parameters<Kernels['tokenLogprobs']>
+): ReturnType<Kernels['tokenLogprobs']> {
   checkIndices(targets, logits.shape[1], 'target token');
+  const bytes = Float32Array.BYTES_PER_ELEMENT * logits.size;
+  const divisions = temperature === 1 ? 0 : 1;
+  // The gradient, and its product with the logits.
+  engine.checkMemory((2 + divisions) * bytes);
   const divided = (values: tf.Tensor2D) =>
     temperature === 1 ? values : multiply<tf.Tensor2D>(values, scalar(1 / temperature));
   const both = differentiable<tf.Tensor2D>(
@@ -29,16 +37,20 @@ export const tokenLogprobs: Kernels['tokenLogprobs'] = (logits, targets, tempera
       const [gradient, entropy] = saved as [tf.Tensor2D, tf.Tensor1D];
       const values = dy.dataSync() as Float32Array;
       const [dLogprob, dEntropy] = [values.subarray(0, targets.length), values.subarray(targets.length)];
-      const ofLogprobs = multiply(gradient, negatedColumn(dLogprob));
       // Not one of the objectives follows entropy: it is for the log.
       const followed = dEntropy.some((value) => value !== 0);
+      engine.checkMemory((1 + divisions + (followed ? ENTROPY_TENSORS : 0)) * bytes);
+      const ofLogprobs = multiply(gradient, negatedColumn(dLogprob));
       const ofEntropy = () => multiply(entropyGradient(gradient, entropy, targets), negatedColumn(dEntropy));
       return [divided(followed ? add(ofLogprobs, ofEntropy()) : ofLogprobs)];
     },
   );
   const [logprobs, entropy] = tf.unstack(both) as [tf.Tensor1D, tf.Tensor1D];
   return { logprobs, entropy };
-};
+}
+
+/** That the entropy's gradient makes on its way, and in its sum with the other one. */
+const ENTROPY_TENSORS = 8;
 
 /** p (log p + H), which is minus the gradient of H; 0 where p is. */
 function entropyGradient(gradient: tf.Tensor2D, entropy: tf.Tensor1D, targets: Int32Array): tf.Tensor2D {
