@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs TensorFlow for the engines `node` and `gpu` (TANDEM_TF). Without it everything runs too, on wasm.
-#   ./scripts/install-tensorflow.sh                      --cuda where nvidia-smi shows a GPU, else --cpu
+#   ./scripts/install-tensorflow.sh                      --cuda where nvidia-smi shows a GPU and there is a build for it (x64), else --cpu
 #   ./scripts/install-tensorflow.sh --cpu                the C library of PyPI's wheel, and tfjs-node's addon built against it: 262 MiB to fetch, 0.9 GB on disk
 #   ./scripts/install-tensorflow.sh --cuda               the same for GPUs, with CUDA and cuDNN: 3.2 GiB to fetch, 5.5 GB on disk; needs the driver alone (525 or newer)
 #   ./scripts/install-tensorflow.sh --published [--cuda] tfjs-node as its makers publish it: TensorFlow 2.9.1, for GPUs CUDA 11.2 and cuDNN 8.1 of your own
@@ -27,17 +27,21 @@ main() {
     esac
     shift
   done
-  if [[ -z "$variant" ]]; then variant="$(nvidia-smi -L >/dev/null 2>&1 && echo cuda || echo cpu)"; fi
+  if [[ -z "$variant" ]]; then variant="$(nvidia-smi -L >/dev/null 2>&1 && wheels_of cuda >/dev/null && echo cuda || echo cpu)"; fi
   need node 'Node.js 20.19 or 22'
   mkdir -p "$home"
   if command -v flock >/dev/null; then exec 9>"$home/.lock"; flock 9; fi
   if [[ -n "$published" ]]; then install_published "$variant"; else install_wheels "$variant"; fi
 }
 
+wheels_of() {
+  grep "^$1 $machine " "$here/tensorflow-wheels.txt"
+}
+
 install_wheels() {
   local variant="$1" version target stamp
-  wheels="$(grep "^$variant $machine " "$here/tensorflow-wheels.txt")" \
-    || fail 69 "PyPI has no TensorFlow ($variant) for $(uname -s) $machine; TANDEM_TF=wasm computes everywhere"
+  wheels="$(wheels_of "$variant")" \
+    || fail 69 "PyPI has no TensorFlow ($variant) for $(uname -s) $machine; $(wheels_of cpu >/dev/null && echo 'use --cpu' || echo 'TANDEM_TF=wasm computes everywhere')"
   version="$(sed -E '1!d; s/.* tensorflow(_cpu)?-([0-9.]+)-.*/\2/' <<<"$wheels")"
   target="$home/$version-$variant-$machine"
   [[ -d "$package/binding" ]] || fail 69 "the package @tensorflow/tfjs-node-gpu is not installed; run ./scripts/install.sh first, without --omit=optional"

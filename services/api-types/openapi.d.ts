@@ -1687,7 +1687,7 @@ export interface components {
              */
             concurrency: number;
             /**
-             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead.
+             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead. A vLLM of your own then needs --max-loras 2 + max_staleness.
              * @default 0
              * @example 1
              */
@@ -5890,7 +5890,7 @@ export interface components {
              */
             concurrency: number;
             /**
-             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead.
+             * @description Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while it is trained, up to so many steps ahead. A vLLM of your own then needs --max-loras 2 + max_staleness.
              * @default 0
              * @example 1
              */

@@ -1,9 +1,12 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { afterEach, expect, test, vi } from 'vitest';
 import { ModelError } from '../contracts/model-error.ts';
 import { startEngine } from './backend.ts';
 import { EngineMemoryError } from './errors.ts';
+import { temporaryDirectory } from './testing/support.ts';
 
 afterEach(() => {
   vi.unstubAllEnvs();
@@ -19,6 +22,20 @@ test('TANDEM_TF chooses where the caller does not', async () => {
   await expect(startEngine()).rejects.toThrow(ModelError);
   vi.stubEnv('TANDEM_TF', 'wasm');
   expect((await startEngine()).reason).toBe('TANDEM_TF=wasm');
+});
+
+test('a TensorFlow that does not load is passed over by auto, which says so, and is an error where it was asked for', async () => {
+  const home = await temporaryDirectory();
+  await mkdir(path.join(home, 'cpu'));
+  await writeFile(path.join(home, 'cpu', 'tfjs_binding.node'), 'for another machine');
+  vi.stubEnv('TANDEM_TENSORFLOW_HOME', home);
+  vi.stubEnv('CUDA_VISIBLE_DEVICES', '');
+  const warn = vi.fn();
+  const { name, reason } = await startEngine({ engine: 'auto', warn });
+  expect(name).toBe('wasm');
+  expect(reason).toMatch(/^node did not start: TensorFlow does not load .*install-tensorflow\.sh/);
+  expect(warn).toHaveBeenCalledExactlyOnceWith(expect.stringContaining('so wasm computes | TensorFlow does not load'));
+  await expect(startEngine({ engine: 'node', warn })).rejects.toThrow('TensorFlow does not load');
 });
 
 test('starting the engine leaves the handling of uncaught exceptions to the program', async () => {

@@ -1,4 +1,5 @@
-import { chooseEngine } from './engines/choose-engine.ts';
+import { ModelError } from '../contracts/model-error.ts';
+import { type Choice, chooseEngine, chooseInstead, type Machine } from './engines/choose-engine.ts';
 import type { Engine } from './engines/engine.ts';
 import { findAddons, seesGpu } from './engines/find-addons.ts';
 import { startNativeEngine } from './engines/native-engine.ts';
@@ -10,22 +11,36 @@ export interface EngineOptions {
   /** `auto`, `gpu`, `node` or `wasm`. Default: the environment variable TANDEM_TF, else `auto`. */
   readonly engine?: string;
   readonly memoryLimitBytes?: number;
+  /** Hears of an engine that `auto` found and that did not start. */
+  readonly warn?: (message: string) => void;
 }
 
 /**
- * Starts the engine of this process. tfjs has one at a time: the one that was started last computes.
+ * Starts the engine of this process. tfjs has one at a time: the one that was started last computes. What is asked for by name starts or is an error;
+ * `auto` goes on to the next fastest.
  *
  * @throws ModelError `engine_unavailable` when the engine is unknown, cannot be had here, does not start, or multiplies wrongly.
  */
-export async function startEngine({ engine, memoryLimitBytes }: EngineOptions = {}): Promise<Engine> {
+export async function startEngine({ engine, memoryLimitBytes, warn }: EngineOptions = {}): Promise<Engine> {
   const { env, versions } = process;
+  const wanted = engine ?? (env['TANDEM_TF'] || 'auto');
   const node = Number(versions.node.split('.')[0]);
-  const choice = chooseEngine(engine ?? (env['TANDEM_TF'] || 'auto'), {
-    addons: findAddons(env),
-    gpu: seesGpu(env),
-    node,
-  });
-  const { name, addon, reason } = choice;
+  const machine: Machine = { addons: findAddons(env), gpu: seesGpu(env), node };
+  let choice = chooseEngine(wanted, machine);
+  for (;;) {
+    try {
+      return await start(choice, memoryLimitBytes);
+    } catch (error) {
+      const unavailable = error instanceof ModelError && error.code === 'engine_unavailable';
+      if (!unavailable || wanted !== 'auto' || choice.name === 'wasm') throw error;
+      const instead = chooseInstead(choice.name, machine, error.message);
+      warn?.(`The engine ${choice.name} is there and does not start, so ${instead.name} computes | ${error.message}`);
+      choice = instead;
+    }
+  }
+}
+
+function start({ name, addon, reason }: Choice, memoryLimitBytes: number | undefined): Promise<Engine> {
   if (name === 'wasm' || addon === null) return startWasmEngine(reason, memoryLimitBytes);
   return startNativeEngine({ name, addon, reason, memoryLimitBytes });
 }

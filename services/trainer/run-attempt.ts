@@ -51,7 +51,7 @@ export async function runAttempt(params: {
   const poster = startRecordPoster({ client, spool: records, control });
   const logs = createComponentLogs({ write: (record) => records.append([record]), levels: () => control.logLevels });
   try {
-    const engine = await startEngine();
+    const engine = await startEngine({ warn: (message) => logs.training.warning(message) });
     const clocks = { now: params.steady ?? now, wall: now };
     const session: Session = {
       attempt,

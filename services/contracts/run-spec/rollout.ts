@@ -14,7 +14,7 @@ export const rolloutSpecSchema = z
     max_staleness: field(
       z.int().min(0).max(64, 'each version may stay in the memory of the server').default(0),
       'Policy versions by which rollouts may be older than the policy that learns from them. 0: each step waits for its rollouts; 1 and more: rollouts go on while ' +
-        'it is trained, up to so many steps ahead.',
+        'it is trained, up to so many steps ahead. A vLLM of your own then needs --max-loras 2 + max_staleness.',
       1,
     ),
     temperature: field(

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { chooseEngine, type Machine } from './choose-engine.ts';
+import { chooseEngine, chooseInstead, type Machine } from './choose-engine.ts';
 
 const both = { cpu: '/tf/cpu.node', cuda: '/tf/cuda.node' };
 const machine = (fields: Partial<Machine>): Machine => ({
@@ -61,4 +61,12 @@ test.each([
 test('auto stays on wasm where tfjs-node breaks, and says why', () => {
   const { name, reason } = chooseEngine('auto', machine({ addons: both, gpu: true, node: 24 }));
   expect([name, reason]).toEqual(['wasm', 'tfjs-node runs on Node 20 and 22, and this is Node 24']);
+});
+
+test('what does not start is followed by the next fastest, and the reason says of what', () => {
+  const instead = (failed: 'gpu' | 'node', addons: Machine['addons']) =>
+    chooseInstead(failed, machine({ addons, gpu: true }), 'no driver');
+  expect(instead('gpu', both)).toEqual({ name: 'node', addon: both.cpu, reason: 'gpu did not start: no driver' });
+  expect(instead('gpu', { ...both, cpu: null })).toMatchObject({ name: 'node', addon: both.cuda });
+  expect(instead('node', both)).toEqual({ name: 'wasm', addon: null, reason: 'node did not start: no driver' });
 });

@@ -58,6 +58,17 @@ export function chooseEngine(wanted: string, { addons, gpu, node }: Machine): Ch
   return { name: 'node', addon: onCores, reason: without };
 }
 
+/**
+ * What `auto` takes after an engine that is there and did not start: a driver older than CUDA, a C library older than TensorFlow's.
+ * @param why the message of what it threw
+ */
+export function chooseInstead(failed: EngineName, { addons }: Machine, why: string): Choice {
+  const reason = `${failed} did not start: ${why}`;
+  const onCores = addons.cpu ?? addons.cuda;
+  if (failed === 'gpu' && onCores !== null) return { name: 'node', addon: onCores, reason };
+  return { name: 'wasm', addon: null, reason };
+}
+
 function remedy(variant: string): string {
   return `run ./scripts/install-tensorflow.sh ${variant}, or use TANDEM_TF=auto`;
 }

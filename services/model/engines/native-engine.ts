@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { ModelError } from '../../contracts/model-error.ts';
+import { EngineOutOfMemory } from '../errors.ts';
 import * as tf from '../tf.ts';
 import { checkProducts } from './check-products.ts';
 import type { Engine } from './engine.ts';
@@ -41,11 +42,12 @@ export interface NativeStart {
  * Starts tfjs on TensorFlow, by the addon of tfjs-node and its kernels, without the package's entry point: that would look for the addon inside
  * node_modules. TensorFlow lives as long as the process; later calls give the same engine.
  *
- * @throws ModelError `engine_unavailable` when the addon does not load, has no GPU where one was asked for, or multiplies wrongly.
+ * @throws ModelError `engine_unavailable` when the addon does not load, has no GPU where one was asked for, does not compute, or multiplies wrongly.
  */
 export async function startNativeEngine({ name, addon, reason, memoryLimitBytes }: NativeStart): Promise<Engine> {
   if (name === 'node') process.env['CUDA_VISIBLE_DEVICES'] = '';
-  const binding = tf.findBackend(BACKEND) === null ? register(addon) : bindingOf(tf.findBackend(BACKEND));
+  const started = tf.findBackend(BACKEND) as tf.KernelBackend | null | undefined;
+  const binding = started ? bindingOf(started) : register(addon);
   if (!(await tf.setBackend(BACKEND))) {
     throw new ModelError('engine_unavailable', `tfjs did not start on TensorFlow; it is on ${tf.getBackend()}`);
   }
@@ -55,7 +57,10 @@ export async function startNativeEngine({ name, addon, reason, memoryLimitBytes 
       `TensorFlow ${binding.TF_Version} (${addon}) finds no GPU it can use: compare its CUDA version with the one nvidia-smi shows, or use TANDEM_TF=node`,
     );
   }
-  checkProducts(name, { rowsAlone: false });
+  if (name === 'node' && binding.isUsingGpuDevice()) {
+    throw new ModelError('engine_unavailable', 'TensorFlow computes on a GPU in this process already');
+  }
+  checkOperations(name);
   const memory: MemoryGuard = name === 'gpu' ? gpuMemory(memoryLimitBytes) : hostMemory(memoryLimitBytes);
   return { name, version: binding.TF_Version, reason, usedBytes, ...memory };
 }
@@ -77,6 +82,16 @@ function register(addon: string): Binding {
       `TensorFlow does not load (${error instanceof Error ? error.message : String(error)}): run ./scripts/install-tensorflow.sh again, or use TANDEM_TF=wasm`,
       { cause: error },
     );
+  }
+}
+
+/** A GPU older or newer than what the build was compiled for is found, and its first operation fails. */
+function checkOperations(name: string): void {
+  try {
+    checkProducts(name, { rowsAlone: false });
+  } catch (error) {
+    if (error instanceof ModelError || error instanceof EngineOutOfMemory) throw error;
+    throw new ModelError('engine_unavailable', `TensorFlow does not compute: ${String(error)}`, { cause: error });
   }
 }
 

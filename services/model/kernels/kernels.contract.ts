@@ -153,6 +153,7 @@ export function describeKernels(engine: string, start: () => Promise<Kernels>): 
         { heads: 2, kvHeads: 2, headDim: 6, lengths: [7, 7] },
         { heads: 6, kvHeads: 1, headDim: 4, lengths: [5, 1, 9] },
         { heads: 2, kvHeads: 1, headDim: 4, lengths: [9, 131, 8, 140] },
+        { heads: 1, kvHeads: 1, headDim: 4, lengths: [600] },
       ])('of packed sequences has the values and gradients of masked softmax attention, $heads heads on $kvHeads of $headDim, $lengths', ({
         lengths,
         ...shape

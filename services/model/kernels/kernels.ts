@@ -67,8 +67,9 @@ export interface CachedKeys {
 }
 
 /**
- * The operations a decoder is made of. Each one treats every row, or every sequence, on its own and in a fixed order, so what a
- * sequence gives never depends on its neighbours in the batch: replacements must keep that promise.
+ * The operations a decoder is made of. Each one treats every row, or every sequence, on its own. Those on wasm do so in a fixed order too: what a
+ * sequence gives is the same bits whatever its neighbours in the batch, and replacements must keep that promise. On TensorFlow it is the same
+ * within rounding.
  */
 export interface Kernels {
   readonly weights: LinearWeights;

@@ -15,21 +15,14 @@ import { pagedAttention } from './paged-attention.ts';
 export function createNativeKernels(engine: Engine): Kernels {
   return {
     weights: nativeWeights,
-    linear: (x, weight, term, options) => {
-      // Value and gradient of the input, which is the larger of the two on the way down.
-      engine.checkMemory(4 * x.shape[0] * Math.max(...weight.shape));
-      return linear(x, weight, term, options);
-    },
+    linear: (...of) => linear(engine, ...of),
     rows,
     rmsNorm,
     rope,
-    attention,
+    attention: (...of) => attention(engine, ...of),
     cachedAttention,
     swiglu,
-    tokenLogprobs: (logits, targets, temperature) => {
-      engine.checkMemory(4 * logits.size);
-      return tokenLogprobs(logits, targets, temperature);
-    },
+    tokenLogprobs: (...of) => tokenLogprobs(engine, ...of),
     read: (tensors, use) => use(tensors.map((tensor) => tensor.dataSync() as Float32Array)),
   };
 }

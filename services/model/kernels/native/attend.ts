@@ -1,3 +1,4 @@
+import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
 import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
 import { causalMask } from './causal-mask.ts';
@@ -16,7 +17,7 @@ export interface Heads {
 export interface Attended {
   /** As the queries lie. */
   readonly out: tf.Tensor4D;
-  /** Softmax of each block of queries: [heads, group * queries, keys]. */
+  /** Softmax of each block of queries: [heads, group * queries, keys]. None of long sequences: they are computed again. */
   readonly weights: readonly tf.Tensor3D[];
 }
 
@@ -26,44 +27,78 @@ export interface Attended {
  */
 const BLOCK = 128;
 
+/** Sequences of more blocks do not keep their softmax, which grows with the square of the length, for the backward pass. */
+const KEPT_BLOCKS = 4;
+
 interface Block {
   readonly from: number;
   readonly to: number;
 }
 
-export function attendForward({ q, k, v }: Heads): Attended {
+export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
   const group = q.shape[1];
-  const done = blocksOf(q.shape[2]).map((block) => {
-    const scores = batchMatMul(queriesOf(q, block), keysOf(k, block), 'b');
-    const weights = shaped<tf.Tensor3D>(run('Softmax', [masked(scores, group, block)]), scores.shape);
-    return { weights, out: withGroup(batchMatMul(weights, keysOf(v, block)), group) };
-  });
+  const blocks = blocksOf(q.shape[2]);
+  const scores = blocks.map((block) => scoreBytes(q, block));
+  const keeps = blocks.length <= KEPT_BLOCKS;
+  // Scores, the same masked, and their softmax, of a block at a time.
+  engine.checkMemory((keeps ? 2 : 3) * Math.max(...scores), ...(keeps ? scores : []));
+  const done = blocks.map((block) =>
+    tf.tidy(() => {
+      const weights = softmaxOf(q, k, block);
+      const out = withGroup(batchMatMul(weights, keysOf(v, block)), group);
+      return { out, weights: keeps ? [weights] : [] };
+    }),
+  );
   const out = joined(
     done.map((block) => block.out),
     2,
   );
-  return { out, weights: done.map(({ weights }) => weights) };
+  return { out, weights: done.flatMap(({ weights }) => weights) };
 }
 
 /** Gradients of what `attendForward` gives, for the scaled queries, the keys and the values. */
-export function attendBackward({ q, k, v }: Heads, { out, weights }: Attended, dOut: tf.Tensor4D): Heads {
+export function attendBackward(
+  engine: Engine,
+  { q, k, v }: Heads,
+  { out, weights }: Attended,
+  dOut: tf.Tensor4D,
+): Heads {
   const [group, length] = [q.shape[1], q.shape[2]];
+  const blocks = blocksOf(length);
+  const largest = Math.max(...blocks.map((block) => scoreBytes(q, block)));
+  // Gradients of softmax and scores and what lies between, after the softmax itself where it was not kept; keys' and values' of each block.
+  engine.checkMemory(
+    (weights.length > 0 ? 3 : 6) * largest,
+    2 * blocks.length * Float32Array.BYTES_PER_ELEMENT * k.size,
+  );
   const drift = rowSums(multiply(dOut, out));
-  const done = blocksOf(length).map((block, i) => {
-    const [softmax, dBlock] = [weights[i]!, queriesOf(dOut, block)];
-    const dWeights = batchMatMul(dBlock, keysOf(v, block), 'b');
-    const dScores = multiply(softmax, subtract(dWeights, queriesOf(drift, block)));
-    return {
-      dq: withGroup(batchMatMul(dScores, keysOf(k, block)), group),
-      dk: upTo(length, batchMatMul(dScores, queriesOf(q, block), 'a')),
-      dv: upTo(length, batchMatMul(softmax, dBlock, 'a')),
-    };
-  });
+  const done = blocks.map((block, i) =>
+    tf.tidy(() => {
+      const [softmax, dBlock] = [weights[i] ?? softmaxOf(q, k, block), queriesOf(dOut, block)];
+      const dWeights = batchMatMul(dBlock, keysOf(v, block), 'b');
+      const dScores = multiply(softmax, subtract(dWeights, queriesOf(drift, block)));
+      return {
+        dq: withGroup(batchMatMul(dScores, keysOf(k, block)), group),
+        dk: upTo(length, batchMatMul(dScores, queriesOf(q, block), 'a')),
+        dv: upTo(length, batchMatMul(softmax, dBlock, 'a')),
+      };
+    }),
+  );
   const dq = joined(
     done.map((block) => block.dq),
     2,
   );
   return { q: dq, k: total(done.map(({ dk }) => dk)), v: total(done.map(({ dv }) => dv)) };
+}
+
+/** Of the scores of a block, all heads together. */
+function scoreBytes(q: tf.Tensor4D, { from, to }: Block): number {
+  return Float32Array.BYTES_PER_ELEMENT * q.shape[0] * q.shape[1] * (to - from) * to;
+}
+
+function softmaxOf(q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {
+  const scores = batchMatMul(queriesOf(q, block), keysOf(k, block), 'b');
+  return shaped(run('Softmax', [masked(scores, q.shape[1], block)]), scores.shape);
 }
 
 function blocksOf(length: number): Block[] {

@@ -1,3 +1,4 @@
+import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
 import type { AttentionShape } from '../attention.ts';
 import { differentiable } from '../differentiable.ts';
@@ -11,7 +12,7 @@ import { scalar } from './tensorflow.ts';
  * Sequences of nearly one length are computed side by side, as one product of many matrices: one matrix per sequence and key head, with
  * the queries of the heads that share it.
  */
-export const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
+export function attention(engine: Engine, ...[{ q, k, v }, shape, spans]: Parameters<Kernels['attention']>) {
   const grouped = groupSequences(spans);
   const scale = shape.headDim ** -0.5;
   /** Of each group: how many tensors it saved. */
@@ -20,7 +21,7 @@ export const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
     [q, k, v],
     () => {
       const groups = headsOf({ q: multiply(q, scalar(scale)), k, v }, shape, grouped);
-      const attended = groups.map(attendForward);
+      const attended = groups.map((heads) => attendForward(engine, heads));
       const value = rowsOf(
         attended.map(({ out }, i) => merged(out, shape, grouped.groups[i]!)),
         grouped,
@@ -34,7 +35,7 @@ export const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
       const rest = [...saved];
       const gradients = grouped.groups.map((group, i) => {
         const [q, k, v, out, ...weights] = rest.splice(0, counts[i]!) as Saved;
-        const d = attendBackward({ q, k, v }, { out, weights }, queryHeads(dOuts[i]!, shape, group));
+        const d = attendBackward(engine, { q, k, v }, { out, weights }, queryHeads(dOuts[i]!, shape, group));
         return { q: merged(d.q, shape, group), k: mergedKeys(d.k, shape, group), v: mergedKeys(d.v, shape, group) };
       });
       const all = (name: 'q' | 'k' | 'v') =>
@@ -45,7 +46,7 @@ export const attention: Kernels['attention'] = ({ q, k, v }, shape, spans) => {
       return [multiply(all('q'), scalar(scale)), all('k'), all('v')];
     },
   );
-};
+}
 
 type Saved = [tf.Tensor4D, tf.Tensor3D, tf.Tensor3D, tf.Tensor4D, ...tf.Tensor3D[]];
 

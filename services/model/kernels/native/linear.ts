@@ -1,3 +1,4 @@
+import type { Engine } from '../../backend.ts';
 import type * as tf from '../../tf.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
@@ -5,9 +6,17 @@ import { add, matMul, multiply } from './arithmetic.ts';
 import { run, scalar } from './tensorflow.ts';
 
 /** y = x W + b + scale * (x * mask) A B, with gradients for x, A, B and, if they are trained, W and b. */
-export const linear: Kernels['linear'] = (x, weight, term, options = {}) => {
+export function linear(engine: Engine, ...[x, weight, term, options = {}]: Parameters<Kernels['linear']>) {
   const followed = options.constantInput ? [] : [x];
   const adapted = term ? [term.a, term.b] : [];
+  const masked = term?.mask ? 1 : 0;
+  const [ofInput, ofOutput] = weight.shape.map((width) => Float32Array.BYTES_PER_ELEMENT * x.shape[0] * width) as [
+    number,
+    number,
+  ];
+  // Product, sum with the bias, product of low rank, sum of both. What has the low rank itself is small.
+  const sums = 1 + (weight.bias ? 1 : 0) + (term ? 2 : 0);
+  engine.checkMemory(sums * ofOutput, masked * ofInput, ...weight.scratch('times'));
   return differentiable(
     [...followed, ...weight.trained, ...adapted],
     () => {
@@ -20,6 +29,10 @@ export const linear: Kernels['linear'] = (x, weight, term, options = {}) => {
       return { value: add(base, matMul(low, term.b)), saved };
     },
     (dy, saved) => {
+      const back = followed.length * (1 + (term ? 2 + masked : 0)) * ofInput;
+      const ofWeight =
+        weight.trained.length > 0 ? Float32Array.BYTES_PER_ELEMENT * weight.shape[0] * weight.shape[1] : 0;
+      engine.checkMemory(back, ofWeight, ...(followed.length > 0 ? weight.scratch('timesTransposed') : []));
       const dxBase = followed.map(() => weight.timesTransposed(dy));
       const dTrained = weight.gradients(saved[0] as tf.Tensor2D, dy);
       if (!term) return [...dxBase, ...dTrained];
@@ -32,4 +45,4 @@ export const linear: Kernels['linear'] = (x, weight, term, options = {}) => {
       return [...dx, ...dTrained, matMul(input, dLow, 'a'), matMul(low, dy, 'a')];
     },
   );
-};
+}

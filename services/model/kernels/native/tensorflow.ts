@@ -1,4 +1,5 @@
 import * as tf from '../../tf.ts';
+import { keptTensors } from './kept-tensors.ts';
 
 /** An attribute of an operation, as the addon takes it. */
 export interface Attribute {
@@ -60,10 +61,8 @@ function backend(): NodeBackend {
   return tf.backend() as unknown as NodeBackend;
 }
 
-/** Constants that are kept. More are in use only where batches differ in shape, and those that are not asked for go first. */
-const CAPACITY = 1024;
-
-const kept = new Map<string, tf.Tensor>();
+/** Constants: more are in use only where batches differ in shape. */
+const constant = keptTensors<tf.Tensor>(1024);
 
 /** A number as a tensor. */
 export function scalar(value: number): tf.Tensor {
@@ -83,19 +82,4 @@ export function axis(value: number): tf.Tensor {
 /** Integers as a tensor: shapes, axes, permutations. */
 export function integers(values: readonly number[]): tf.Tensor {
   return constant(`[${values}]`, () => tf.tensor1d([...values], 'int32'));
-}
-
-function constant(key: string, make: () => tf.Tensor): tf.Tensor {
-  const found = kept.get(key);
-  if (found) return found;
-  if (kept.size === CAPACITY) dropOldest();
-  const made = tf.keep(make());
-  kept.set(key, made);
-  return made;
-}
-
-function dropOldest(): void {
-  const [oldest] = kept;
-  kept.delete(oldest![0]);
-  oldest![1].dispose();
 }

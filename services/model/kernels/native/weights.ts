@@ -13,7 +13,7 @@ export const nativeWeights: LinearWeights = {
   nf4,
 };
 
-const NOTHING = { scratch: () => [], dispose: () => undefined };
+const NOTHING = { scratch: () => [] as readonly number[], dispose: () => undefined };
 
 function projection(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined, trained: boolean): OwnedLinear {
   return {
@@ -42,6 +42,7 @@ function tiedHead(embedding: tf.Tensor2D, trained: boolean): OwnedLinear {
 /** Packed outside the engine's memory; each product unpacks it, and frees the values before it returns. */
 function nf4(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear {
   const [outer, inner] = [weight.shape[0]!, weight.shape[1]!];
+  const bytes = Float32Array.BYTES_PER_ELEMENT * outer * inner;
   const unpacked = (use: (matrix: tf.Tensor2D) => tf.Tensor2D): tf.Tensor2D => {
     const values = new Float32Array(outer * inner);
     dequantiseNf4(weight, 0, values);
@@ -55,6 +56,8 @@ function nf4(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear {
     shape: [inner, outer],
     ...(bias && { bias }),
     trained: [],
+    // The values, and TensorFlow's copy of them.
+    scratch: () => [bytes, bytes],
     times: (x) => unpacked((matrix) => matMul(x, matrix, 'b')),
     timesTransposed: (dy) => unpacked((matrix) => matMul(dy, matrix)),
     gradients: () => [],
