@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../../backend.ts';
+import * as tf from '../../tf.ts';
 import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
 import { causalMask } from './causal-mask.ts';
 import { column, listOf, run } from './tensorflow.ts';

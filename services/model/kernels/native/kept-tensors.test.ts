@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import { expect, test } from 'vitest';
 import { startEngine } from '../../backend.ts';
+import * as tf from '../../tf.ts';
 import { keptTensors } from './kept-tensors.ts';
 
 test('what is asked for stays, what was not asked for the longest is freed', async () => {

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../tf.ts';
 
 /** Tensors that outlive the scope they were made in, by a key. Beyond `capacity` those go that were not asked for the longest: ask again for each use. */
 export function keptTensors<T extends tf.Tensor>(capacity: number): (key: string, make: () => T) => T {
