@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** A server whose answers to completions are given; it is healthy and takes every adapter. */
-async function serve(completions: (response: ServerResponse, call: number) => void) {
+async function serve(completions: (response: ServerResponse, call: number) => void, metrics = () => 'Success') {
   const seen: { path: string; body: unknown }[] = [];
   let calls = 0;
   const server = createServer((incoming, response) => {
@@ -28,7 +28,7 @@ async function serve(completions: (response: ServerResponse, call: number) => vo
     incoming.on('end', () => {
       seen.push({ path: incoming.url ?? '', body: text === '' ? null : JSON.parse(text) });
       if (incoming.url === '/v1/completions') completions(response, ++calls);
-      else response.end('Success');
+      else response.end(incoming.url === '/metrics' ? metrics() : 'Success');
     });
   });
   servers.push(server);
@@ -170,6 +170,17 @@ test('a server that never answers in time ends the run with the setting to raise
     reason: 'vllm_unhealthy',
     remedy: expect.stringContaining('inference.vllm.timeout'),
   });
+});
+
+test('the check of a policy, too, is waited for while the server gets on with what it has before it', async () => {
+  let drawn = 0;
+  const { url } = await serve(
+    (response) =>
+      void setTimeout(() => answer(response, [{ ...choice(0), prompt_logprobs: [null, { 2: { logprob: -1 } }] }]), 600),
+    () => `vllm:num_requests_running 1\nvllm:num_requests_waiting 1\nvllm:generation_tokens_total ${++drawn}\n`,
+  );
+  const client = createVllmClient({ url: () => url, timeoutSeconds: 0.3 });
+  expect(await client.promptLogprobs(adapter.name, [1, 2], never)).toEqual([-1]);
 });
 
 test('a request that the server finds wrong is not repeated', async () => {
