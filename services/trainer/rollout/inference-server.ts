@@ -133,7 +133,7 @@ export function createInferenceServer(params: {
         await verifyAgain(to, signal);
         const policy = choose();
         const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
-        const completions = await policies.use(policy, () =>
+        const completions = await policies.use([policy], () =>
           to.completions({ ...asked, model: policy.name, id }, signal),
         );
         return { completions, policy };
@@ -153,7 +153,7 @@ export function createInferenceServer(params: {
       const policy = newest();
       const complete: Episode['complete'] = async (request, signal) =>
         (await completeBy(() => policy, request, signal)).completions;
-      return policies.use(policy, () => work({ policy, complete }));
+      return policies.use([policy], () => work({ policy, complete }));
     },
     route(policy, verify) {
       routed = policy;
