@@ -75,8 +75,7 @@ export function createInferenceServer(params: {
   const recovery = createServerRecovery({ ...params, restore });
   const inspecting = createSharedWork();
   let inspected = inspect === undefined;
-  let routed: PublishedPolicy | null = null;
-  let verifyRouted: Verify | null = null;
+  let routed: { readonly policy: PublishedPolicy; readonly verify: Verify | null } | null = null;
   let verifiedAt = now();
   let requests = 0;
 
@@ -105,11 +104,15 @@ export function createInferenceServer(params: {
 
   /** A server that was not restarted still has the policies, and says so. What fails now fails again with the call that is tried next. */
   async function restore(signal: AbortSignal): Promise<void> {
-    const needed = new Map([routed, ...policies.inUse()].flatMap((policy) => (policy ? [[policy.name, policy]] : [])));
+    const inUse = policies.inUse();
+    const needed = [...new Set(routed === null ? inUse : [routed.policy, ...inUse])];
     try {
       await lookAtModels(signal);
-      for (const policy of needed.values()) await loadIfAbsent(client, policy, signal);
-      await verifyRouted?.(client, signal);
+      // Or one of them might be unloaded and removed before its turn, or loaded after that.
+      await policies.use(needed, async () => {
+        for (const policy of needed) await loadIfAbsent(client, policy, signal);
+      });
+      await verifyRouted(client, signal);
       verifiedAt = now();
     } catch (error) {
       if (!(error instanceof InferenceError)) throw error;
@@ -119,9 +122,15 @@ export function createInferenceServer(params: {
 
   /** A server may lose what it serves and not say so; in long phases the first request after a while looks. */
   async function verifyAgain(to: VllmClient, signal: AbortSignal): Promise<void> {
-    if (verifyRouted === null || now() - verifiedAt < VERIFY_EVERY_MS) return;
+    if (now() - verifiedAt < VERIFY_EVERY_MS) return;
     verifiedAt = now();
     await verifyRouted(to, signal);
+  }
+
+  /** The policy is not unloaded meanwhile, also if another is routed to. */
+  async function verifyRouted(to: VllmClient, signal: AbortSignal): Promise<void> {
+    const { policy, verify = null } = routed ?? {};
+    if (policy && verify) await policies.use([policy], () => verify(to, signal));
   }
 
   function completeBy(choose: () => PublishedPolicy, request: ServerRequest, signal: AbortSignal): Promise<Completed> {
@@ -143,7 +152,7 @@ export function createInferenceServer(params: {
 
   function newest(): PublishedPolicy {
     if (routed === null) throw new Error('no policy has been published');
-    return routed;
+    return routed.policy;
   }
 
   return {
@@ -156,8 +165,7 @@ export function createInferenceServer(params: {
       return policies.use([policy], () => work({ policy, complete }));
     },
     route(policy, verify) {
-      routed = policy;
-      verifyRouted = verify;
+      routed = { policy, verify };
       verifiedAt = now();
     },
     drained: policies.drained,

@@ -16,7 +16,7 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] }
 afterEach(() => void vi.useRealTimers());
 
 /** A server whose completions fail by these errors before they succeed; it loads everything and says that it is healthy. */
-function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?: () => number } = {}) {
+function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?: () => number; loading?: (name: string) => Promise<void> } = {}) {
   const faults = [...(given.faults ?? [])];
   const asked: CompletionRequest[] = [];
   const loaded: string[] = [];
@@ -28,7 +28,10 @@ function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?
       if (error) throw error;
       return [done];
     },
-    load: async ({ name }: PublishedPolicy) => void loaded.push(name),
+    async load({ name }: PublishedPolicy) {
+      loaded.push(name);
+      await given.loading?.(name);
+    },
     healthy: async () => true,
   } as unknown as VllmClient;
   const server = createInferenceServer({
@@ -126,4 +129,50 @@ test('a server is asked now and then whether it still computes the policy', asyn
   now += 11 * 60_000;
   verify.mockRejectedValueOnce(new Error('it serves the base'));
   await expect(server.complete(request, never)).rejects.toThrow('it serves the base');
+});
+
+test('what a server that was restarted gets again is not taken away before it has all of it', async () => {
+  let goOn: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { server, loaded, faults } = open({ loading: (name) => (name.endsWith('v4') ? held : Promise.resolve()) });
+  const drained = vi.fn();
+  await server.episode(async () => {
+    server.route(policy(4), null);
+    faults.push(fault('unreachable'));
+    void server.complete(request, never);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(loaded).toEqual(['run-x-a1-v4']);
+  });
+  void server.drained(policy(3), never).then(drained);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(drained).not.toHaveBeenCalled();
+  goOn();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(loaded).toEqual(['run-x-a1-v4', 'run-x-a1-v3']);
+  expect(drained).toHaveBeenCalledTimes(1);
+});
+
+test.each(['now and then', 'after a restart'])('a policy is in use while it is checked %s', async (when) => {
+  let now = 0;
+  const { server, faults } = open({ now: () => now });
+  let checked: () => void = () => undefined;
+  const checking = new Promise<void>((resolve) => {
+    checked = resolve;
+  });
+  server.route(policy(3), () => checking);
+  if (when === 'now and then') now += 11 * 60_000;
+  else faults.push(fault('unreachable'));
+  const completed = server.complete(request, never);
+  await vi.advanceTimersByTimeAsync(1000);
+  server.route(policy(4), null);
+  const drained = vi.fn();
+  void server.drained(policy(3), never).then(drained);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(drained).not.toHaveBeenCalled();
+  checked();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect((await completed).policy.version).toBe(4);
+  expect(drained).toHaveBeenCalledTimes(1);
 });
