@@ -3,7 +3,7 @@ import { InferenceError } from './inference-error.ts';
 import { createFailures, inferenceFailed, isLasting } from './inference-failure.ts';
 import { createRequestGate, type Lane } from './request-gate.ts';
 import { createServedPolicies } from './served-policies.ts';
-import { createServerRecovery } from './server-recovery.ts';
+import { type CallKind, createServerRecovery } from './server-recovery.ts';
 import { createSharedWork } from './shared-work.ts';
 import type { Completion, CompletionRequest, PublishedPolicy, VllmClient } from './vllm-client.ts';
 import { REQUEST_ID_PREFIX } from './vllm-requests.ts';
@@ -79,20 +79,20 @@ export function createInferenceServer(params: {
   let verifiedAt = now();
   let requests = 0;
 
-  async function call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function tryOften<T>(kind: CallKind, use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     const failures = createFailures();
     for (;;) {
       const begunAt = performance.now();
       try {
         if (!inspected) await inspecting.join(signal, lookAtModels);
         const result = await use(client);
-        recovery.succeeded();
+        recovery.succeeded(kind);
         return result;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof InferenceError)) throw error;
         if (!failures.add(error)) throw inferenceFailed(error);
-        await recovery.recover(error, { begunAt, failures: failures.total }, signal);
+        await recovery.recover(error, { kind, begunAt, failures: failures.total }, signal);
       }
     }
   }
@@ -138,15 +138,19 @@ export function createInferenceServer(params: {
     const number = ++requests;
     let tries = 0;
     return gate.pass(lane, request.n, signal, () =>
-      call(async (to) => {
-        await verifyAgain(to, signal);
-        const policy = choose();
-        const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
-        const completions = await policies.use([policy], () =>
-          to.completions({ ...asked, model: policy.name, id }, signal),
-        );
-        return { completions, policy };
-      }, signal),
+      tryOften(
+        'completion',
+        async (to) => {
+          await verifyAgain(to, signal);
+          const policy = choose();
+          const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
+          const completions = await policies.use([policy], () =>
+            to.completions({ ...asked, model: policy.name, id }, signal),
+          );
+          return { completions, policy };
+        },
+        signal,
+      ),
     );
   }
 
@@ -156,7 +160,7 @@ export function createInferenceServer(params: {
   }
 
   return {
-    call,
+    call: (use, signal) => tryOften('other call', use, signal),
     complete: (request, signal) => completeBy(newest, request, signal),
     async episode(work) {
       const policy = newest();

@@ -16,7 +16,14 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] }
 afterEach(() => void vi.useRealTimers());
 
 /** A server whose completions fail by these errors before they succeed; it loads everything and says that it is healthy. */
-function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?: () => number; loading?: (name: string) => Promise<void> } = {}) {
+function open(
+  given: {
+    faults?: InferenceError[];
+    patienceSeconds?: number;
+    now?: () => number;
+    loading?: (name: string) => Promise<void>;
+  } = {},
+) {
   const faults = [...(given.faults ?? [])];
   const asked: CompletionRequest[] = [];
   const loaded: string[] = [];
@@ -89,11 +96,32 @@ test('a server that stays too busy for any call ends the run', async () => {
   const { server } = open({ faults: Array.from({ length: 99 }, () => fault('busy')), patienceSeconds: 60 });
   const failed = expect(server.complete(request, never)).rejects.toMatchObject({
     reason: 'inference_failed',
-    message: expect.stringContaining('too busy for any call for 60 s'),
+    message: expect.stringContaining('too busy for any completion for 60 s'),
     remedy: expect.stringContaining('rollout.concurrency'),
   });
   await vi.advanceTimersByTimeAsync(200_000);
   await failed;
+});
+
+test('a server that does other things but is too busy for completions ends the run too', async () => {
+  const { server } = open({ faults: Array.from({ length: 99 }, () => fault('busy')), patienceSeconds: 60 });
+  const failed = expect(server.complete(request, never)).rejects.toThrow('too busy for any completion for 60 s');
+  for (let seconds = 0; seconds < 200; seconds += 5) {
+    await server.call((client) => client.healthy(never), never);
+    await vi.advanceTimersByTimeAsync(5000);
+  }
+  await failed;
+});
+
+test('a server that was too busy for something else has all its time for completions', async () => {
+  const { server } = open({ faults: [fault('busy', 40_000)], patienceSeconds: 60 });
+  const busy = vi.fn().mockRejectedValueOnce(fault('busy', 40_000)).mockRejectedValueOnce(fault('busy', 40_000));
+  const other = server.call(busy, never);
+  await vi.advanceTimersByTimeAsync(50_000);
+  const completed = server.complete(request, never);
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect((await completed).completions).toEqual([done]);
+  await other;
 });
 
 test('an episode keeps its policy while another is routed to, and a server that was restarted gets both', async () => {
