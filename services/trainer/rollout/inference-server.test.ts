@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import http, { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createInferenceServer, type InferenceServer, loadIfAbsent } from './inference-server.ts';
@@ -181,6 +181,31 @@ test('the check of a policy, too, is waited for while the server gets on with wh
   );
   const client = createVllmClient({ url: () => url, timeoutSeconds: 0.3 });
   expect(await client.promptLogprobs(adapter.name, [1, 2], never)).toEqual([-1]);
+});
+
+test('probes and loads do not wait for connections behind completions', async () => {
+  const held: ServerResponse[] = [];
+  const requested = vi.spyOn(http, 'request');
+  const { url } = await serve((response) => void held.push(response));
+  const client = createVllmClient({ url: () => url, timeoutSeconds: 60 });
+  const stop = new AbortController();
+  const ask = () => client.completions({ ...request, model: adapter.name }, stop.signal).catch(() => 'given up');
+  const asked = [ask()];
+  const agent = requested.mock.lastCall?.[1].agent as http.Agent;
+  const { maxSockets } = agent;
+  agent.maxSockets = 1;
+  try {
+    asked.push(ask());
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    expect(await client.healthy(never)).toBe(true);
+    await client.load(adapter, never);
+    expect(held).toHaveLength(1);
+  } finally {
+    stop.abort();
+    agent.maxSockets = maxSockets;
+    requested.mockRestore();
+  }
+  expect(await Promise.all(asked)).toEqual(['given up', 'given up']);
 });
 
 test('a request that the server finds wrong is not repeated', async () => {

@@ -107,7 +107,8 @@ export function createVllmClient(params: {
   const watch = createStallWatch({ timeoutMs, look, now: () => performance.now(), onSlow });
 
   async function reach(path: string, signal: AbortSignal, options: CallOptions = {}): Promise<HttpReply> {
-    const limits = { timeoutMs, maxBytes: PLAIN_BYTES, ...options };
+    // Probes and loads shall not wait for connections behind the completions that they are about.
+    const limits = { timeoutMs, maxBytes: PLAIN_BYTES, among: 'few', ...options } as const;
     const target = `${url().replace(/\/v1\/?$/, '/')}${path}`;
     try {
       return await httpCall({ url: new URL(target), signal, ...limits });
@@ -135,7 +136,7 @@ export function createVllmClient(params: {
   ): Promise<string> {
     const maxBytes = longestAnswer(request);
     return watch.watch(request.n * request.maxTokens, signal, (until, uncounted) =>
-      call('v1/completions', until, { ...options, maxBytes, uncounted }),
+      call('v1/completions', until, { ...options, maxBytes, uncounted, among: 'many' }),
     );
   }
 
@@ -187,4 +188,4 @@ export function createVllmClient(params: {
   };
 }
 
-type CallOptions = Partial<Pick<HttpCall, 'body' | 'headers' | 'timeoutMs' | 'uncounted' | 'maxBytes'>>;
+type CallOptions = Partial<Pick<HttpCall, 'body' | 'headers' | 'timeoutMs' | 'uncounted' | 'maxBytes' | 'among'>>;
