@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from '../contracts/model-config.ts';
 import type { Kernels, LoraTerm } from './kernels/kernels.ts';
 import { recomputed } from './kernels/recompute.ts';
@@ -9,6 +8,7 @@ import { type DropoutState, dropoutMask } from './lora-dropout.ts';
 import { type PackedBatch, planRows, type RowPlan } from './packed-batch.ts';
 import { loadParameterStore, type ParameterStore, type WeightStorage } from './parameter-store.ts';
 import { modulePath, type Projection } from './parameters.ts';
+import * as tf from './tf.ts';
 import type { TrainableVariable } from './trainable.ts';
 import type { WeightSource, Weights } from './weights.ts';
 

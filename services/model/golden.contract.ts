@@ -1,6 +1,5 @@
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { type Decoder, type ForwardOptions, loadDecoder } from './decoder.ts';
 import type { Kernels } from './kernels/kernels.ts';
@@ -9,6 +8,7 @@ import { packSequences } from './packed-batch.ts';
 import { readPeftAdapter } from './peft.ts';
 import { openSafetensors } from './safetensors.ts';
 import { floats, relativeDifference } from './testing/support.ts';
+import * as tf from './tf.ts';
 import { type TrainableVariable, toDiskLayout } from './trainable.ts';
 import { loadConfig, readingWeights, readJson } from './weights.ts';
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { fillRandom, type Seed } from './random.ts';
+import * as tf from './tf.ts';
 
 /** Where in training a dropout mask belongs. A mask is a function of this, the module, the sequence and the position alone. */
 export interface DropoutState {

@@ -1,9 +1,9 @@
-import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from '../contracts/model-config.ts';
 import { ModelError } from '../contracts/model-error.ts';
 import { modulePath, PROJECTIONS, type Projection, projectionSize } from './parameters.ts';
 import { fillUniform, type Seed } from './random.ts';
 import type { TensorData } from './safetensors.ts';
+import * as tf from './tf.ts';
 import { createVariable, readVariable, type TrainableVariable, toDiskLayout, toEngineTensor } from './trainable.ts';
 
 /** Low-rank adaptation (Hu et al., 2021) as PEFT describes it. */

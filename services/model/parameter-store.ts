@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from '../contracts/model-config.ts';
 import { ModelError } from '../contracts/model-error.ts';
 import type { LinearWeight, LinearWeights, OwnedLinear } from './kernels/kernels.ts';
@@ -6,6 +5,7 @@ import { type Nf4Tensor, quantiseNf4 } from './nf4.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { isQuantised } from './quantised-weights.ts';
 import type { TensorData } from './safetensors.ts';
+import * as tf from './tf.ts';
 import { createVariable, readVariable, type TrainableVariable, toDiskLayout, toEngineTensor } from './trainable.ts';
 import type { WeightSource, Weights } from './weights.ts';
 

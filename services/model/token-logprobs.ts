@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Decoder } from './decoder.ts';
 import { recomputed } from './kernels/recompute.ts';
+import * as tf from './tf.ts';
 
 /** Rows of hidden states and the token that each is asked about. */
 export interface AskedTokens {

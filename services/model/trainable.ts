@@ -1,6 +1,6 @@
-import * as tf from '@tensorflow/tfjs';
 import { transpose } from './layout.ts';
 import type { TensorData } from './safetensors.ts';
+import * as tf from './tf.ts';
 
 /**
  * A weight that training changes. `name` and `shape` are those of the file it is saved to (Hugging Face, or PEFT for LoRA);

@@ -22,7 +22,7 @@ import { type FuzzAnswer, send } from '../support/fuzz/send.ts';
 
 const full = process.env['TANDEM_TEST_FULL'] === '1';
 const seed = Number(process.env['TANDEM_FUZZ_SEED'] ?? (full ? Math.floor(Math.random() * 2 ** 31) : 20_261_120));
-const perOperation = full ? 1500 : 60;
+const perOperation = full ? 1500 : 30;
 const timeout = full ? 240_000 : 20_000;
 
 const document = parse(readFileSync('openapi/openapi.yaml', 'utf8')) as {

@@ -1,5 +1,6 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
@@ -16,14 +17,15 @@ const noPython = spawnSync('python3', ['--version']).status === 0 ? null : 'no p
 /** A control plane with real containers, which allows the image of the trainer. */
 async function startInContainers(): Promise<Stage> {
   const image = 'plain-trainer:under-test';
-  const { tandem, daemon, dispose } = await startTandemInDocker({ TANDEM_TRAINER_IMAGES: image });
-  const context = join(tandem.directory, 'image');
-  mkdirSync(context);
-  copyFileSync('services/contracts/plain_trainer.py', join(context, 'trainer.py'));
-  const base = daemon.importBaseImage({ withPython: true });
-  const lines = [`FROM ${base}`, 'COPY trainer.py /trainer.py', 'ENTRYPOINT ["python3", "/trainer.py"]'];
-  writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
-  daemon.docker('build', '--quiet', '--tag', image, context);
+  const { tandem, dispose } = await startTandemInDocker({ TANDEM_TRAINER_IMAGES: image }, (daemon) => {
+    const context = mkdtempSync(join(tmpdir(), 'tandem-image-'));
+    copyFileSync('services/contracts/plain_trainer.py', join(context, 'trainer.py'));
+    const base = daemon.importBaseImage({ withPython: true });
+    const lines = [`FROM ${base}`, 'COPY trainer.py /trainer.py', 'ENTRYPOINT ["python3", "/trainer.py"]'];
+    writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
+    daemon.docker('build', '--quiet', '--tag', image, context);
+    rmSync(context, { recursive: true });
+  });
   return { tandem, dispose, spec: { trainer: 'image', trainer_image: image } };
 }
 

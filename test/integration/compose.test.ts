@@ -6,9 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
 import { removeTree } from '../../services/platform/testing/remove-tree.ts';
 import { composePrograms } from '../support/compose-programs.ts';
-import { type DockerDaemon, missingDocker, startDockerDaemon } from '../support/docker-daemon/docker-daemon.ts';
+import { type DockerDaemon, missingDocker } from '../support/docker-daemon/docker-daemon.ts';
+import { startDaemonWithImages } from '../support/docker-daemon/kept-images.ts';
 import { minioBinary } from '../support/s3-servers.ts';
 import { makeSmallRuns } from '../support/small-runs.ts';
+import { buildImages } from '../support/tandem-in-docker.ts';
 
 const root = resolve(import.meta.dirname, '../..');
 const programs = composePrograms();
@@ -23,16 +25,11 @@ describe.skipIf(missing !== null)(`cp .env.example .env and compose up ${missing
   let directory: string;
 
   beforeAll(async () => {
-    daemon = await startDockerDaemon();
+    daemon = await startDaemonWithImages((started) => buildImages(started, ['tandem', 'minio']));
     // As a clone is laid out, with outputs and data of its own.
     directory = mkdtempSync(join(tmpdir(), 'tandem-compose-'));
     symlinkSync(join(root, 'compose'), join(directory, 'compose'));
     copyFileSync(join(root, '.env.example'), join(directory, '.env'));
-    const base = daemon.importBaseImage();
-    execFileSync(join(root, 'scripts/build-image.sh'), ['--base', base, 'tandem', 'minio'], {
-      env: { ...process.env, DOCKER_HOST: daemon.host },
-      stdio: 'pipe',
-    });
   }, 600_000);
   afterAll(async () => {
     await daemon?.close();

@@ -1,12 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { resolve } from 'node:path';
-import { type DockerDaemon, missingDocker, startDockerDaemon } from './docker-daemon/docker-daemon.ts';
+import { readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { type DockerDaemon, missingDocker } from './docker-daemon/docker-daemon.ts';
+import { startDaemonWithImages } from './docker-daemon/kept-images.ts';
 import { minioBinary, type S3Server, startMinio } from './s3-servers.ts';
 import { freePort, startTandem, type Tandem } from './tandem.ts';
 import { s3Settings } from './tandem-on-s3.ts';
 
 const root = resolve(import.meta.dirname, '../..').replace(/\/dist$/, '');
-const IMAGE = 'tandem:under-test';
+const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string };
+/** As compose names it, so that one is built for all tests. */
+const IMAGE = `tandem:${version}`;
 
 /** Why no test can have runs in containers here, to name one that is skipped; null where it can. */
 export const noContainers: string | null =
@@ -22,15 +26,21 @@ export interface TandemInDocker {
   dispose(): Promise<void>;
 }
 
-export async function startTandemInDocker(env: Record<string, string> = {}): Promise<TandemInDocker> {
-  const daemon = await startDockerDaemon();
+/** `more` makes the images that it needs besides ours. */
+export async function startTandemInDocker(
+  env: Record<string, string> = {},
+  more: (daemon: DockerDaemon) => void = () => undefined,
+): Promise<TandemInDocker> {
+  const daemon = await startDaemonWithImages((started) => {
+    buildImages(started, ['tandem']);
+    more(started);
+  });
   const server = await startMinio();
   const close = async () => {
     await daemon.close();
     await server.close();
   };
   try {
-    buildImage(daemon);
     const agents = await freePort();
     const endpoint = await daemon.expose(Number(new URL(server.endpoint).port));
     const tandem = await startTandem({
@@ -53,11 +63,12 @@ export async function startTandemInDocker(env: Record<string, string> = {}): Pro
   }
 }
 
-function buildImage(daemon: DockerDaemon): void {
+/** Builds images of `scripts/build-image.sh` on a base that is made of this machine's Node, unless they are there and of the same things. */
+export function buildImages(daemon: DockerDaemon, names: readonly string[]): void {
   const base = daemon.importBaseImage();
-  execFileSync('scripts/build-image.sh', ['--base', base], {
+  execFileSync('scripts/build-image.sh', ['--base', base, ...names], {
     cwd: root,
-    env: { ...process.env, DOCKER_HOST: daemon.host, TANDEM_IMAGE: IMAGE },
+    env: { ...process.env, DOCKER_HOST: daemon.host },
     stdio: 'pipe',
   });
 }

@@ -131,7 +131,8 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
       for (const deadline = Date.now() + seconds * 1000; !ready(run); run = await tandem.run(id)) {
         if (Date.now() > deadline)
           throw new Error(`not reached after ${seconds} s: ${JSON.stringify({ ...run, spec: undefined }, null, 1)}`);
-        await sleep(25);
+        // Each look costs three milliseconds of processor time.
+        await sleep(50);
       }
       return run;
     },

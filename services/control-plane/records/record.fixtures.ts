@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Evaluation } from '../../contracts/evaluation.ts';
-import type { Component, EventRecord, MetricsRecord, TrainerRecord } from '../../contracts/record.ts';
+import type { Component, EventRecord, LogRecord, MetricsRecord, TrainerRecord } from '../../contracts/record.ts';
 import type { LogLevel } from '../../contracts/run-spec/logging.ts';
 import { openDatabase } from '../../platform/database.ts';
 import { createLogger } from '../../platform/logger.ts';
@@ -21,7 +21,7 @@ export function logRecord(
   message = `line ${n}`,
   component: Component = 'training',
   level: LogLevel = 'INFO',
-): TrainerRecord {
+): LogRecord {
   return { n, time: time(n), kind: 'log', component, level, message };
 }
 

@@ -2,31 +2,18 @@ import { createHash } from 'node:crypto';
 import { existsSync, linkSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { TrainerRecord } from '../../contracts/record.ts';
 import { logRecord } from '../records/record.fixtures.ts';
 import { logFilePaths } from './log-file-paths.ts';
 import { createLogFileSink } from './log-files.sink.ts';
-import type { LogLimits } from './rotated-files.ts';
+import { toLogLine } from './log-line.ts';
+import { type Compress, gzipFile, type LogLimits } from './rotated-files.ts';
+import { openRotatingFile } from './rotating-file.ts';
 import { openSinkFixture, RUN, type SinkFixture, specOf } from './sink.fixtures.ts';
 import type { SinkTarget } from './sink.ts';
 
 const { signal } = new AbortController();
-
-/** While it is, no file takes what is streamed into it: that is how rotated parts are compressed, and nothing else is written. */
-const full = vi.hoisted(() => ({ now: false }));
-vi.mock('node:fs', async (actual) => {
-  const fs = await actual<typeof import('node:fs')>();
-  const { Writable } = await import('node:stream');
-  const refuse = (_chunk: unknown, _encoding: unknown, done: (error: Error) => void) =>
-    done(Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' }));
-  const createWriteStream: typeof fs.createWriteStream = (path, options) => {
-    if (!full.now) return fs.createWriteStream(path, options);
-    fs.writeFileSync(path, 'half of it');
-    return new Writable({ write: refuse }) as ReturnType<typeof fs.createWriteStream>;
-  };
-  return { ...fs, createWriteStream };
-});
 
 let fixture: SinkFixture;
 beforeEach(() => {
@@ -296,24 +283,28 @@ describe('a log file after a kill', () => {
 
 describe('a log file on a full disk', () => {
   it('keeps a rotated part as it is while it cannot be compressed, and compresses it once there is space', async () => {
-    const lines = Array.from({ length: 30 }, (_, index) => logRecord(index + 1));
+    const path = join(logs(), 'training.log');
+    const lines = Array.from({ length: 30 }, (_, index) => toLogLine(RUN, 1, logRecord(index + 1)));
+    const numberOf = (name: string) => Number(/\.(\d+)\.log/.exec(name)?.[1] ?? 1000);
     const numbers = () =>
       readdirSync(logs())
         .sort((a, b) => numberOf(a) - numberOf(b))
         .flatMap((name) => parsed(name).map(({ n }) => n));
-    const numberOf = (name: string) => Number(/\.(\d+)\.log/.exec(name)?.[1] ?? 1000);
-    full.now = true;
-    await fixture.records.records.ingest(RUN, 1, lines.slice(0, 20));
-    const writer = sink({ fileBytes: 800 });
-    await writer.catchUp(false, signal);
+    let full = true;
+    const compress: Compress = async (from, to) => {
+      if (!full) return gzipFile(from, to);
+      writeFileSync(to, 'half of it');
+      throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+    };
+    const file = await openRotatingFile({ path, limits: { ...wide, fileBytes: 800 }, compress });
+    await file.append(lines.slice(0, 20));
     expect(readdirSync(logs()).filter((name) => !/^training(-2026-11-20\.\d+)?\.log$/.test(name))).toEqual([]);
-    expect(numbers()).toEqual(lines.slice(0, 20).map(({ n }) => n));
+    expect(numbers()).toEqual(Array.from({ length: 20 }, (_, i) => i + 1));
 
-    full.now = false;
-    await fixture.records.records.ingest(RUN, 1, lines.slice(20));
-    await writer.catchUp(false, signal);
+    full = false;
+    await file.append(lines.slice(20));
     expect(readdirSync(logs()).filter((name) => !name.endsWith('.gz'))).toEqual(['training.log']);
-    expect(numbers()).toEqual(lines.map(({ n }) => n));
+    expect(numbers()).toEqual(Array.from({ length: 30 }, (_, i) => i + 1));
   });
 });
 

@@ -52,19 +52,21 @@ export async function nextRotatedName(path: string, day: string): Promise<string
   return join(dirname(path), `${stem}-${day}.${newest + 1}${extension}`);
 }
 
+/** Writes a compressed copy of a file to a path where there is none. */
+export type Compress = (from: string, to: string) => Promise<void>;
+
+export const gzipFile: Compress = (from, to) =>
+  pipeline(createReadStream(from), createGzip(), createWriteStream(to, { flags: 'wx', mode: 0o644 }));
+
 /**
  * Compresses the rotated files of a log that still are plain. Each has its old or its new name at every moment, perhaps both. On a full disk they
  * stay plain until the next time.
  */
-export async function compressRotated(path: string): Promise<void> {
+export async function compressRotated(path: string, compress: Compress): Promise<void> {
   for (const file of (await rotatedFiles(path)).filter(({ compressed }) => !compressed)) {
     const temporary = temporaryName(file.path);
     try {
-      await pipeline(
-        createReadStream(file.path),
-        createGzip(),
-        createWriteStream(temporary, { flags: 'wx', mode: 0o644 }),
-      );
+      await compress(file.path, temporary);
       await sync(temporary);
       await rename(temporary, `${file.path}.gz`);
       await syncDirectory(dirname(path));

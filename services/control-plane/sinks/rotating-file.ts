@@ -4,7 +4,9 @@ import { makeDirectory, temporaryName } from '../../platform/atomic-file.ts';
 import { type LinePosition, positionOfLine } from './log-line.ts';
 import { endLastLine, lastPositionIn, lastPositionInRotated } from './log-tail.ts';
 import {
+  type Compress,
   compressRotated,
+  gzipFile,
   type LogLimits,
   nextRotatedName,
   pruneRotated,
@@ -32,10 +34,12 @@ export async function openRotatingFile({
   path,
   logs = [path],
   limits,
+  compress = gzipFile,
 }: {
   path: string;
   logs?: readonly string[] | undefined;
   limits: LogLimits;
+  compress?: Compress;
 }): Promise<RotatingFile> {
   await makeDirectory(dirname(path));
   await finishRotation(path);
@@ -48,7 +52,7 @@ export async function openRotatingFile({
   let last = current ?? (await lastRotatedPosition(path));
 
   async function tidy(): Promise<void> {
-    await compressRotated(path);
+    await compressRotated(path, compress);
     await pruneRotated(logs, limits);
   }
 

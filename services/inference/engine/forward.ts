@@ -1,8 +1,8 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Decoder } from '../../model/decoder.ts';
 import type { KvCache } from '../../model/kv-cache.ts';
 import type { LoraAdapter } from '../../model/lora.ts';
 import { packSequences } from '../../model/packed-batch.ts';
+import * as tf from '../../model/tf.ts';
 import type { LogitsRow } from './sampling.ts';
 
 /** Tokens one sequence takes in: the next piece of its prompt, or the token it drew last. */

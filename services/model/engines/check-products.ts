@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { ModelError } from '../../contracts/model-error.ts';
+import * as tf from '../tf.ts';
 
 /**
  * One product against plain arithmetic. On wasm also the property that exactness rests on: a row does not depend on the other rows.

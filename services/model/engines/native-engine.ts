@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
-import * as tf from '@tensorflow/tfjs';
 import { ModelError } from '../../contracts/model-error.ts';
+import * as tf from '../tf.ts';
 import { checkProducts } from './check-products.ts';
 import type { Engine } from './engine.ts';
 import { gpuMemory, hostMemory, type MemoryGuard } from './native-memory.ts';

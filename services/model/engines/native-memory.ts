@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
-import * as tf from '@tensorflow/tfjs';
 import { EngineMemoryError } from '../errors.ts';
+import * as tf from '../tf.ts';
 import type { Engine } from './engine.ts';
 
 export type MemoryGuard = Pick<Engine, 'memoryLimitBytes' | 'checkMemory'>;

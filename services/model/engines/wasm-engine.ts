@@ -1,9 +1,9 @@
 import { createRequire } from 'node:module';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
-import { type BackendWasm, setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { ModelError } from '../../contracts/model-error.ts';
 import { EngineMemoryError } from '../errors.ts';
+import * as tf from '../tf.ts';
 import { checkProducts } from './check-products.ts';
 import type { Engine } from './engine.ts';
 
@@ -29,7 +29,9 @@ export async function startWasmEngine(reason: string, memoryLimitBytes = DEFAULT
 
 async function startWasm(): Promise<BackendWasm> {
   if (tf.getBackend() !== 'wasm') {
-    const entry = createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm');
+    const require = createRequire(import.meta.url);
+    const entry = require.resolve('@tensorflow/tfjs-backend-wasm');
+    const { setWasmPaths } = require(entry) as typeof import('@tensorflow/tfjs-backend-wasm');
     setWasmPaths(`${path.dirname(entry)}${path.sep}`);
     // A failed start leaves tfjs on its pure JavaScript backend, 30 times slower, without an exception.
     const started = await withoutProcessListeners(() => tf.setBackend('wasm'));

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../tf.ts';
 
 /**
  * `tf.customGrad` with its types: `forward` gives the value and the tensors that `backward` needs again;

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../tf.ts';
 import type { LinearWeight, OwnedLinear } from './kernels.ts';
 import { transposedProduct } from './transposed-product.ts';
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '../tf.ts';
 
 /**
  * Runs plain code on the engine's memory: `body` gets views of the inputs and of one fresh output, with no copy.

@@ -1,7 +1,7 @@
-import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { dequantiseNf4, quantiseNf4 } from '../nf4.ts';
 import { floats, matrix, relativeDifference, values } from '../testing/support.ts';
+import * as tf from '../tf.ts';
 import type { Kernels } from './kernels.ts';
 import { createRopeTable } from './rope.ts';
 

@@ -1,5 +1,5 @@
-import type * as tf from '@tensorflow/tfjs';
 import type { Nf4Tensor } from '../nf4.ts';
+import type * as tf from '../tf.ts';
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import type { RopeTable } from './rope.ts';
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
+import * as tf from '../tf.ts';
 import { differentiable } from './differentiable.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
 import { transposedProduct } from './transposed-product.ts';

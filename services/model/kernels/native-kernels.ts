@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
+import * as tf from '../tf.ts';
 import type { Kernels } from './kernels.ts';
 import { attention } from './native/attention.ts';
 import { linear } from './native/linear.ts';

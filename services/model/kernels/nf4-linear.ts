@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import { dequantiseNf4, type Nf4Tensor } from '../nf4.ts';
+import * as tf from '../tf.ts';
 import { compute } from './heap.ts';
 import type { OwnedLinear } from './kernels.ts';
 

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../tf.ts';
 import { engineProduct, TILES } from './engine-product.ts';
 import { compute, engineMemory } from './heap.ts';
 

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Engine } from '../backend.ts';
+import * as tf from '../tf.ts';
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import { attentionBackward } from './attention-backward.ts';
 import { attentionForward, attentionScratch } from './attention-blocks.ts';

@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
+import * as tf from '../tf.ts';
 
 /** What the engine's memory held at most while something ran. */
 export interface HeapUse {

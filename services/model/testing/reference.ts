@@ -1,5 +1,4 @@
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { type Decoder, loadDecoder } from '../decoder.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import { createLora, type LoraAdapter } from '../lora.ts';
@@ -7,6 +6,7 @@ import { packSequences } from '../packed-batch.ts';
 import type { WeightStorage } from '../parameter-store.ts';
 import { readPeftAdapter } from '../peft.ts';
 import { openSafetensors } from '../safetensors.ts';
+import * as tf from '../tf.ts';
 import { type TrainableVariable, toDiskLayout } from '../trainable.ts';
 import { loadConfig, readingWeights, readJson } from '../weights.ts';
 import { floats } from './support.ts';

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { onTestFinished } from 'vitest';
 import { type ModelConfig, parseModelConfig } from '../../contracts/model-config.ts';
 import { startEngine } from '../backend.ts';
@@ -10,6 +9,7 @@ import type { Kernels } from '../kernels/kernels.ts';
 import { createWasmKernels } from '../kernels/wasm-kernels.ts';
 import type { WeightStorage } from '../parameter-store.ts';
 import { fillNormal } from '../random.ts';
+import * as tf from '../tf.ts';
 import { randomWeights } from '../tiny-model.ts';
 import type { WeightSource } from '../weights.ts';
 

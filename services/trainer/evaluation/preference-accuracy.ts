@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import * as tf from '@tensorflow/tfjs';
 import type { RunSpec } from '../../contracts/run-spec.ts';
+import * as tf from '../../model/tf.ts';
 import { type ExampleSource, inParts } from '../data/example-source.ts';
 import type { PreferenceExample } from '../data/readers/preference-reader.ts';
 import { completionRows } from '../learner/completion-rows.ts';

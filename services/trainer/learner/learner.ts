@@ -1,5 +1,5 @@
-import * as tf from '@tensorflow/tfjs';
 import type { Seed } from '../../model/random.ts';
+import * as tf from '../../model/tf.ts';
 import type { TrainableVariable } from '../../model/trainable.ts';
 import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { type AdamW, createAdamW } from '../optimizer/adamw.ts';

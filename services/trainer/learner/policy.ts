@@ -1,4 +1,3 @@
-import * as tf from '@tensorflow/tfjs';
 import type { ModelConfig } from '../../contracts/model-config.ts';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Engine } from '../../model/backend.ts';
@@ -11,6 +10,7 @@ import { parameterSpecs } from '../../model/parameters.ts';
 import { type PeftAdapter, readPeftAdapter } from '../../model/peft.ts';
 import { deriveSeed } from '../../model/random.ts';
 import type { TensorData } from '../../model/safetensors.ts';
+import * as tf from '../../model/tf.ts';
 import { readLogits, type TokenStatistics, tokenLogprobs } from '../../model/token-logprobs.ts';
 import { loadTokenizer, type Tokenizer } from '../../model/tokenizer.ts';
 import { type TrainableVariable, writeVariable } from '../../model/trainable.ts';

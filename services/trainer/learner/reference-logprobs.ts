@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../model/tf.ts';
 import { completionRows } from './completion-rows.ts';
 import type { MicroBatch, Sequence } from './micro-batches.ts';
 import type { Policy } from './policy.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../model/tf.ts';
 import { brokenAsLoaded, diverged } from '../diverged.ts';
 import { TrainerError } from '../failure.ts';
 import { completionRows } from '../learner/completion-rows.ts';

@@ -14,6 +14,8 @@ export interface DockerDaemon {
   /** For DOCKER_HOST: `unix:///…`. */
   host: string;
   socketPath: string;
+  /** Where it stores images, volumes and containers. */
+  dataRoot: string;
   /** The address of this machine as containers on a network that is not internal reach it, and as programs here may listen on. */
   hostAddress: string;
   /** Runs a command among its networks: where a gateway's address can be listened on. `[...enter, 'node', …]`. */
@@ -39,6 +41,11 @@ export interface DaemonOptions {
   liveRestore?: boolean;
 }
 
+export interface NewDaemonOptions extends DaemonOptions {
+  /** Fills its data root before it is started for the first time. */
+  prepare?: (dataRoot: string) => void;
+}
+
 /** Why no daemon can be started here, to name a test that is skipped; null where one can. */
 export function missingDocker(): string | null {
   for (const program of ['dockerd', 'docker', 'containerd', 'runc', 'iptables', 'ip', 'nsenter', 'setpriv']) {
@@ -49,11 +56,12 @@ export function missingDocker(): string | null {
 }
 
 /** Takes half a second. It has no default bridge: containers name their network, or get none. */
-export async function startDockerDaemon(options: DaemonOptions = {}): Promise<DockerDaemon> {
+export async function startDockerDaemon(options: NewDaemonOptions = {}): Promise<DockerDaemon> {
   await removeLeftBehind();
   const directory = mkdtempSync(join(tmpdir(), `tandem-dockerd-${process.pid}-`));
   const name = basename(directory);
   const socketPath = join(directory, 'docker.sock');
+  const dataRoot = join(directory, 'data');
   const output = join(directory, 'dockerd.log');
   const sandbox = await openSandbox();
   const exposed = new Map<number, Awaited<ReturnType<typeof exposePort>>>();
@@ -63,7 +71,7 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
     if (child !== undefined && isAlive(child)) return;
     const file = openSync(output, 'a');
     const [program, ...words] = [...sandbox.enter, 'setpriv', '--pdeathsig', 'KILL', 'dockerd'];
-    const place = ['--data-root', join(directory, 'data'), '--exec-root', join(directory, 'exec')];
+    const place = ['--data-root', dataRoot, '--exec-root', join(directory, 'exec')];
     const groups = ['--cgroup-parent', `/${name}`, '--exec-opt', 'native.cgroupdriver=cgroupfs'];
     // A containerd that the machine runs already is used by dockerd, under the names of its own containers unless told otherwise.
     const names = ['--containerd-namespace', name, '--containerd-plugins-namespace', `${name}-plugins`];
@@ -99,13 +107,17 @@ export async function startDockerDaemon(options: DaemonOptions = {}): Promise<Do
     await removeAll(directory);
   }
 
-  await start().catch(async (error: unknown) => {
+  try {
+    options.prepare?.(dataRoot);
+    await start();
+  } catch (error) {
     await close();
     throw error;
-  });
+  }
   return {
     host: `unix://${socketPath}`,
     socketPath,
+    dataRoot,
     hostAddress: sandbox.hostAddress,
     enter: sandbox.enter,
     pid: () => child?.pid,

@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '../../tf.ts';
 import { type Attribute, axis, flag, integers, listOf, run } from './tensorflow.ts';
 
 export const add = <T extends tf.Tensor>(a: T, b: tf.Tensor): T => run<T>('AddV2', [a, b]);

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../tf.ts';
 import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
 import { causalMask } from './causal-mask.ts';
 import { column, listOf, run } from './tensorflow.ts';

@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../tf.ts';
 
 /** Far below every score, and far from where two of them would overflow. */
 const HIDDEN = -1e30;

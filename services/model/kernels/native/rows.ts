@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../tf.ts';
 import { checkIndices } from '../check-indices.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';

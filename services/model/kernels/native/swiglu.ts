@@ -1,4 +1,4 @@
-import type * as tf from '@tensorflow/tfjs';
+import type * as tf from '../../tf.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
 import { add, multiply } from './arithmetic.ts';

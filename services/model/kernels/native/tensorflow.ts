@@ -1,4 +1,4 @@
-import * as tf from '@tensorflow/tfjs';
+import * as tf from '../../tf.ts';
 
 /** An attribute of an operation, as the addon takes it. */
 export interface Attribute {

@@ -1,10 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { Database } from '../../platform/database.ts';
-import { Crash, createCrash } from '../crash.fixture.ts';
-import { createFileSource } from '../gpus/file-source.ts';
-import { createTestBench, reconcileUntil, serveHealth, type TestBench, trainerPrelude } from '../testing.ts';
+import { Crash, createCrash } from '../../services/control-plane/crash.fixture.ts';
+import { createFileSource } from '../../services/control-plane/gpus/file-source.ts';
+import {
+  createTestBench,
+  reconcileUntil,
+  serveHealth,
+  type TestBench,
+  trainerPrelude,
+} from '../../services/control-plane/testing.ts';
+import type { Database } from '../../services/platform/database.ts';
 
 let bench: TestBench;
 beforeEach(async () => {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type TestTask, testAttempt, testSpec, writeTestTask } from '../test-support/attempt.ts';
+import { type TestTask, testAttempt, testSpec, writeTestTask } from '../../services/trainer/test-support/attempt.ts';
 import {
   event,
   fence,
@@ -13,8 +13,8 @@ import {
   measured,
   messages,
   stopAt,
-} from '../test-support/lives.ts';
-import { expectDocumentedMetrics } from '../test-support/metric-names.ts';
+} from '../../services/trainer/test-support/lives.ts';
+import { expectDocumentedMetrics } from '../../services/trainer/test-support/metric-names.ts';
 
 let root: string;
 let task: TestTask;
