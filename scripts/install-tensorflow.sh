@@ -41,7 +41,7 @@ install_wheels() {
   version="$(sed -E '1!d; s/.* tensorflow(_cpu)?-([0-9.]+)-.*/\2/' <<<"$wheels")"
   target="$home/$version-$variant-$machine"
   [[ -d "$package/binding" ]] || fail 69 "the package @tensorflow/tfjs-node-gpu is not installed; run ./scripts/install.sh first, without --omit=optional"
-  stamp="$({ echo "$wheels"; cat "$package"/binding/*; } | sha256sum | cut -c1-32)"
+  stamp="$({ echo "$wheels"; cat "$package"/binding/* "$here/tensorflow-signals.cc"; } | sha256sum | cut -c1-32)"
   if [[ "$(cat "$target/.installed" 2>/dev/null || true)" != "$stamp" ]]; then
     need curl curl
     command -v unzip >/dev/null || need python3 'unzip or python3'
@@ -146,8 +146,8 @@ build_addon() {
   log="$target/build.log"
   echo "Building tfjs-node's addon with $compiler ..."
   "$compiler" -std=c++17 -O2 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \
-    -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc -o "$target/tfjs_binding.node" \
-    -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
+    -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc "$here/tensorflow-signals.cc" -o "$target/tfjs_binding.node" \
+    -Wl,-z,nodelete -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; fail 70 "the addon could not be built; the compiler's words are above"; }
   rm -rf "$log" "$target/tensorflow/include" "$target/node-headers"
 }
