@@ -1735,7 +1735,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done, and a tenth of the longest wait for one while it does; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */
@@ -5937,7 +5937,7 @@ export interface components {
              */
             managed: boolean | null;
             /**
-             * @description Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.
+             * @description Seconds to wait for a completion while the server gets nothing done, and a tenth of the longest wait for one while it does; 300.0 is the remedy for slow servers.
              * @default 120
              * @example 300
              */

@@ -24,7 +24,7 @@ export const inferenceSpecSchema = z
           ),
           timeout: field(
             z.number().positive().default(120),
-            'Seconds to wait for a completion while the server gets nothing done; 300.0 is the remedy for slow servers.',
+            'Seconds to wait for a completion while the server gets nothing done, and a tenth of the longest wait for one while it does; 300.0 is the remedy for slow servers.',
             300,
           ),
           tensor_parallel_size: field(

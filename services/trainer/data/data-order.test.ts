@@ -1,5 +1,8 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
+import * as random from '../../model/random.ts';
 import { createDataOrder, type DataPosition, epochsDone, stepsPerEpoch } from './data-order.ts';
+
+vi.mock('../../model/random.ts', { spy: true });
 
 function walk(position: DataPosition, steps: number, seed = 7): { indices: number[][]; position: DataPosition } {
   const order = createDataOrder({ size: 10, seed, shuffle: true });
@@ -42,4 +45,17 @@ test('without shuffling the order is that of the file', () => {
 
 test('epochs are counted in fractions', () => {
   expect(epochsDone({ epoch: 2, offset: 5 }, 10)).toBe(2.5);
+});
+
+test('going back and forth over the end of an epoch makes each order once', () => {
+  const order = createDataOrder({ size: 10, seed: 7, shuffle: true });
+  const made = vi.mocked(random.permutation);
+  made.mockClear();
+  const at = (epoch: number) => [...order.take({ epoch, offset: 0 }, 10).indices];
+  const [before, after] = [at(1), at(2)];
+  expect([at(1), at(2), at(1)]).toEqual([before, after, before]);
+  expect(made).toHaveBeenCalledTimes(2);
+  at(3);
+  expect(at(2)).toEqual(after);
+  expect(made).toHaveBeenCalledTimes(3);
 });

@@ -12,6 +12,8 @@ export interface DataOrder {
   take(from: DataPosition, count: number): { readonly indices: Int32Array; readonly next: DataPosition };
 }
 
+const HELD_EPOCHS = 2;
+
 /**
  * The order of examples: a function of seed and epoch alone, so a position is all there is to resume from.
  * A batch never spans two epochs.
@@ -22,16 +24,18 @@ export function createDataOrder(params: {
   readonly shuffle: boolean;
 }): DataOrder {
   const { size, seed, shuffle } = params;
-  let held: { epoch: number; order: Int32Array } = { epoch: -1, order: new Int32Array(0) };
+  /** Two: rollouts ahead begin an epoch while steps of the one before it are counted. */
+  const held = new Map<number, Int32Array>();
 
   function orderOf(epoch: number): Int32Array {
-    if (held.epoch !== epoch) {
-      const order = shuffle
-        ? permutation(size, deriveSeed(seed, 'data-order', epoch))
-        : Int32Array.from({ length: size }, (_, i) => i);
-      held = { epoch, order };
-    }
-    return held.order;
+    const known = held.get(epoch);
+    if (known !== undefined) return known;
+    const order = shuffle
+      ? permutation(size, deriveSeed(seed, 'data-order', epoch))
+      : Int32Array.from({ length: size }, (_, i) => i);
+    held.set(epoch, order);
+    if (held.size > HELD_EPOCHS) held.delete(held.keys().next().value!);
+    return order;
   }
 
   return {

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
-import { createHandOff } from './hand-off.ts';
+import { createHandOff, type HandOffStep } from './hand-off.ts';
 import type { InferenceServer } from './inference-server.ts';
 
 const never = new AbortController().signal;
@@ -15,16 +15,18 @@ function open() {
     server: { lostMs: () => lostMs } as InferenceServer,
     now: () => performance.now(),
   });
-  const load = () =>
-    handOff.timed(false, 'load', never, (limit) => {
+  const wait = (step: HandOffStep) =>
+    handOff.timed(false, step, never, (limit) => {
       return new Promise((_resolve, reject) => {
         limit.addEventListener('abort', () => reject(limit.reason));
       });
     });
+  const load = () => wait('load');
+  const check = () => wait('check');
   const lose = (ms: number) => {
     lostMs += ms;
   };
-  return { load, lines, lose };
+  return { load, check, lines, lose };
 }
 
 test('a server with GPUs of its own has to load in time too, and the failure says what was not done', async () => {
@@ -45,4 +47,12 @@ test('minutes in which the server is started again do not count', async () => {
   expect(await Promise.race([loading, 'still loading'])).toBe('still loading');
   await vi.advanceTimersByTimeAsync(100_000);
   expect(await loading).toContain('within 900 s');
+});
+
+test('a check that waits behind rollouts is left to the time limit of its requests', async () => {
+  const checking = open()
+    .check()
+    .catch((error: Error) => error.message);
+  await vi.advanceTimersByTimeAsync(2_000_000);
+  expect(await Promise.race([checking, 'still waiting'])).toBe('still waiting');
 });

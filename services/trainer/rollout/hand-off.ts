@@ -23,7 +23,10 @@ export interface HandOff {
   toTrainer(signal: AbortSignal): Promise<void>;
   /** Wakes the server up. @returns whether it was asleep, and may have lost its adapters */
   toServer(signal: AbortSignal): Promise<boolean>;
-  /** Does the work within the step's deadline; with its line in the log when there is a hand-off going on, and the profile's deadline. */
+  /**
+   * Does the work within the step's deadline; with its line in the log when there is a hand-off going on, and the profile's deadline. Without one the check has none:
+   * the server does it in its turn with the rollouts, under the time limit of requests, which knows whether it gets on.
+   */
   timed<T>(
     handingOff: boolean,
     step: HandOffStep,
@@ -61,6 +64,7 @@ export function createHandOff(params: {
 
   const timed: HandOff['timed'] = async (handingOff, step, signal, work) => {
     const startedAt = now();
+    if (!handingOff && step === 'check') return work(signal);
     const seconds = handingOff ? deadlineSeconds : LONGEST_SECONDS;
     try {
       const result = await withDeadline(seconds * 1000, signal, work, server.lostMs);

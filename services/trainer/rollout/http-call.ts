@@ -23,10 +23,16 @@ export class ReplyTooLong extends Error {
   }
 }
 
+/** At a time, to one server, of calls of which there are many. */
+const MOST_CONNECTIONS = 1024;
+
 /** Connections are kept between calls: a step makes many short ones. */
 const agents = {
-  'http:': new http.Agent({ keepAlive: true, maxSockets: 1024 }),
-  'https:': new https.Agent({ keepAlive: true, maxSockets: 1024 }),
+  few: { 'http:': new http.Agent({ keepAlive: true }), 'https:': new https.Agent({ keepAlive: true }) },
+  many: {
+    'http:': new http.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS }),
+    'https:': new https.Agent({ keepAlive: true, maxSockets: MOST_CONNECTIONS }),
+  },
 };
 
 export interface HttpCall {
@@ -38,6 +44,8 @@ export interface HttpCall {
   readonly uncounted?: () => number;
   /** Of the reply; none where the server is ours to trust. */
   readonly maxBytes?: number;
+  /** Of how many like it at a time: `many` (the default) wait for one another's connections, within their time limit; `few` for nobody. */
+  readonly among?: keyof typeof agents;
   readonly signal: AbortSignal;
 }
 
@@ -54,7 +62,7 @@ export async function httpCall(call: HttpCall): Promise<HttpReply> {
 
 /** @returns null when a kept connection turned out to be closed before a byte of the answer; never over one that is new */
 function exchange(call: HttpCall, limit: AbortSignal, keptOnes = true): Promise<HttpReply | null> {
-  const { url, body, maxBytes = Number.POSITIVE_INFINITY } = call;
+  const { url, body, maxBytes = Number.POSITIVE_INFINITY, among = 'many' } = call;
   const secure = url.protocol === 'https:';
   const bytes = body === undefined ? undefined : Buffer.from(JSON.stringify(body));
   const ofBody = bytes ? { 'content-type': 'application/json', 'content-length': bytes.length } : {};
@@ -65,7 +73,7 @@ function exchange(call: HttpCall, limit: AbortSignal, keptOnes = true): Promise<
       {
         method: bytes ? 'POST' : 'GET',
         headers: { ...ofBody, ...call.headers },
-        agent: keptOnes ? agents[secure ? 'https:' : 'http:'] : false,
+        agent: keptOnes ? agents[among][secure ? 'https:' : 'http:'] : false,
         signal: limit,
         lookup: lookupAllowed,
       },

@@ -1,4 +1,4 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import http, { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, test, vi } from 'vitest';
 import { createInferenceServer, type InferenceServer, loadIfAbsent } from './inference-server.ts';
@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** A server whose answers to completions are given; it is healthy and takes every adapter. */
-async function serve(completions: (response: ServerResponse, call: number) => void) {
+async function serve(completions: (response: ServerResponse, call: number) => void, metrics = () => 'Success') {
   const seen: { path: string; body: unknown }[] = [];
   let calls = 0;
   const server = createServer((incoming, response) => {
@@ -28,7 +28,7 @@ async function serve(completions: (response: ServerResponse, call: number) => vo
     incoming.on('end', () => {
       seen.push({ path: incoming.url ?? '', body: text === '' ? null : JSON.parse(text) });
       if (incoming.url === '/v1/completions') completions(response, ++calls);
-      else response.end('Success');
+      else response.end(incoming.url === '/metrics' ? metrics() : 'Success');
     });
   });
   servers.push(server);
@@ -170,6 +170,42 @@ test('a server that never answers in time ends the run with the setting to raise
     reason: 'vllm_unhealthy',
     remedy: expect.stringContaining('inference.vllm.timeout'),
   });
+});
+
+test('the check of a policy, too, is waited for while the server gets on with what it has before it', async () => {
+  let drawn = 0;
+  const { url } = await serve(
+    (response) =>
+      void setTimeout(() => answer(response, [{ ...choice(0), prompt_logprobs: [null, { 2: { logprob: -1 } }] }]), 600),
+    () => `vllm:num_requests_running 1\nvllm:num_requests_waiting 1\nvllm:generation_tokens_total ${++drawn}\n`,
+  );
+  const client = createVllmClient({ url: () => url, timeoutSeconds: 0.3 });
+  expect(await client.promptLogprobs(adapter.name, [1, 2], never)).toEqual([-1]);
+});
+
+test('probes and loads do not wait for connections behind completions', async () => {
+  const held: ServerResponse[] = [];
+  const requested = vi.spyOn(http, 'request');
+  const { url } = await serve((response) => void held.push(response));
+  const client = createVllmClient({ url: () => url, timeoutSeconds: 60 });
+  const stop = new AbortController();
+  const ask = () => client.completions({ ...request, model: adapter.name }, stop.signal).catch(() => 'given up');
+  const asked = [ask()];
+  const agent = requested.mock.lastCall?.[1].agent as http.Agent;
+  const { maxSockets } = agent;
+  agent.maxSockets = 1;
+  try {
+    asked.push(ask());
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    expect(await client.healthy(never)).toBe(true);
+    await client.load(adapter, never);
+    expect(held).toHaveLength(1);
+  } finally {
+    stop.abort();
+    agent.maxSockets = maxSockets;
+    requested.mockRestore();
+  }
+  expect(await Promise.all(asked)).toEqual(['given up', 'given up']);
 });
 
 test('a request that the server finds wrong is not repeated', async () => {

@@ -3,7 +3,7 @@ import { InferenceError } from './inference-error.ts';
 import { createFailures, inferenceFailed, isLasting } from './inference-failure.ts';
 import { createRequestGate, type Lane } from './request-gate.ts';
 import { createServedPolicies } from './served-policies.ts';
-import { createServerRecovery } from './server-recovery.ts';
+import { type CallKind, createServerRecovery } from './server-recovery.ts';
 import { createSharedWork } from './shared-work.ts';
 import type { Completion, CompletionRequest, PublishedPolicy, VllmClient } from './vllm-client.ts';
 import { REQUEST_ID_PREFIX } from './vllm-requests.ts';
@@ -75,25 +75,24 @@ export function createInferenceServer(params: {
   const recovery = createServerRecovery({ ...params, restore });
   const inspecting = createSharedWork();
   let inspected = inspect === undefined;
-  let routed: PublishedPolicy | null = null;
-  let verifyRouted: Verify | null = null;
+  let routed: { readonly policy: PublishedPolicy; readonly verify: Verify | null } | null = null;
   let verifiedAt = now();
   let requests = 0;
 
-  async function call<T>(use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
+  async function tryOften<T>(kind: CallKind, use: (client: VllmClient) => Promise<T>, signal: AbortSignal): Promise<T> {
     const failures = createFailures();
     for (;;) {
       const begunAt = performance.now();
       try {
         if (!inspected) await inspecting.join(signal, lookAtModels);
         const result = await use(client);
-        recovery.succeeded();
+        recovery.succeeded(kind);
         return result;
       } catch (error) {
         signal.throwIfAborted();
         if (!(error instanceof InferenceError)) throw error;
         if (!failures.add(error)) throw inferenceFailed(error);
-        await recovery.recover(error, { begunAt, failures: failures.total }, signal);
+        await recovery.recover(error, { kind, begunAt, failures: failures.total }, signal);
       }
     }
   }
@@ -105,11 +104,15 @@ export function createInferenceServer(params: {
 
   /** A server that was not restarted still has the policies, and says so. What fails now fails again with the call that is tried next. */
   async function restore(signal: AbortSignal): Promise<void> {
-    const needed = new Map([routed, ...policies.inUse()].flatMap((policy) => (policy ? [[policy.name, policy]] : [])));
+    const inUse = policies.inUse();
+    const needed = [...new Set(routed === null ? inUse : [routed.policy, ...inUse])];
     try {
       await lookAtModels(signal);
-      for (const policy of needed.values()) await loadIfAbsent(client, policy, signal);
-      await verifyRouted?.(client, signal);
+      // Or one of them might be unloaded and removed before its turn, or loaded after that.
+      await policies.use(needed, async () => {
+        for (const policy of needed) await loadIfAbsent(client, policy, signal);
+      });
+      await verifyRouted(client, signal);
       verifiedAt = now();
     } catch (error) {
       if (!(error instanceof InferenceError)) throw error;
@@ -119,9 +122,15 @@ export function createInferenceServer(params: {
 
   /** A server may lose what it serves and not say so; in long phases the first request after a while looks. */
   async function verifyAgain(to: VllmClient, signal: AbortSignal): Promise<void> {
-    if (verifyRouted === null || now() - verifiedAt < VERIFY_EVERY_MS) return;
+    if (now() - verifiedAt < VERIFY_EVERY_MS) return;
     verifiedAt = now();
     await verifyRouted(to, signal);
+  }
+
+  /** The policy is not unloaded meanwhile, also if another is routed to. */
+  async function verifyRouted(to: VllmClient, signal: AbortSignal): Promise<void> {
+    const { policy, verify = null } = routed ?? {};
+    if (policy && verify) await policies.use([policy], () => verify(to, signal));
   }
 
   function completeBy(choose: () => PublishedPolicy, request: ServerRequest, signal: AbortSignal): Promise<Completed> {
@@ -129,35 +138,38 @@ export function createInferenceServer(params: {
     const number = ++requests;
     let tries = 0;
     return gate.pass(lane, request.n, signal, () =>
-      call(async (to) => {
-        await verifyAgain(to, signal);
-        const policy = choose();
-        const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
-        const completions = await policies.use(policy, () =>
-          to.completions({ ...asked, model: policy.name, id }, signal),
-        );
-        return { completions, policy };
-      }, signal),
+      tryOften(
+        'completion',
+        async (to) => {
+          await verifyAgain(to, signal);
+          const policy = choose();
+          const id = `${REQUEST_ID_PREFIX}${policy.name}-${number}-${++tries}`;
+          const completions = await policies.use([policy], () =>
+            to.completions({ ...asked, model: policy.name, id }, signal),
+          );
+          return { completions, policy };
+        },
+        signal,
+      ),
     );
   }
 
   function newest(): PublishedPolicy {
     if (routed === null) throw new Error('no policy has been published');
-    return routed;
+    return routed.policy;
   }
 
   return {
-    call,
+    call: (use, signal) => tryOften('other call', use, signal),
     complete: (request, signal) => completeBy(newest, request, signal),
     async episode(work) {
       const policy = newest();
       const complete: Episode['complete'] = async (request, signal) =>
         (await completeBy(() => policy, request, signal)).completions;
-      return policies.use(policy, () => work({ policy, complete }));
+      return policies.use([policy], () => work({ policy, complete }));
     },
     route(policy, verify) {
-      routed = policy;
-      verifyRouted = verify;
+      routed = { policy, verify };
       verifiedAt = now();
     },
     drained: policies.drained,

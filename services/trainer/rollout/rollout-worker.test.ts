@@ -17,7 +17,7 @@ afterEach(() => {
 });
 
 /** Two tasks a step, one step ahead. Each task is held until it is answered, by its index in the data. */
-function start(given: { serverLost?: () => boolean } = {}) {
+function start(given: { serverLost?: () => boolean; onChange?: () => void } = {}) {
   const held = new Map<number, { resolve: (rollouts: Rollout[]) => void; reject: (error: unknown) => void }>();
   const stopping = new AbortController();
   const said: RolloutsProgress['state'][] = [];
@@ -48,7 +48,10 @@ function start(given: { serverLost?: () => boolean } = {}) {
     },
     ...{ rollouts: 1, seed: 1, serverLost: given.serverLost ?? (() => false), stopping: stopping.signal },
     onGroup: () => {},
-    onChange: ({ state }) => said.push(state),
+    onChange({ state }) {
+      said.push(state);
+      given.onChange?.();
+    },
     now: () => performance.now(),
   });
   open.push(worker);
@@ -114,4 +117,25 @@ test('a server that is away is told apart from work', async () => {
   worker.open(first);
   await inFlight(4);
   expect(worker.progress().state).toBe('waiting_for_server');
+});
+
+test('a change that cannot be told, as on a full disk, ends the rollouts as other failures do', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    let lost = false;
+    let full = false;
+    const onChange = () => {
+      if (full) throw new Error('the disk is full');
+    };
+    const { worker, inFlight, givenUp } = start({ serverLost: () => lost, onChange });
+    worker.open(first);
+    await inFlight(4);
+    const taking = expect(worker.take(0)).rejects.toThrow('the disk is full');
+    lost = full = true;
+    vi.advanceTimersByTime(1000);
+    await taking;
+    expect(givenUp).toHaveLength(4);
+  } finally {
+    vi.useRealTimers();
+  }
 });

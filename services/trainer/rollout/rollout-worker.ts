@@ -50,7 +50,7 @@ export function createRolloutWorker(params: {
   let told: RolloutsProgress['state'] = 'waiting_for_trainer';
   let idleMs = 0;
   let idleSince: number | null = null;
-  const look = setInterval(tellChange, LOOK_EVERY_MS).unref();
+  const look = setInterval(lookAgain, LOOK_EVERY_MS).unref();
   const stop = () => fail(stopping.reason);
   if (stopping.aborted) stop();
   else stopping.addEventListener('abort', stop, { once: true });
@@ -97,6 +97,15 @@ export function createRolloutWorker(params: {
     if (current.state === told) return;
     told = current.state;
     params.onChange(current);
+  }
+
+  /** What a timer throws would end the process. */
+  function lookAgain(): void {
+    try {
+      tellChange();
+    } catch (error) {
+      fail(error);
+    }
   }
 
   return {

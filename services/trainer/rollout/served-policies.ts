@@ -1,36 +1,68 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { PublishedPolicy } from './vllm-client.ts';
 
 /** Which policies are in use: a server that is started again needs them, and none is unloaded under what comes from it. */
 export interface ServedPolicies {
-  /** Keeps a policy in use until the work is done. */
-  use<T>(policy: PublishedPolicy, work: () => Promise<T>): Promise<T>;
+  /** Keeps policies in use until the work is done. */
+  use<T>(policies: readonly PublishedPolicy[], work: () => Promise<T>): Promise<T>;
   /** Those in use, the oldest first. */
   inUse(): PublishedPolicy[];
   /** Waits until this one is not in use. @throws the signal's reason */
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
 }
 
-const DRAIN_EVERY_MS = 20;
+interface Used {
+  readonly policy: PublishedPolicy;
+  /** Who wait until nobody uses it. */
+  readonly waiting: Set<() => void>;
+  count: number;
+}
 
 export function createServedPolicies(): ServedPolicies {
-  const users = new Map<string, { readonly policy: PublishedPolicy; count: number }>();
+  const used = new Map<string, Used>();
+
+  function enter(policy: PublishedPolicy): void {
+    const entry = used.get(policy.name) ?? { policy, waiting: new Set(), count: 0 };
+    used.set(policy.name, entry);
+    entry.count += 1;
+  }
+
+  function leave({ name }: PublishedPolicy): void {
+    const entry = used.get(name)!;
+    entry.count -= 1;
+    if (entry.count > 0) return;
+    used.delete(name);
+    for (const wake of entry.waiting) wake();
+  }
 
   return {
-    async use(policy, work) {
-      const used = users.get(policy.name) ?? { policy, count: 0 };
-      users.set(policy.name, used);
-      used.count += 1;
+    async use(policies, work) {
+      policies.forEach(enter);
       try {
         return await work();
       } finally {
-        used.count -= 1;
-        if (used.count === 0) users.delete(policy.name);
+        policies.forEach(leave);
       }
     },
-    inUse: () => [...users.values()].map(({ policy }) => policy),
+    inUse: () => [...used.values()].map(({ policy }) => policy),
     async drained({ name }, signal) {
-      while (users.has(name)) await sleep(DRAIN_EVERY_MS, undefined, { signal }).catch(() => signal.throwIfAborted());
+      signal.throwIfAborted();
+      // Who was woken up may find it in use again.
+      for (let entry = used.get(name); entry !== undefined; entry = used.get(name)) await leftBy(entry, signal);
     },
   };
+}
+
+function leftBy({ waiting }: Used, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => {
+      waiting.delete(wake);
+      reject(signal.reason);
+    };
+    const wake = () => {
+      signal.removeEventListener('abort', onAbort);
+      resolve();
+    };
+    waiting.add(wake);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
 }

@@ -16,7 +16,14 @@ beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'performance'] }
 afterEach(() => void vi.useRealTimers());
 
 /** A server whose completions fail by these errors before they succeed; it loads everything and says that it is healthy. */
-function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?: () => number } = {}) {
+function open(
+  given: {
+    faults?: InferenceError[];
+    patienceSeconds?: number;
+    now?: () => number;
+    loading?: (name: string) => Promise<void>;
+  } = {},
+) {
   const faults = [...(given.faults ?? [])];
   const asked: CompletionRequest[] = [];
   const loaded: string[] = [];
@@ -28,7 +35,10 @@ function open(given: { faults?: InferenceError[]; patienceSeconds?: number; now?
       if (error) throw error;
       return [done];
     },
-    load: async ({ name }: PublishedPolicy) => void loaded.push(name),
+    async load({ name }: PublishedPolicy) {
+      loaded.push(name);
+      await given.loading?.(name);
+    },
     healthy: async () => true,
   } as unknown as VllmClient;
   const server = createInferenceServer({
@@ -86,11 +96,32 @@ test('a server that stays too busy for any call ends the run', async () => {
   const { server } = open({ faults: Array.from({ length: 99 }, () => fault('busy')), patienceSeconds: 60 });
   const failed = expect(server.complete(request, never)).rejects.toMatchObject({
     reason: 'inference_failed',
-    message: expect.stringContaining('too busy for any call for 60 s'),
+    message: expect.stringContaining('too busy for any completion for 60 s'),
     remedy: expect.stringContaining('rollout.concurrency'),
   });
   await vi.advanceTimersByTimeAsync(200_000);
   await failed;
+});
+
+test('a server that does other things but is too busy for completions ends the run too', async () => {
+  const { server } = open({ faults: Array.from({ length: 99 }, () => fault('busy')), patienceSeconds: 60 });
+  const failed = expect(server.complete(request, never)).rejects.toThrow('too busy for any completion for 60 s');
+  for (let seconds = 0; seconds < 200; seconds += 5) {
+    await server.call((client) => client.healthy(never), never);
+    await vi.advanceTimersByTimeAsync(5000);
+  }
+  await failed;
+});
+
+test('a server that was too busy for something else has all its time for completions', async () => {
+  const { server } = open({ faults: [fault('busy', 40_000)], patienceSeconds: 60 });
+  const busy = vi.fn().mockRejectedValueOnce(fault('busy', 40_000)).mockRejectedValueOnce(fault('busy', 40_000));
+  const other = server.call(busy, never);
+  await vi.advanceTimersByTimeAsync(50_000);
+  const completed = server.complete(request, never);
+  await vi.advanceTimersByTimeAsync(100_000);
+  expect((await completed).completions).toEqual([done]);
+  await other;
 });
 
 test('an episode keeps its policy while another is routed to, and a server that was restarted gets both', async () => {
@@ -126,4 +157,50 @@ test('a server is asked now and then whether it still computes the policy', asyn
   now += 11 * 60_000;
   verify.mockRejectedValueOnce(new Error('it serves the base'));
   await expect(server.complete(request, never)).rejects.toThrow('it serves the base');
+});
+
+test('what a server that was restarted gets again is not taken away before it has all of it', async () => {
+  let goOn: () => void = () => undefined;
+  const held = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const { server, loaded, faults } = open({ loading: (name) => (name.endsWith('v4') ? held : Promise.resolve()) });
+  const drained = vi.fn();
+  await server.episode(async () => {
+    server.route(policy(4), null);
+    faults.push(fault('unreachable'));
+    void server.complete(request, never);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect(loaded).toEqual(['run-x-a1-v4']);
+  });
+  void server.drained(policy(3), never).then(drained);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(drained).not.toHaveBeenCalled();
+  goOn();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(loaded).toEqual(['run-x-a1-v4', 'run-x-a1-v3']);
+  expect(drained).toHaveBeenCalledTimes(1);
+});
+
+test.each(['now and then', 'after a restart'])('a policy is in use while it is checked %s', async (when) => {
+  let now = 0;
+  const { server, faults } = open({ now: () => now });
+  let checked: () => void = () => undefined;
+  const checking = new Promise<void>((resolve) => {
+    checked = resolve;
+  });
+  server.route(policy(3), () => checking);
+  if (when === 'now and then') now += 11 * 60_000;
+  else faults.push(fault('unreachable'));
+  const completed = server.complete(request, never);
+  await vi.advanceTimersByTimeAsync(1000);
+  server.route(policy(4), null);
+  const drained = vi.fn();
+  void server.drained(policy(3), never).then(drained);
+  await vi.advanceTimersByTimeAsync(1000);
+  expect(drained).not.toHaveBeenCalled();
+  checked();
+  await vi.advanceTimersByTimeAsync(1000);
+  expect((await completed).policy.version).toBe(4);
+  expect(drained).toHaveBeenCalledTimes(1);
 });

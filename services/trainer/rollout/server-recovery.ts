@@ -8,19 +8,23 @@ import type { VllmClient } from './vllm-client.ts';
 export interface ServerRecovery {
   /**
    * Returns when the call may be tried again: the server answers, wherever it is by now, and has what it needs.
-   * @param call when the try that failed was begun, in `performance.now()`, and how many have failed so far
+   * @param call what failed, when that try was begun, in `performance.now()`, and how many have failed so far
    * @throws TrainerError when it does not come back in time
    */
   recover(error: InferenceError, call: FailedCall, signal: AbortSignal): Promise<void>;
-  /** Tells that a call succeeded: the server is not too busy. */
-  succeeded(): void;
+  /** Tells that a call succeeded: the server is not too busy for such. */
+  succeeded(kind: CallKind): void;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
   /** Whether it is gone now. */
   isLost(): boolean;
 }
 
+/** What a server, or a proxy before it, can be too busy for while it does the other. */
+export type CallKind = 'completion' | 'other call';
+
 export interface FailedCall {
+  readonly kind: CallKind;
   readonly begunAt: number;
   readonly failures: number;
 }
@@ -33,7 +37,7 @@ const BUSY_MS = { baseMs: 1000, maxMs: 30_000 };
 
 /**
  * @param restore gives a server that may have been restarted back what it needs
- * @param patienceSeconds how long a server may take to come back, and may be too busy for any call
+ * @param patienceSeconds how long a server may take to come back, and may be too busy for any call of a kind
  */
 export function createServerRecovery(params: {
   readonly client: VllmClient;
@@ -51,8 +55,8 @@ export function createServerRecovery(params: {
   let recoveredAt = Number.NEGATIVE_INFINITY;
   let lostMs = 0;
   let lostSince: number | null = null;
-  let busySince: number | null = null;
-  let busyTimes = 0;
+  /** Since when it has been too busy, in `performance.now()`, and how often it has said so. */
+  const busy = new Map<CallKind, { readonly since: number; times: number }>();
 
   async function comeBack(error: InferenceError, failures: number, signal: AbortSignal): Promise<void> {
     onRecovery(`The inference server has to be found again (retry ${retries}): ${error.message}`);
@@ -81,13 +85,14 @@ export function createServerRecovery(params: {
     }
   }
 
-  async function waitOut(error: InferenceError, signal: AbortSignal): Promise<void> {
-    busySince ??= performance.now();
-    if (performance.now() - busySince > patienceSeconds * 1000) {
-      throw inferenceFailed(gaveUp(error, `it has been too busy for any call for ${patienceSeconds} s`));
+  async function waitOut(error: InferenceError, kind: CallKind, signal: AbortSignal): Promise<void> {
+    const met = busy.get(kind) ?? { since: performance.now(), times: 0 };
+    busy.set(kind, met);
+    if (performance.now() - met.since > patienceSeconds * 1000) {
+      throw inferenceFailed(gaveUp(error, `it has been too busy for any ${kind} for ${patienceSeconds} s`));
     }
-    busyTimes += 1;
-    const ms = error.retryAfterMs ?? backoffMs({ ...BUSY_MS, failures: busyTimes });
+    met.times += 1;
+    const ms = error.retryAfterMs ?? backoffMs({ ...BUSY_MS, failures: met.times });
     onRecovery(
       `The inference server is busy and is asked again in ${ms / 1000} s (retry ${retries}): ${error.message}`,
     );
@@ -95,17 +100,14 @@ export function createServerRecovery(params: {
   }
 
   return {
-    async recover(error, { begunAt, failures }, signal) {
+    async recover(error, { kind, begunAt, failures }, signal) {
       retries += 1;
-      if (error.kind === 'busy') return pausing.join(signal, (until) => waitOut(error, until));
+      if (error.kind === 'busy') return pausing.join(signal, (until) => waitOut(error, kind, until));
       // What has been back since has met the same trouble before.
       if (recoveredAt > begunAt) return;
       await recovering.join(signal, (until) => comeBack(error, failures, until));
     },
-    succeeded() {
-      busySince = null;
-      busyTimes = 0;
-    },
+    succeeded: (kind) => void busy.delete(kind),
     isLost: () => lostSince !== null,
     lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
   };

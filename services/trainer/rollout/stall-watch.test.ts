@@ -68,7 +68,7 @@ test('a request that takes long while the server gets on is waited for, and said
   expect(await settled(Promise.all(both))).toMatchObject([{ outcome: 'answered' }, { outcome: 'answered' }]);
   expect(slow).toEqual([
     expect.stringMatching(
-      /^The inference server is slow, not stuck: 2 requests under way, the oldest for 1[68] s, 10\.0 tokens\/s, at most 120 s to go\./,
+      /^The inference server is slow, not stuck: 2 requests under way, the oldest for 1[68] s, 10\.0 tokens\/s, at most 120 s to go\. Each is waited for for at most 160 s, 10 times inference\.vllm\.timeout/,
     ),
   ]);
 });

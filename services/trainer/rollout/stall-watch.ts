@@ -91,7 +91,8 @@ export function createStallWatch(params: {
     const eta = rate > 0 ? `, ${rate.toFixed(1)} tokens/s, at most ${Math.ceil(tokens / rate)} s to go` : '';
     onSlow(
       `The inference server is slow, not stuck: ${waiting.size} requests under way, the oldest for ${Math.round(oldest / 1000)} s${eta}. ` +
-        'It is waited for; lower rollout.concurrency or rollout.max_new_tokens if that takes too long.',
+        `Each is waited for for at most ${(MOST_LIMITS * timeoutMs) / 1000} s, ${MOST_LIMITS} times inference.vllm.timeout: ` +
+        'raise that if they take longer, or lower rollout.concurrency or rollout.max_new_tokens.',
     );
   }
 

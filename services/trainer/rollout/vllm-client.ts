@@ -92,7 +92,7 @@ const METRICS_BYTES = 2 ** 24;
 
 /**
  * @param url base URL ending in `/v1`, asked for at each call since a restarted server may listen elsewhere
- * @param timeoutSeconds for a completion while the server gets nothing done, and for everything else
+ * @param timeoutSeconds for what the server generates while it gets nothing done, and for everything else
  * @param vocabSize of the model that is to be served: ids of tokens are lower
  * @param onSlow told when a completion takes longer than `timeoutSeconds` though the server gets on
  */
@@ -107,7 +107,8 @@ export function createVllmClient(params: {
   const watch = createStallWatch({ timeoutMs, look, now: () => performance.now(), onSlow });
 
   async function reach(path: string, signal: AbortSignal, options: CallOptions = {}): Promise<HttpReply> {
-    const limits = { timeoutMs, maxBytes: PLAIN_BYTES, ...options };
+    // Probes and loads shall not wait for connections behind the completions that they are about.
+    const limits = { timeoutMs, maxBytes: PLAIN_BYTES, among: 'few', ...options } as const;
     const target = `${url().replace(/\/v1\/?$/, '/')}${path}`;
     try {
       return await httpCall({ url: new URL(target), signal, ...limits });
@@ -127,21 +128,27 @@ export function createVllmClient(params: {
     return readProgress(await call('metrics', signal, { timeoutMs: PROBE_MS, maxBytes: METRICS_BYTES }));
   }
 
+  /** What the server queues behind all that it has, and is waited for while it gets on with that. */
+  function generate(
+    request: Pick<CompletionRequest, 'prompt' | 'n' | 'maxTokens'>,
+    signal: AbortSignal,
+    options: Pick<CallOptions, 'body' | 'headers'>,
+  ): Promise<string> {
+    const maxBytes = longestAnswer(request);
+    return watch.watch(request.n * request.maxTokens, signal, (until, uncounted) =>
+      call('v1/completions', until, { ...options, maxBytes, uncounted, among: 'many' }),
+    );
+  }
+
   return {
     async completions(request, signal) {
       const headers: Record<string, string> = request.id === undefined ? {} : { 'x-request-id': request.id };
-      const options = { body: completionBody(request), headers, maxBytes: longestAnswer(request) };
-      const text = await watch.watch(request.n * request.maxTokens, signal, (until, uncounted) =>
-        call('v1/completions', until, { ...options, uncounted }),
-      );
+      const text = await generate(request, signal, { body: completionBody(request), headers });
       return readCompletions(request, text, vocabSize);
     },
     async promptLogprobs(model, prompt, signal) {
-      const options = {
-        body: promptLogprobsBody(model, prompt),
-        maxBytes: longestAnswer({ prompt, n: 1, maxTokens: 1 }),
-      };
-      return readPromptLogprobs(model, prompt, await call('v1/completions', signal, options));
+      const body = promptLogprobsBody(model, prompt);
+      return readPromptLogprobs(model, prompt, await generate({ prompt, n: 1, maxTokens: 1 }, signal, { body }));
     },
     async load(policy, signal) {
       const { path, body } = loadCall(policy);
@@ -181,4 +188,4 @@ export function createVllmClient(params: {
   };
 }
 
-type CallOptions = Partial<Pick<HttpCall, 'body' | 'headers' | 'timeoutMs' | 'uncounted' | 'maxBytes'>>;
+type CallOptions = Partial<Pick<HttpCall, 'body' | 'headers' | 'timeoutMs' | 'uncounted' | 'maxBytes' | 'among'>>;
