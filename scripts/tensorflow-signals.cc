@@ -1,7 +1,7 @@
-// Compiled into tfjs-node's addon. The products of oneDNN inside TensorFlow move the stack pointer into a heap block while they run, when each sum has
-// more than 84 terms (x86; see xbyak_gemm_t in its jit_avx512_common_gemm_f32.cpp). Linux puts the frame of a signal below the stack pointer, wherever
-// that points: a signal that arrives meanwhile, were it the end of a child process, overwrites the heap. So the thread that loads the addon, and those
-// of TensorFlow that it starts later, take no signals; one more thread, which sleeps, takes them. Handlers of libuv may run on any thread.
+// Compiled into tfjs-node's addon. A signal that is handled while oneDNN inside TensorFlow multiplies can overwrite the heap (seen on x86, in sums of 128
+// terms and more). What fits all that was seen: its products move the stack pointer into a heap block meanwhile (xbyak_gemm_t in its
+// jit_avx512_common_gemm_f32.cpp), and Linux puts the frame of a signal below it. So the thread that loads the addon, and those of TensorFlow that it
+// starts later, take no signals; one more thread, which sleeps, takes them. Handlers of libuv may run on any thread.
 #include <pthread.h>
 #include <signal.h>
 #include <sys/mman.h>
