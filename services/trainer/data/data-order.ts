@@ -22,8 +22,9 @@ export function createDataOrder(params: {
   readonly size: number;
   readonly seed: number;
   readonly shuffle: boolean;
+  readonly permute?: typeof permutation;
 }): DataOrder {
-  const { size, seed, shuffle } = params;
+  const { size, seed, shuffle, permute = permutation } = params;
   /** Two: rollouts ahead begin an epoch while steps of the one before it are counted. */
   const held = new Map<number, Int32Array>();
 
@@ -31,7 +32,7 @@ export function createDataOrder(params: {
     const known = held.get(epoch);
     if (known !== undefined) return known;
     const order = shuffle
-      ? permutation(size, deriveSeed(seed, 'data-order', epoch))
+      ? permute(size, deriveSeed(seed, 'data-order', epoch))
       : Int32Array.from({ length: size }, (_, i) => i);
     held.set(epoch, order);
     if (held.size > HELD_EPOCHS) held.delete(held.keys().next().value!);
