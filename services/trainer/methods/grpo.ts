@@ -38,7 +38,6 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { policy, train: tasks, validation: problems } = loaded;
 
   const inference = await openInferenceFor(session, policy, tasks);
-  const { handOff } = inference;
   let ahead: CollectAhead | null = null;
   const publisher: Pick<PolicyPublisher, 'serve'> = {
     serve: (version, signal) => (ahead ?? inference.publisher).serve(version, signal),
@@ -78,8 +77,7 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     tasks,
     tasksPerStep,
     environment,
-    publisher: inference.publisher,
-    handOff,
+    inference,
   });
   if (rollout.max_staleness > 0 || (state.rollouts_ahead ?? []).length > 0) {
     ahead = createCollectAhead({ session, ...started, tasks, tasksPerStep, environment, inference });
