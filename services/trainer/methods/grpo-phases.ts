@@ -57,8 +57,10 @@ export function createGrpoPhases(params: {
   readonly environment: Environment;
   readonly publisher: PolicyPublisher;
   readonly handOff: HandOff;
+  /** Waited for before each micro-batch, so that what goes on beside gets its turn. */
+  readonly turn: () => Promise<void>;
 }): GrpoPhases {
-  const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff } = params;
+  const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff, turn } = params;
   const { spec, attempt, control, logs, now } = session;
   const { rollout, grpo } = spec;
   const batchOptions: GrpoBatchOptions = {
@@ -149,6 +151,7 @@ export function createGrpoPhases(params: {
       version,
       signal: control.stopping,
       alive: books.alive,
+      turn,
       changing: publisher.policyChanges,
     });
     return { batch, ...updated, learningRate, version, seconds: seconds() };
