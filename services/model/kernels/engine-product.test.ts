@@ -4,13 +4,17 @@ import { values } from '../testing/support.ts';
 import { attentionForward, attentionScratch } from './attention-blocks.ts';
 import { matricesIn, transposed } from './double-scratch.ts';
 import { engineProduct } from './engine-product.ts';
+import { MOST_PAGES } from './wasm-code.ts';
 
 interface Memory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
 }
-const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => Memory } })
-  .WebAssembly;
-const memory = new Memory({ initial: 8 });
+const { Memory } = (
+  globalThis as unknown as {
+    WebAssembly: { Memory: new (size: { initial: number; maximum: number; shared: true }) => Memory };
+  }
+).WebAssembly;
+const memory = new Memory({ initial: 8, maximum: MOST_PAGES, shared: true });
 const product = engineProduct(memory, 'double');
 
 test('adds the sums of a plain loop, to the last bit, of matrices either way round', () => {

@@ -6,7 +6,7 @@ import { attentionForward, attentionScratch } from './attention-blocks.ts';
 import { checkIndices } from './check-indices.ts';
 import { differentiable } from './differentiable.ts';
 import { engineProduct } from './engine-product.ts';
-import { frozenLinear, frugalLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
+import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
 import { compute, computeMany, engineMemory, view } from './heap.ts';
 import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
@@ -39,7 +39,6 @@ export function createWasmKernels(engine: Engine): Kernels {
 export const wasmWeights: LinearWeights = {
   trained: trainedLinear,
   frozen: frozenLinear,
-  frugal: frugalLinear,
   nf4: nf4Linear,
   tiedTrained: tiedTrainedHead,
   tiedFrozen: tiedFrozenHead,
