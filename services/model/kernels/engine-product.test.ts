@@ -44,6 +44,9 @@ test.each([
   const [plain, blocks] = [0, 1].map(() => ({ out: q.slice(), lse: new Float64Array(queryLength * heads) }));
   plainAttention(sizes, span, q, k, v, plain!.out, plain!.lse);
   const scratch = new Float32Array(memory.buffer, 0, attentionScratch(sizes, [span]));
-  attentionForward(sizes, [span], { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
+  blocks!.out.fill(0);
+  for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+    attentionForward(sizes, span, kvHead, { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
+  }
   expect(blocks).toEqual(plain);
 });

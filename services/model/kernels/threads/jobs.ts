@@ -1,3 +1,4 @@
+import { backwardChunk, forwardChunk } from '../attention-chunk.ts';
 import { productChunk } from '../packed-product-chunk.ts';
 import type { Heap } from './heap-views.ts';
 
@@ -8,6 +9,10 @@ import type { Heap } from './heap-views.ts';
 export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, thread: number) => void;
 
 /** What threads can do, by name. */
-export const jobs = { product: productChunk } as const satisfies Record<string, Job>;
+export const jobs = {
+  product: productChunk,
+  attentionForward: forwardChunk,
+  attentionBackward: backwardChunk,
+} as const satisfies Record<string, Job>;
 export type JobName = keyof typeof jobs;
 export const jobNames = Object.keys(jobs) as JobName[];
