@@ -8,6 +8,9 @@ const retry = process.env['CI'] ? 1 : 0;
 /** What compares bytes does so on the engine that every machine has. Tests of another one ask for it by name. */
 const env = { TANDEM_TF: 'wasm' };
 
+/** Unit tests share the cores by running side by side. Those of threads open some. */
+const oneThread = { TANDEM_THREADS: '1' };
+
 /** Where memory serves as a disk, unit tests have their files there: nobody pulls their plug, and waiting for a disk is half of their time. */
 const inMemory = hasRoom('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
 
@@ -28,7 +31,7 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          env: { ...env, ...inMemory },
+          env: { ...env, ...oneThread, ...inMemory },
           include: ['services/**/*.test.ts', 'scripts/**/*.test.ts', 'test/contract/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
