@@ -56,8 +56,10 @@ export function createGrpoPhases(params: {
   readonly tasksPerStep: number;
   readonly environment: Environment;
   readonly inference: Inference;
+  /** Waited for before each micro-batch, so that what goes on beside gets its turn. */
+  readonly turn: () => Promise<void>;
 }): GrpoPhases {
-  const { session, policy, learner, books, order, schedule, tasks, environment } = params;
+  const { session, policy, learner, books, order, schedule, tasks, environment, turn } = params;
   const { server, publisher, handOff } = params.inference;
   const { spec, attempt, control, logs, now } = session;
   const { rollout, grpo } = spec;
@@ -150,6 +152,7 @@ export function createGrpoPhases(params: {
       version,
       signal: control.stopping,
       alive: books.alive,
+      turn,
       changing: publisher.policyChanges,
     });
     return { batch, ...updated, learningRate, version, seconds: seconds() };

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { createPromptReader, type PromptExample, weighPrompt } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
@@ -78,6 +79,7 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     tasksPerStep,
     environment,
     inference,
+    turn: () => (ahead?.goesOn() ? ahead.turn() : turn()),
   });
   if (rollout.max_staleness > 0 || (state.rollouts_ahead ?? []).length > 0) {
     ahead = createCollectAhead({ session, ...started, tasks, tasksPerStep, environment, inference });
