@@ -37,7 +37,9 @@ export function estimateOn(
   sizes: ModelSizes,
   spec: MemorySpec,
 ): MemoryEstimate {
-  return engine === 'wasm' ? estimateMemory(sizes, spec) : estimateNativeMemory(sizes, spec);
+  return engine === 'wasm'
+    ? estimateMemory(sizes, spec)
+    : estimateNativeMemory(sizes, spec, { fused: engine === 'node' });
 }
 
 /** Of an estimate, what has to fit: on processor cores what is kept outside the engine lies in the same memory. */
@@ -49,18 +51,24 @@ export function countedBytes(
   return { all: estimate.engineBytes + beside, fixed: estimate.fixedBytes + beside };
 }
 
-/** @param length of the sequences; left out: as long as may be, or the longest whose softmax is kept, whichever takes more */
+/**
+ * @param length of the sequences; left out: as long as may be, or the longest whose softmax is kept, whichever takes more
+ * @param fused whether the addon has operations of its own for what lies between products, as the one for cores does: they save less
+ */
 export function estimateNativeMemory(
   sizes: ModelSizes,
   spec: MemorySpec,
-  batch: MicroBatchSize = largestMicroBatch(spec),
-  length?: number,
+  {
+    batch = largestMicroBatch(spec),
+    length,
+    fused = true,
+  }: { readonly batch?: MicroBatchSize; readonly length?: number; readonly fused?: boolean } = {},
 ): MemoryEstimate {
   const weights = weightBytes(sizes, spec);
   const longest = spec.model.max_seq_length;
   const lengths = length === undefined ? [longest, Math.min(longest, KEPT_BLOCKS * BLOCK)] : [length];
   const { activations, logits } = lengths
-    .map((each) => batchBytes(sizes, spec, batch, each))
+    .map((each) => batchBytes(sizes, spec, batch, { length: each, fused }))
     .reduce((most, each) => (each.activations > most.activations ? each : most));
   const fixedBytes = weights.held + weights.passing + weights.adapter + weights.gradients;
   return {
@@ -103,7 +111,7 @@ function batchBytes(
   sizes: ModelSizes,
   spec: MemorySpec,
   { tokens, completionTokens: rows }: MicroBatchSize,
-  length: number,
+  { length, fused }: { readonly length: number; readonly fused: boolean },
 ) {
   const { hiddenSize: hidden, intermediateSize: inner, layers, vocabSize } = sizes;
   const widths = (sizes.heads + sizes.kvHeads) * sizes.headDim;
@@ -111,10 +119,11 @@ function batchBytes(
   const lora = spec.model.use_lora ? adapted(sizes, spec) : [];
   const masks = spec.model.lora.dropout > 0 ? 2 * sum(lora.map((shape) => shape.in)) : 0;
   const softmax = sizes.heads * keptKeys(length);
-  const saved = 6 * hidden + (5 + norms) * widths + 5 * inner + lora.length * spec.model.lora.r + masks + softmax;
+  const saved =
+    6 * hidden + (5 + norms) * widths + (fused ? 3 : 5) * inner + lora.length * spec.model.lora.r + masks + softmax;
   const derived = 9 * hidden + (3 + norms) * widths + 3 * inner;
   const layer = tokens * (saved + derived);
-  const ends = 3 * tokens * hidden + 2 * rows * hidden + tokens * attentionFloats(sizes, length);
+  const ends = 3 * tokens * hidden + 2 * rows * hidden + tokens * attentionFloats(sizes, length, fused);
   const again = spec.training.gradient_checkpointing;
   const activations = again ? layers * 2 * tokens * hidden + layer : layers * layer;
   const chunk = Math.max(1, Math.floor(LOGITS_CHUNK_BYTES / (FLOAT * vocabSize)));
@@ -125,8 +134,8 @@ function batchBytes(
 }
 
 /** What the backward pass of attention needs for a while, a token: gradients of a block's softmax, which is computed again where it was not kept, and keys' and values' of each block. */
-function attentionFloats({ heads, kvHeads, headDim }: ModelSizes, length: number): number {
-  const scores = keptKeys(length) > 0 ? 3 : 6;
+function attentionFloats({ heads, kvHeads, headDim }: ModelSizes, length: number, fused: boolean): number {
+  const scores = (keptKeys(length) > 0 ? 2 : 4) * (fused ? 1 : 1.5);
   return scores * heads * Math.min(BLOCK, length) + 2 * Math.ceil(length / BLOCK) * kvHeads * headDim;
 }
 

@@ -52,7 +52,7 @@ function estimateOf({ model, tied, spec: written, batch }: MemoryCase, engine: '
   const micro = { tokens, completionTokens: together * batch.completionTokens };
   const shape = { ...sizes, tieWordEmbeddings: tied, qkNorm: true };
   if (engine === 'wasm') return estimateMemory(shape, spec, micro).engineBytes;
-  return estimateNativeMemory(shape, spec, micro, perSequence - 1).engineBytes;
+  return estimateNativeMemory(shape, spec, { batch: micro, length: perSequence - 1 }).engineBytes;
 }
 
 function percent(value: number): string {
