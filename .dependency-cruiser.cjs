@@ -11,7 +11,7 @@ module.exports = {
   forbidden: [
     only('contracts', []),
     only('platform', ['contracts']),
-    only('model', ['contracts']),
+    only('model', ['platform', 'contracts']),
     only('control-plane', ['platform', 'contracts']),
     only('trainer', ['platform', 'contracts', 'model']),
     only('inference', ['platform', 'contracts', 'model']),

@@ -1,11 +1,15 @@
 import { statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/support/slowest-first.ts';
 
 /** Machines that build other things at the same time stall for seconds; what fails twice is no stall. The report names what was repeated. */
 const retry = process.env['CI'] ? 1 : 0;
 
 /** What compares bytes does so on the engine that every machine has. Tests of another one ask for it by name. */
 const env = { TANDEM_TF: 'wasm' };
+
+/** Unit tests share the cores by running side by side. Those of threads open some. */
+const oneThread = { TANDEM_THREADS: '1' };
 
 /** Where memory serves as a disk, unit tests have their files there: nobody pulls their plug, and waiting for a disk is half of their time. */
 const inMemory = hasRoom('/dev/shm') ? { TMPDIR: '/dev/shm' } : {};
@@ -22,11 +26,12 @@ function hasRoom(path: string): boolean {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
           name: 'fast',
-          env: { ...env, ...inMemory },
+          env: { ...env, ...oneThread, ...inMemory },
           include: ['services/**/*.test.ts', 'scripts/**/*.test.ts', 'test/contract/**/*.test.ts'],
           testTimeout: 30_000,
           hookTimeout: 60_000,
@@ -44,8 +49,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          // Each file starts programs of its own, and waits for them most of the time.
-          maxWorkers: 2,
+          // Each file starts programs of its own, and waits for them half of the time: three keep two cores busy.
+          maxWorkers: 3,
           retry,
         },
       },

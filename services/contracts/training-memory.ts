@@ -46,7 +46,7 @@ export interface MemoryEstimate {
   /** In the engine, whose memory has a limit of its own. */
   readonly engine: {
     readonly weights: number;
-    /** Transposes, and matrices in the order that the engine multiplies in. */
+    /** Matrices that are there a second time, in the order in which products read them. */
     readonly copies: number;
     readonly adapter: number;
     readonly gradients: number;
@@ -118,7 +118,13 @@ interface Shape {
   readonly out: number;
 }
 
-function projections({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelSizes): Record<string, Shape> {
+export function projections({
+  hiddenSize,
+  intermediateSize,
+  heads,
+  kvHeads,
+  headDim,
+}: ModelSizes): Record<string, Shape> {
   const [queries, keys] = [heads * headDim, kvHeads * headDim];
   return {
     q_proj: { in: hiddenSize, out: queries },
@@ -131,7 +137,7 @@ function projections({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: 
   };
 }
 
-function adapted(sizes: ModelSizes, { model }: MemorySpec): Shape[] {
+export function adapted(sizes: ModelSizes, { model }: MemorySpec): Shape[] {
   return Object.entries(projections(sizes)).flatMap(([name, shape]) =>
     (model.lora.target_modules as readonly string[]).includes(name) ? [shape] : [],
   );
@@ -143,18 +149,18 @@ function weightFloats(sizes: ModelSizes, spec: MemorySpec) {
   const matrices = shapes.map((shape) => shape.in * shape.out);
   const layers = sizes.layers * sum(matrices);
   const embedding = sizes.vocabSize * sizes.hiddenSize;
-  const head = sizes.tieWordEmbeddings ? 0 : embedding;
+  // A tied embedding is looked up in, and multiplied by in another order.
+  const [head, tied] = sizes.tieWordEmbeddings ? [0, embedding] : [embedding, 0];
   const all = layers + embedding + head;
   if (!spec.model.use_lora) {
     const withReference = spec.method === 'dpo' || (spec.method === 'grpo' && spec.grpo.kl_coef > 0);
-    // Of the reference: its weights and their order for products, and the transpose of a tied embedding.
-    const reference = withReference ? all + layers + (sizes.tieWordEmbeddings ? 2 * embedding : head) : 0;
-    // Of a matrix at a time the transpose and its order; of a tied head its gradient in both layouts and as the embedding's.
-    const passing = 2 * Math.max(...matrices, embedding);
-    const gradients = all + (sizes.tieWordEmbeddings ? 2 * embedding : 0);
+    const reference = withReference ? all + tied : 0;
+    // Of a tied head the gradient in both layouts and as the embedding's.
+    const gradients = all + 2 * tied;
     return {
       held: all + reference,
-      copies: layers + embedding + passing,
+      // Of a tied head the transpose, and of a matrix at a time the order for products.
+      copies: tied + Math.max(...matrices, embedding),
       adapter: 0,
       gradients,
       trained: all,
@@ -163,10 +169,10 @@ function weightFloats(sizes: ModelSizes, spec: MemorySpec) {
   }
   const trained = sizes.layers * sum(adapted(sizes, spec).map((shape) => spec.model.lora.r * (shape.in + shape.out)));
   const adapter = { adapter: 2 * trained, gradients: trained, trained };
-  if (!spec.model.use_4bit) return { held: all, copies: 3 * (layers + embedding), ...adapter, packed: 0 };
-  const passing = 2 * Math.max(...matrices, head);
-  const copies = (sizes.tieWordEmbeddings ? 3 * embedding : head) + passing;
-  return { held: embedding + head, copies, ...adapter, packed: layers };
+  const copies = tied + Math.max(...matrices, head);
+  return spec.model.use_4bit
+    ? { held: embedding + head, copies, ...adapter, packed: layers }
+    : { held: all, copies, ...adapter, packed: 0 };
 }
 
 /** Numbers of floats that grow with the micro-batch: what the forward pass saves, and the gradients of it, which live as long. */

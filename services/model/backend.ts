@@ -3,6 +3,7 @@ import { type Choice, chooseEngine, chooseInstead, type Machine } from './engine
 import type { Engine } from './engines/engine.ts';
 import { findAddons, seesGpu } from './engines/find-addons.ts';
 import { startNativeEngine } from './engines/native-engine.ts';
+import { threadCount } from './engines/thread-count.ts';
 import { startWasmEngine } from './engines/wasm-engine.ts';
 
 export type { Engine, EngineName } from './engines/engine.ts';
@@ -10,6 +11,8 @@ export type { Engine, EngineName } from './engines/engine.ts';
 export interface EngineOptions {
   /** `auto`, `gpu`, `node` or `wasm`. Default: the environment variable TANDEM_TF, else `auto`. */
   readonly engine?: string;
+  /** Of wasm: how many threads compute, from 1. Default: the environment variable TANDEM_THREADS, else one for each core. */
+  readonly threads?: string;
   readonly memoryLimitBytes?: number;
   /** Hears of an engine that `auto` found and that did not start. */
   readonly warn?: (message: string) => void;
@@ -21,7 +24,8 @@ export interface EngineOptions {
  *
  * @throws ModelError `engine_unavailable` when the engine is unknown, cannot be had here, does not start, or multiplies wrongly.
  */
-export async function startEngine({ engine, memoryLimitBytes, warn }: EngineOptions = {}): Promise<Engine> {
+export async function startEngine(options: EngineOptions = {}): Promise<Engine> {
+  const { engine, warn } = options;
   const { env, versions } = process;
   const wanted = engine ?? (env['TANDEM_TF'] || 'auto');
   const node = Number(versions.node.split('.')[0]);
@@ -29,7 +33,7 @@ export async function startEngine({ engine, memoryLimitBytes, warn }: EngineOpti
   let choice = chooseEngine(wanted, machine);
   for (;;) {
     try {
-      return await start(choice, memoryLimitBytes);
+      return await start(choice, options);
     } catch (error) {
       const unavailable = error instanceof ModelError && error.code === 'engine_unavailable';
       if (!unavailable || wanted !== 'auto' || choice.name === 'wasm') throw error;
@@ -40,7 +44,13 @@ export async function startEngine({ engine, memoryLimitBytes, warn }: EngineOpti
   }
 }
 
-function start({ name, addon, reason }: Choice, memoryLimitBytes: number | undefined): Promise<Engine> {
-  if (name === 'wasm' || addon === null) return startWasmEngine(reason, memoryLimitBytes);
+function start({ name, addon, reason }: Choice, { threads, memoryLimitBytes }: EngineOptions): Promise<Engine> {
+  if (name === 'wasm' || addon === null) {
+    return startWasmEngine({
+      reason,
+      threads: threadCount(threads ?? process.env['TANDEM_THREADS']),
+      memoryLimitBytes,
+    });
+  }
   return startNativeEngine({ name, addon, reason, memoryLimitBytes });
 }

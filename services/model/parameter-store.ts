@@ -1,6 +1,6 @@
 import type { ModelConfig } from '../contracts/model-config.ts';
 import { ModelError } from '../contracts/model-error.ts';
-import type { LinearWeight, LinearWeights, OwnedLinear } from './kernels/kernels.ts';
+import type { FrozenLinear, LinearWeight, LinearWeights, OwnedLinear } from './kernels/kernels.ts';
 import { type Nf4Tensor, quantiseNf4 } from './nf4.ts';
 import { type ParameterSpec, parameterSpecs } from './parameters.ts';
 import { isQuantised } from './quantised-weights.ts';
@@ -60,8 +60,8 @@ function place(spec: ParameterSpec, tensor: TensorData, storage: WeightStorage):
 
 function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weights: LinearWeights): ParameterStore {
   const variables = [...placed.values()].filter(isVariable);
-  const fourBit = [...placed.values()].some(isNf4);
   const linears = new Map<string, OwnedLinear>();
+  const frozen = new Map<string, FrozenLinear>();
 
   function get(name: string): Placed {
     const found = placed.get(name);
@@ -87,7 +87,11 @@ function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weigh
     const bias = placed.has(`${path}.bias`) ? (tensor(`${path}.bias`) as tf.Tensor1D) : undefined;
     if (isNf4(matrix)) return owned(path, () => weights.nf4(matrix, bias));
     if (isVariable(matrix)) return weights.trained(matrix.variable as tf.Tensor as tf.Tensor2D, bias);
-    return owned(path, () => weights.frozen(matrix as tf.Tensor2D, bias));
+    return owned(path, () => {
+      const made = weights.frozen(matrix as tf.Tensor2D, bias);
+      frozen.set(`${path}.weight`, made);
+      return made;
+    });
   }
 
   function tiedHead(): LinearWeight {
@@ -96,9 +100,15 @@ function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weigh
   }
 
   function head(): LinearWeight {
-    if (config.tieWordEmbeddings) return tiedHead();
-    // Who keeps the layers in 4 bits has no room for a second copy of the widest matrix.
-    return fourBit ? weights.frugal(tensor(HEAD) as tf.Tensor2D) : linearOf('lm_head');
+    return config.tieWordEmbeddings ? tiedHead() : linearOf('lm_head');
+  }
+
+  function readBack(spec: ParameterSpec): TensorData {
+    const found = get(spec.name);
+    if (isNf4(found)) throw new Error(`${spec.name} is kept in 4 bits: its own values are in the model directory only`);
+    if (isVariable(found)) return readVariable(found);
+    const values = frozen.get(spec.name)?.values() ?? (found.dataSync() as Float32Array);
+    return toDiskLayout({ ...spec, transposed: isProjection(spec) }, values);
   }
 
   return {
@@ -107,7 +117,7 @@ function storeOf(config: ModelConfig, placed: ReadonlyMap<string, Placed>, weigh
     linear: linearOf,
     embedding: () => tensor(EMBEDDING) as tf.Tensor2D,
     head,
-    export: () => new Map(parameterSpecs(config).map((spec) => [spec.name, readBack(spec, get(spec.name))])),
+    export: () => new Map(parameterSpecs(config).map((spec) => [spec.name, readBack(spec)])),
     dispose() {
       for (const linear of linears.values()) linear.dispose();
       for (const entry of placed.values()) disposePlaced(entry);
@@ -127,12 +137,6 @@ function isNf4(placed: Placed): placed is Nf4Tensor {
 function disposePlaced(placed: Placed): void {
   if (isVariable(placed)) placed.variable.dispose();
   else if (!isNf4(placed)) placed.dispose();
-}
-
-function readBack(spec: ParameterSpec, placed: Placed): TensorData {
-  if (isNf4(placed)) throw new Error(`${spec.name} is kept in 4 bits: its own values are in the model directory only`);
-  if (isVariable(placed)) return readVariable(placed);
-  return toDiskLayout({ ...spec, transposed: isProjection(spec) }, placed.dataSync() as Float32Array);
 }
 
 /** The embedding stays [vocabulary, hidden]: its rows are looked up. */

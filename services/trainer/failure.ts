@@ -82,7 +82,7 @@ function fromModelError(error: ModelError): TrainerError {
     return new TrainerError(
       'invalid_spec',
       error.message,
-      'Install what TANDEM_TF asks for (./scripts/install-tensorflow.sh), or unset it: then the fastest engine that is there computes.',
+      'Install what TANDEM_TF asks for (./scripts/install-tensorflow.sh), or unset it: then the fastest engine that is there computes. Unset, TANDEM_THREADS is a thread for each core.',
     );
   }
   if (error.code === 'invalid_input') {

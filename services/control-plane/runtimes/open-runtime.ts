@@ -104,7 +104,9 @@ async function openDocker(
     daemon,
     installation,
     image: docker.image ?? `tandem:${version}`,
-    handedOn: environment['TANDEM_TF'] ? { TANDEM_TF: environment['TANDEM_TF'] } : {},
+    handedOn: Object.fromEntries(
+      ['TANDEM_TF', 'TANDEM_THREADS'].flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+    ),
     verify: ['node', `${IN_IMAGE}/control-plane/runtimes/docker/verify-input.js`],
     pool: docker.pool,
     agentNetwork,

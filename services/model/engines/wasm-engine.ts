@@ -3,9 +3,13 @@ import path from 'node:path';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
 import { ModelError } from '../../contracts/model-error.ts';
 import { EngineMemoryError } from '../errors.ts';
+import { engineMemory } from '../kernels/heap.ts';
+import type { SharedMemory } from '../kernels/threads/heap-views.ts';
+import { openThreads, threadsOf } from '../kernels/threads/threads.ts';
 import * as tf from '../tf.ts';
 import { checkProducts } from './check-products.ts';
 import type { Engine } from './engine.ts';
+import { sharingMemory } from './shared-memory.ts';
 
 /** The part of the compiled module that memory checks use; the package's types leave it out. */
 interface WasmHeap {
@@ -17,13 +21,26 @@ interface WasmHeap {
 /** wasm addresses 4 GiB and, past them, overwrites the first tensor without an exception: stay well below. */
 const DEFAULT_LIMIT_BYTES = 3.5 * 2 ** 30;
 
+interface WasmOptions {
+  readonly reason: string;
+  /** How many compute, with the main one. */
+  readonly threads: number;
+  readonly memoryLimitBytes?: number | undefined;
+}
+
 /**
- * Starts tfjs on its wasm backend, once per process; later calls give the same engine with their own memory limit.
+ * Starts tfjs on its wasm backend, once per process; later calls give the same engine with their own memory limit and threads.
  * @throws ModelError `engine_unavailable` when it does not start, or multiplies wrongly.
  */
-export async function startWasmEngine(reason: string, memoryLimitBytes = DEFAULT_LIMIT_BYTES): Promise<Engine> {
+export async function startWasmEngine({
+  reason,
+  threads,
+  memoryLimitBytes = DEFAULT_LIMIT_BYTES,
+}: WasmOptions): Promise<Engine> {
   const backend = await startWasm();
   checkProducts('wasm', { rowsAlone: true });
+  const memory = engineMemory() as SharedMemory;
+  if (threadsOf(memory).count !== threads) openThreads(memory, threads);
   return createEngine(backend, reason, memoryLimitBytes);
 }
 
@@ -34,7 +51,7 @@ async function startWasm(): Promise<BackendWasm> {
     const { setWasmPaths } = require(entry) as typeof import('@tensorflow/tfjs-backend-wasm');
     setWasmPaths(`${path.dirname(entry)}${path.sep}`);
     // A failed start leaves tfjs on its pure JavaScript backend, 30 times slower, without an exception.
-    const started = await withoutProcessListeners(() => tf.setBackend('wasm'));
+    const started = await withoutProcessListeners(() => sharingMemory(() => tf.setBackend('wasm')));
     if (!started || tf.getBackend() !== 'wasm') {
       throw new ModelError('engine_unavailable', `tfjs did not start its wasm backend; it is on ${tf.getBackend()}`);
     }

@@ -1,14 +1,5 @@
 import type { AttentionShape, AttentionSpan, HeadOffsets } from './attention.ts';
-import { headOffsets } from './attention.ts';
-import {
-  type AttentionValues,
-  BLOCK,
-  type Block,
-  blocksOf,
-  isFirstOfGroup,
-  padded,
-  queryRows,
-} from './attention-blocks.ts';
+import { type AttentionValues, BLOCK, type Block, blocksOf, headsOf, padded, queryRows } from './attention-blocks.ts';
 import { addRows, copyColumns, copyRows, type DoubleMatrix, matricesIn, transposed } from './double-scratch.ts';
 import type { EngineProduct } from './engine-product.ts';
 
@@ -21,52 +12,51 @@ export interface AttentionGradients extends AttentionValues {
 }
 
 /**
- * Gradient of attention for sequences with as many keys as queries. The softmax is recomputed from `lse`, so that
+ * Gradient of attention of one sequence, with as many keys as queries, to the keys of one head. The softmax is recomputed from `lse`, so that
  * nothing quadratic is stored, neither between the passes nor here (Dao et al., "FlashAttention", 2022, section 3.1).
+ * @param g the gradients hold zeros where this writes
  */
 export function attentionBackward(
   shape: AttentionShape,
-  spans: readonly AttentionSpan[],
+  span: AttentionSpan,
+  kvHead: number,
   g: AttentionGradients,
   scratch: Float32Array,
   product: EngineProduct,
 ): void {
   const { headDim } = shape;
-  for (const gradient of [g.dq, g.dk, g.dv]) gradient.fill(0);
-  for (const span of spans) {
-    const { keyLength } = span;
-    const [keys, width] = [padded(keyLength), padded(headDim)];
-    const next = matricesIn(scratch);
-    const [keyRows, keyColumns, valueColumns] = [next(keys, width), next(width, keys), next(width, keys)];
-    const [dKeys, dValues] = [next(keys, width), next(keys, width)];
-    const [weights, dScores] = [next(BLOCK, keys), next(BLOCK, keys)];
-    const [queries, dOuts, dQueries] = [next(BLOCK, width), next(BLOCK, width), next(BLOCK, width)];
-    for (let head = 0; head < shape.heads; head++) {
-      const at = headOffsets(shape, span, head);
-      const ofKeys = (values: Float32Array) => ({ values, at: at.key, stride: at.keyStride });
-      if (isFirstOfGroup(shape, head)) {
-        copyRows(ofKeys(g.k), keyLength, headDim, keyRows);
-        copyColumns(ofKeys(g.k), keyLength, headDim, keyColumns);
-        copyColumns(ofKeys(g.v), keyLength, headDim, valueColumns);
-      }
-      for (const sums of [dKeys, dValues]) sums.values.fill(0);
-      for (const block of blocksOf(span)) {
-        const size = { rows: padded(block.count), columns: padded(block.seen) };
-        copyRows(queryRows(g.q, at, block), block.count, headDim, queries);
-        copyRows(queryRows(g.dOut, at, block), block.count, headDim, dOuts);
-        for (const sums of [weights, dScores, dQueries]) sums.values.fill(0);
-        product(queries, keyColumns, weights, { ...size, inner: headDim });
-        product(dOuts, valueColumns, dScores, { ...size, inner: headDim });
-        scoreGradients(g, headDim, at, block, { weights, dScores });
-        product(dScores, keyRows, dQueries, { rows: size.rows, columns: width, inner: block.seen });
-        const sumsOfKeys = { rows: size.columns, columns: width, inner: block.count };
-        product(transposed(dScores), queries, dKeys, sumsOfKeys);
-        product(transposed(weights), dOuts, dValues, sumsOfKeys);
-        addRows(dQueries, block.count, headDim, queryRows(g.dq, at, block));
-      }
-      addRows(dKeys, keyLength, headDim, ofKeys(g.dk));
-      addRows(dValues, keyLength, headDim, ofKeys(g.dv));
+  const { keyLength } = span;
+  const [keys, width] = [padded(keyLength), padded(headDim)];
+  const next = matricesIn(scratch);
+  const [keyRows, keyColumns, valueColumns] = [next(keys, width), next(width, keys), next(width, keys)];
+  const [dKeys, dValues] = [next(keys, width), next(keys, width)];
+  const [weights, dScores] = [next(BLOCK, keys), next(BLOCK, keys)];
+  const [queries, dOuts, dQueries] = [next(BLOCK, width), next(BLOCK, width), next(BLOCK, width)];
+  const blocks = blocksOf(span);
+  for (const [i, at] of headsOf(shape, span, kvHead).entries()) {
+    const ofKeys = (values: Float32Array) => ({ values, at: at.key, stride: at.keyStride });
+    if (i === 0) {
+      copyRows(ofKeys(g.k), keyLength, headDim, keyRows);
+      copyColumns(ofKeys(g.k), keyLength, headDim, keyColumns);
+      copyColumns(ofKeys(g.v), keyLength, headDim, valueColumns);
     }
+    for (const sums of [dKeys, dValues]) sums.values.fill(0);
+    for (const block of blocks) {
+      const size = { rows: padded(block.count), columns: padded(block.seen) };
+      copyRows(queryRows(g.q, at, block), block.count, headDim, queries);
+      copyRows(queryRows(g.dOut, at, block), block.count, headDim, dOuts);
+      for (const sums of [weights, dScores, dQueries]) sums.values.fill(0);
+      product(queries, keyColumns, weights, { ...size, inner: headDim });
+      product(dOuts, valueColumns, dScores, { ...size, inner: headDim });
+      scoreGradients(g, headDim, at, block, { weights, dScores });
+      product(dScores, keyRows, dQueries, { rows: size.rows, columns: width, inner: block.seen });
+      const sumsOfKeys = { rows: size.columns, columns: width, inner: block.count };
+      product(transposed(dScores), queries, dKeys, sumsOfKeys);
+      product(transposed(weights), dOuts, dValues, sumsOfKeys);
+      addRows(dQueries, block.count, headDim, queryRows(g.dq, at, block));
+    }
+    addRows(dKeys, keyLength, headDim, ofKeys(g.dk));
+    addRows(dValues, keyLength, headDim, ofKeys(g.dv));
   }
 }
 

@@ -23,46 +23,45 @@ export function attentionScratch({ headDim }: AttentionShape, spans: readonly At
 }
 
 /**
- * Causal attention of packed sequences, a block of queries at a time. Each sum is in double precision and runs over its terms in order, so the result has the bits
- * that one query at a time gives, and keys from a cache.
+ * Causal attention of one sequence to the keys of one head, of all query heads that share it, a block of queries at a time. Each sum is in double precision and runs over its terms
+ * in order, so the result has the bits that one query at a time gives, and keys from a cache.
+ * @param values `out` holds zeros where this writes
  * @param scratch memory of the engine, `attentionScratch` floats
  */
 export function attentionForward(
   shape: AttentionShape,
-  spans: readonly AttentionSpan[],
+  span: AttentionSpan,
+  kvHead: number,
   { q, k, v, out, lse }: AttentionValues,
   scratch: Float32Array,
   product: EngineProduct,
 ): void {
   const { headDim } = shape;
+  const { keyLength } = span;
   const scale = headDim ** -0.5;
-  out.fill(0);
-  for (const span of spans) {
-    const { keyLength } = span;
-    const [keys, width] = [padded(keyLength), padded(headDim)];
-    const next = matricesIn(scratch);
-    const [keyColumns, values] = [next(width, keys), next(keys, width)];
-    const [queries, weights, sums] = [next(BLOCK, width), next(BLOCK, keys), next(BLOCK, width)];
-    for (let head = 0; head < shape.heads; head++) {
-      const at = headOffsets(shape, span, head);
-      if (isFirstOfGroup(shape, head)) {
-        copyColumns({ values: k, at: at.key, stride: at.keyStride }, keyLength, headDim, keyColumns);
-        copyRows({ values: v, at: at.key, stride: at.keyStride }, keyLength, headDim, values);
+  const [keys, width] = [padded(keyLength), padded(headDim)];
+  const next = matricesIn(scratch);
+  const [keyColumns, values] = [next(width, keys), next(keys, width)];
+  const [queries, weights, sums] = [next(BLOCK, width), next(BLOCK, keys), next(BLOCK, width)];
+  const blocks = blocksOf(span);
+  for (const [i, at] of headsOf(shape, span, kvHead).entries()) {
+    if (i === 0) {
+      copyColumns({ values: k, at: at.key, stride: at.keyStride }, keyLength, headDim, keyColumns);
+      copyRows({ values: v, at: at.key, stride: at.keyStride }, keyLength, headDim, values);
+    }
+    for (const block of blocks) {
+      const size = { rows: padded(block.count), columns: padded(block.seen) };
+      copyRows(queryRows(q, at, block), block.count, headDim, queries);
+      for (const each of [weights, sums]) each.values.fill(0);
+      product(queries, keyColumns, weights, { ...size, inner: headDim });
+      for (let row = 0; row < block.count; row++) {
+        const own = weights.values.subarray(row * keys, row * keys + size.columns);
+        const seen = block.seen - block.count + row + 1;
+        lse[at.lse + (block.first + row) * at.lseStride] = softmaxInPlace(own, seen, scale);
+        own.fill(0, seen);
       }
-      for (const block of blocksOf(span)) {
-        const size = { rows: padded(block.count), columns: padded(block.seen) };
-        copyRows(queryRows(q, at, block), block.count, headDim, queries);
-        for (const each of [weights, sums]) each.values.fill(0);
-        product(queries, keyColumns, weights, { ...size, inner: headDim });
-        for (let row = 0; row < block.count; row++) {
-          const own = weights.values.subarray(row * keys, row * keys + size.columns);
-          const seen = block.seen - block.count + row + 1;
-          lse[at.lse + (block.first + row) * at.lseStride] = softmaxInPlace(own, seen, scale);
-          own.fill(0, seen);
-        }
-        product(weights, values, sums, { rows: size.rows, columns: width, inner: block.seen });
-        addRows(sums, block.count, headDim, queryRows(out, at, block));
-      }
+      product(weights, values, sums, { rows: size.rows, columns: width, inner: block.seen });
+      addRows(sums, block.count, headDim, queryRows(out, at, block));
     }
   }
 }
@@ -91,7 +90,8 @@ export function padded(count: number): number {
   return Math.ceil(count / TILES.double.columns) * TILES.double.columns;
 }
 
-/** Heads of a group share keys and values, and come one after the other. */
-export function isFirstOfGroup({ heads, kvHeads }: AttentionShape, head: number): boolean {
-  return head % (heads / kvHeads) === 0;
+/** Where the query heads lie that share a head of keys and values: they come one after the other. */
+export function headsOf(shape: AttentionShape, span: AttentionSpan, kvHead: number): HeadOffsets[] {
+  const group = (shape.heads / shape.kvHeads) | 0;
+  return Array.from({ length: group }, (_, i) => headOffsets(shape, span, kvHead * group + i));
 }

@@ -4,13 +4,17 @@ import { values } from '../testing/support.ts';
 import { attentionForward, attentionScratch } from './attention-blocks.ts';
 import { matricesIn, transposed } from './double-scratch.ts';
 import { engineProduct } from './engine-product.ts';
+import { MOST_PAGES } from './wasm-code.ts';
 
 interface Memory {
-  readonly buffer: ArrayBuffer;
+  readonly buffer: SharedArrayBuffer;
 }
-const { Memory } = (globalThis as unknown as { WebAssembly: { Memory: new (size: { initial: number }) => Memory } })
-  .WebAssembly;
-const memory = new Memory({ initial: 8 });
+const { Memory } = (
+  globalThis as unknown as {
+    WebAssembly: { Memory: new (size: { initial: number; maximum: number; shared: true }) => Memory };
+  }
+).WebAssembly;
+const memory = new Memory({ initial: 8, maximum: MOST_PAGES, shared: true });
 const product = engineProduct(memory, 'double');
 
 test('adds the sums of a plain loop, to the last bit, of matrices either way round', () => {
@@ -40,6 +44,9 @@ test.each([
   const [plain, blocks] = [0, 1].map(() => ({ out: q.slice(), lse: new Float64Array(queryLength * heads) }));
   plainAttention(sizes, span, q, k, v, plain!.out, plain!.lse);
   const scratch = new Float32Array(memory.buffer, 0, attentionScratch(sizes, [span]));
-  attentionForward(sizes, [span], { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
+  blocks!.out.fill(0);
+  for (let kvHead = 0; kvHead < kvHeads; kvHead++) {
+    attentionForward(sizes, span, kvHead, { q, k, v, ...blocks! }, scratch.fill(Number.NaN), product);
+  }
   expect(blocks).toEqual(plain);
 });

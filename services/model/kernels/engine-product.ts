@@ -12,6 +12,7 @@ import {
   store,
   subtract,
 } from './wasm-code.ts';
+import { instantiate } from './wasm-instance.ts';
 
 /** A matrix in the engine's memory: where the first one lies, and how far it is to the next row and column, all in bytes. */
 export interface Numbers {
@@ -48,28 +49,16 @@ export const TILES = {
 } as const;
 export type Precision = keyof typeof TILES;
 
-/** The types of Node.js leave it out. */
-const { WebAssembly: wasm } = globalThis as unknown as {
-  readonly WebAssembly: {
-    readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
-    readonly Instance: new (
-      module: object,
-      imports: Record<string, Record<string, object>>,
-    ) => { readonly exports: Record<string, unknown> };
-  };
-};
-
 const products = { float: new WeakMap<object, EngineProduct>(), double: new WeakMap<object, EngineProduct>() };
 
 /**
  * Of floats or of doubles.
- * @param memory a `WebAssembly.Memory`. The code for it is made here, once, of SIMD instructions that every Node.js of this project has.
+ * @param memory a shared `WebAssembly.Memory`. The code for it is made here, once, of SIMD instructions that every Node.js of this project has.
  */
 export function engineProduct(memory: object, precision: Precision): EngineProduct {
   const known = products[precision].get(memory);
   if (known) return known;
-  const instance = new wasm.Instance(new wasm.Module(assemble(precision)), { env: { memory } });
-  const run = instance.exports['run'] as (...parameters: number[]) => void;
+  const run = instantiate(assemble(precision), memory);
   const product: EngineProduct = (a, b, c, { rows, inner, columns }) =>
     run(a.at, a.row, a.column, b.at, b.row, c.at, c.row, rows, inner, columns);
   products[precision].set(memory, product);

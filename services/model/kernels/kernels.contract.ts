@@ -30,7 +30,7 @@ export function describeKernels(engine: string, start: () => Promise<Kernels>): 
 
       test('adds scale * (x * mask) A B, with gradients for x, A and B', () => {
         const frozen = matrix(10, 6, 4);
-        const weight = kernels.weights.frozen(frozen, undefined);
+        const weight = kernels.weights.frozen(matrix(10, 6, 4), undefined);
         const mask = tf.tensor2d(
           values(70, 6).map((value) => (value > 0 ? 1.25 : 0)),
           [7, 10],

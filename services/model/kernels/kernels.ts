@@ -26,12 +26,17 @@ export interface OwnedLinear extends LinearWeight {
   dispose(): void;
 }
 
+/** A projection that nothing trains. */
+export interface FrozenLinear extends OwnedLinear {
+  /** Its matrix, row by row. */
+  values(): Float32Array;
+}
+
 /** The ways to keep a projection. Matrices are [in, out]; an embedding is [vocabulary, hidden], the transpose of the output projection. */
 export interface LinearWeights {
   trained(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): LinearWeight;
-  frozen(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): OwnedLinear;
-  /** Frozen, where memory is short: nothing is kept beside the matrix. */
-  frugal(matrix: tf.Tensor2D): LinearWeight;
+  /** Takes the matrix over: it may be gone after the first product, and is when this is disposed of. */
+  frozen(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): FrozenLinear;
   /** Frozen, and packed in 4 bits. */
   nf4(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear;
   /** The output projection of a tied model in training: gradients reach the embedding. */

@@ -1,12 +1,11 @@
 import type { Engine } from '../backend.ts';
 import * as tf from '../tf.ts';
 import type { AttentionShape, AttentionSpan } from './attention.ts';
-import { attentionBackward } from './attention-backward.ts';
-import { attentionForward, attentionScratch } from './attention-blocks.ts';
+import { attentionScratch } from './attention-blocks.ts';
+import { attentionParameters, spanNumbers } from './attention-chunk.ts';
 import { checkIndices } from './check-indices.ts';
 import { differentiable } from './differentiable.ts';
-import { engineProduct } from './engine-product.ts';
-import { frozenLinear, frugalLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
+import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
 import { compute, computeMany, engineMemory, view } from './heap.ts';
 import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
@@ -15,6 +14,7 @@ import { pagedAttention } from './paged-attention.ts';
 import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
 import { rotate } from './rope.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
+import { threadsOf } from './threads/threads.ts';
 import { tokenLogprobsBackward, tokenLogprobsForward } from './token-logprobs.ts';
 
 /** The kernels on tfjs's wasm backend: its matrix products and activations, and our own code on its memory for the rest. */
@@ -39,7 +39,6 @@ export function createWasmKernels(engine: Engine): Kernels {
 export const wasmWeights: LinearWeights = {
   trained: trainedLinear,
   frozen: frozenLinear,
-  frugal: frugalLinear,
   nf4: nf4Linear,
   tiedTrained: tiedTrainedHead,
   tiedFrozen: tiedFrozenHead,
@@ -91,33 +90,57 @@ function attention(
   shape: AttentionShape,
   spans: readonly AttentionSpan[],
 ) {
-  const lse = new Float64Array(q.shape[0] * shape.heads);
-  const scratch = [attentionScratch(shape, spans)];
-  const bytes = 4 * scratch[0]!;
+  const threads = threadsOf(engineMemory());
+  const rows = q.shape[0];
+  const scratchFloats = attentionScratch(shape, spans);
+  const scratch = [threads.count * scratchFloats];
+  const numbers = spanNumbers(spans);
+  // Doubles are tensors of twice as many floats, which nothing reads as such.
+  const [ofSpans, ofLse] = [[2 * numbers.length], [2 * rows * shape.heads]];
+  const chunks = spans.length * shape.kvHeads;
+  const placed = (spansIn: Float32Array, memory: Float32Array) => {
+    new Float64Array(spansIn.buffer, spansIn.byteOffset, numbers.length).set(numbers);
+    return { spans: spansIn.byteOffset, scratch: memory.byteOffset, scratchFloats };
+  };
   return differentiable<tf.Tensor2D>(
     [q, k, v],
     () => {
-      engine.checkMemory(bytes);
-      const product = engineProduct(engineMemory(), 'double');
-      const [value, used] = computeMany([q, k, v], [q.shape, scratch], ([out, memory], [qs, ks, vs]) => {
-        attentionForward(shape, spans, { q: qs!, k: ks!, v: vs!, out: out!, lse }, memory!, product);
-      });
-      used!.dispose();
-      return { value: value as tf.Tensor2D, saved: [q, k, v, value!] };
+      engine.checkMemory(4 * scratch[0]!);
+      const [value, lse, ...used] = computeMany(
+        [q, k, v],
+        [q.shape, ofLse, ofSpans, scratch],
+        ([out, totals, spansIn, memory], [qs, ks, vs]) => {
+          out!.fill(0);
+          const places = {
+            ...placed(spansIn!, memory!),
+            ...addresses({ q: qs!, k: ks!, v: vs!, out: out!, lse: totals! }),
+          };
+          threads.run('attentionForward', attentionParameters(shape, rows, places), chunks);
+        },
+      );
+      tf.dispose(used);
+      return { value: value as tf.Tensor2D, saved: [q, k, v, value!, lse!] };
     },
     (dy, saved) => {
-      engine.checkMemory(bytes);
-      const product = engineProduct(engineMemory(), 'double');
+      engine.checkMemory(4 * scratch[0]!);
       return computeMany(
         [...saved, dy],
-        [q.shape, k.shape, v.shape, scratch],
-        ([dq, dk, dv, memory], [qs, ks, vs, out, dOut]) => {
-          const views = { q: qs!, k: ks!, v: vs!, out: out!, lse, dOut: dOut!, dq: dq!, dk: dk!, dv: dv! };
-          attentionBackward(shape, spans, views, memory!, product);
+        [q.shape, k.shape, v.shape, ofSpans, scratch],
+        ([dq, dk, dv, spansIn, memory], [qs, ks, vs, out, totals, dOut]) => {
+          for (const gradient of [dq!, dk!, dv!]) gradient.fill(0);
+          const gradients = addresses({ dOut: dOut!, dq: dq!, dk: dk!, dv: dv! });
+          const values = addresses({ q: qs!, k: ks!, v: vs!, out: out!, lse: totals! });
+          const places = { ...placed(spansIn!, memory!), ...values, gradients };
+          threads.run('attentionBackward', attentionParameters(shape, rows, places), chunks);
         },
       ).slice(0, 3);
     },
   );
+}
+
+function addresses<K extends string>(views: Readonly<Record<K, Float32Array>>): Record<K, number> {
+  const entries = Object.entries<Float32Array>(views).map(([name, { byteOffset }]) => [name, byteOffset]);
+  return Object.fromEntries(entries) as Record<K, number>;
 }
 
 const cachedAttention: Kernels['cachedAttention'] = (q, caches, shape, spans) =>

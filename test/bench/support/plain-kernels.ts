@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import type { AttentionShape, AttentionSpan } from '../../../services/model/kernels/attention.ts';
-import type { Kernels } from '../../../services/model/kernels/kernels.ts';
-import { wasmWeights } from '../../../services/model/kernels/wasm-kernels.ts';
+import type { FrozenLinear, Kernels } from '../../../services/model/kernels/kernels.ts';
 
 /**
  * The decoder's operations written with tfjs alone, as one would write them first, with tfjs's own gradients. They run on every backend, so they are
@@ -10,7 +9,15 @@ import { wasmWeights } from '../../../services/model/kernels/wasm-kernels.ts';
 export function createPlainKernels(): Kernels {
   return {
     // Of which only the products are used: gradients are tfjs's own.
-    weights: wasmWeights,
+    weights: {
+      trained: plain,
+      frozen: plain,
+      nf4: () => {
+        throw new Error('the plain kernels have no weights in 4 bits');
+      },
+      tiedTrained: (embedding) => plain(tf.transpose(embedding), undefined),
+      tiedFrozen: (embedding) => plain(tf.keep(tf.transpose(embedding)), undefined),
+    },
     linear(x, weight, term) {
       const product = weight.times(x);
       const base = weight.bias ? tf.add(product, weight.bias) : product;
@@ -53,6 +60,23 @@ export function createPlainKernels(): Kernels {
       return { logprobs, entropy: tf.neg(tf.sum<tf.Tensor1D>(tf.mul(tf.exp(logs), logs), 1)) };
     },
     read: (tensors, use) => use(tensors.map((tensor) => tensor.dataSync() as Float32Array)),
+  };
+}
+
+function plain(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined): FrozenLinear {
+  const unused = () => {
+    throw new Error('the plain kernels have the gradients of tfjs');
+  };
+  return {
+    shape: matrix.shape,
+    ...(bias && { bias }),
+    trained: [],
+    scratch: () => [],
+    times: (x) => tf.matMul(x, matrix),
+    timesTransposed: unused,
+    gradients: unused,
+    values: () => matrix.dataSync() as Float32Array,
+    dispose: () => matrix.dispose(),
   };
 }
 

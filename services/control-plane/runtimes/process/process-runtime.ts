@@ -15,7 +15,17 @@ const STATE = '.role';
 const OUTPUT = 'output.log';
 const SHARED = 'adapters';
 /** What every program gets from the control plane's own environment; its keys and secrets stay behind. */
-const inheritedVariables = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'TANDEM_TF', 'TANDEM_TENSORFLOW_HOME'];
+const inheritedVariables = [
+  'PATH',
+  'HOME',
+  'LANG',
+  'LC_ALL',
+  'TZ',
+  'TMPDIR',
+  'TANDEM_TF',
+  'TANDEM_THREADS',
+  'TANDEM_TENSORFLOW_HOME',
+];
 
 /**
  * Starts roles as processes of this machine, each below a shim that outlives the control plane (`shim.ts`).

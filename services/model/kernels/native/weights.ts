@@ -6,8 +6,11 @@ import { matMul, summed } from './arithmetic.ts';
 /** Projections as they lie: a product takes either operand transposed, so nothing is kept beside the weights. */
 export const nativeWeights: LinearWeights = {
   trained: (matrix, bias) => projection(matrix, bias, true),
-  frozen: (matrix, bias) => projection(matrix, bias, false),
-  frugal: (matrix) => projection(matrix, undefined, false),
+  frozen: (matrix, bias) => ({
+    ...projection(matrix, bias, false),
+    values: () => matrix.dataSync() as Float32Array,
+    dispose: () => matrix.dispose(),
+  }),
   tiedTrained: (embedding) => tiedHead(embedding, true),
   tiedFrozen: (embedding) => tiedHead(embedding, false),
   nf4,

@@ -1,0 +1,18 @@
+import { backwardChunk, forwardChunk } from '../attention-chunk.ts';
+import { productChunk } from '../packed-product-chunk.ts';
+import type { Heap } from './heap-views.ts';
+
+/**
+ * A part of some work on the engine's memory.
+ * @param thread who does it, from 0: each has scratch of its own
+ */
+export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, thread: number) => void;
+
+/** What threads can do, by name. */
+export const jobs = {
+  product: productChunk,
+  attentionForward: forwardChunk,
+  attentionBackward: backwardChunk,
+} as const satisfies Record<string, Job>;
+export type JobName = keyof typeof jobs;
+export const jobNames = Object.keys(jobs) as JobName[];

@@ -1,0 +1,77 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { afterEach, expect, test } from 'vitest';
+import { type PackedProduct, productParameters } from '../packed-product-chunk.ts';
+import { MOST_PAGES } from '../wasm-code.ts';
+import { WORD } from './control.ts';
+import type { SharedMemory } from './heap-views.ts';
+import type { ThreadData } from './thread.main.ts';
+import { openThreads, type Threads } from './threads.ts';
+
+const { Memory } = (
+  globalThis as unknown as {
+    WebAssembly: { Memory: new (size: { initial: number; maximum: number; shared: true }) => SharedMemory };
+  }
+).WebAssembly;
+const memory = new Memory({ initial: 96, maximum: MOST_PAGES, shared: true });
+
+let threads: Threads | undefined;
+afterEach(() => threads?.close());
+
+/** One more thread, which says that it is there, takes a chunk as soon as there is one, and then does as `program` says. */
+async function openWith(program: string, napMs?: number): Promise<Threads> {
+  const started: Worker[] = [];
+  const startThread = (data: ThreadData) => {
+    const code = `
+      const { workerData, parentPort } = require('node:worker_threads');
+      const words = new Int32Array(workerData.control, 0, 16);
+      const message = new Uint8Array(workerData.control, 64 + 8 * 32);
+      parentPort.postMessage('there');
+      while (Atomics.load(words, ${WORD.chunks}) === 0 || Atomics.load(words, ${WORD.generation}) % 2 === 1);
+      const failed = (text) => { message.set(Buffer.from(text)); Atomics.store(words, ${WORD.failed}, text.length); };
+      const take = () => Atomics.add(words, ${WORD.nextTicket}, 1);
+      const done = () => { Atomics.add(words, ${WORD.done}, 1); Atomics.notify(words, ${WORD.done}); };
+      ${program}`;
+    started.push(new Worker(code, { eval: true, workerData: data }));
+    return started[0]!;
+  };
+  threads = openThreads(memory, 2, { startThread, ...(napMs && { napMs }) });
+  await once(started[0]!, 'message');
+  return threads;
+}
+
+/** A product of so many rows, each a chunk, that the other thread gets one, also where it has to wait for a core. */
+const ROWS = 2 ** 16;
+const product: PackedProduct = {
+  ...{ a: 2 ** 20, c: 2 ** 21, rows: ROWS, inner: 1, columns: 8, matrix: 0, panelBytes: 256 },
+  ...{ transposed: false, added: false, scale: 1, scratch: 0, chunkRows: 1, chunkPanels: 1 },
+};
+const work = (on: Threads) => on.run('product', productParameters(product), ROWS);
+
+test('the error of another thread is the error of the call, once, and after the rest is done', async () => {
+  const opened = await openWith(`take(); failed('no such address'); done();`);
+  expect(() => work(opened)).toThrow('no such address');
+  expect(() => work(opened)).not.toThrow();
+});
+
+test('a thread that does not go on is an error, now and from then on', async () => {
+  const opened = await openWith('take();', 1);
+  for (let i = 0; i < 2; i++) {
+    expect(() => work(opened)).toThrow('a thread of the engine does not go on; TANDEM_THREADS=1 does without');
+  }
+});
+
+test('a thread that ended is an error', async () => {
+  const opened = await openWith(`take(); done(); throw new Error('out of memory');`);
+  work(opened);
+  await expect
+    .poll(() => {
+      try {
+        work(opened);
+      } catch (error) {
+        return (error as Error).message;
+      }
+      return '';
+    })
+    .toBe('a thread of the engine ended: out of memory; TANDEM_THREADS=1 does without');
+});

@@ -1,0 +1,17 @@
+/** The types of Node.js leave it out. */
+const { WebAssembly: wasm } = globalThis as unknown as {
+  readonly WebAssembly: {
+    readonly Module: new (code: Uint8Array<ArrayBuffer>) => object;
+    readonly Instance: new (
+      module: object,
+      imports: Record<string, Record<string, object>>,
+    ) => { readonly exports: Record<string, unknown> };
+  };
+};
+
+export type Run = (...parameters: number[]) => void;
+
+/** The function `run` of a module that `moduleOf` made, on a shared `WebAssembly.Memory`. */
+export function instantiate(code: Uint8Array<ArrayBuffer>, memory: object): Run {
+  return new wasm.Instance(new wasm.Module(code), { env: { memory } }).exports['run'] as Run;
+}
