@@ -10,8 +10,8 @@ const MAX_STALENESS = 1;
 
 /** How long training takes, in times of the rollouts; how many steps a run has, and how often each way is measured. */
 const cases = {
-  balanced: { training: 1, steps: 20, rounds: 2 },
-  skewed: { training: 1 / 3, steps: 12, rounds: 1 },
+  balanced: { training: 1, steps: 16, rounds: 2 },
+  skewed: { training: 1 / 3, steps: 10, rounds: 1 },
 } as const;
 type Case = keyof typeof cases;
 
