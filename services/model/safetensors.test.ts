@@ -29,6 +29,17 @@ describe('a written file', () => {
     expect(headerLength % 8n).toBe(0n);
   });
 
+  test('holds tensors in their order whether they are written together or alone', async () => {
+    const file = path.join(await temporaryDirectory(), 'model.safetensors');
+    const sizes = [3, 700_000, 5, 400_000, 1_100_000, 7];
+    const tensors = sizes.map((size, i) => [`t${i}`, { shape: [size], data: new Float32Array(size).fill(i) }] as const);
+    await writeSafetensors(file, tensors, { dtype: 'F32' });
+    const opened = await openSafetensors(file);
+    for (const [name, { data }] of tensors)
+      expect(Buffer.compare(Buffer.from((await opened.readFloats(name)).buffer), Buffer.from(data.buffer))).toBe(0);
+    await opened.close();
+  });
+
   test.each(['BF16', 'F16'] as const)('in %s holds each value rounded once', async (dtype) => {
     const file = path.join(await temporaryDirectory(), 'model.safetensors');
     const data = values(64, 3);

@@ -24,6 +24,7 @@ export interface TensorData {
 }
 
 const MAX_HEADER_BYTES = 100_000_000;
+const WRITE_BYTES = 2 ** 22;
 
 /**
  * Opens a safetensors file (https://github.com/huggingface/safetensors#format) and checks its header: size, bounds, shapes,
@@ -52,7 +53,8 @@ export async function openSafetensors(path: string): Promise<SafetensorsFile> {
 }
 
 /**
- * Writes tensors in the order given; the same tensors give the same bytes. One tensor is converted at a time.
+ * Writes tensors in the order given; the same tensors give the same bytes. One tensor is converted at a time, or `WRITE_BYTES` of small ones, as each
+ * write is a wait: an adapter has hundreds of tensors of some kilobytes.
  *
  * @param dtype how values are stored; BF16 and F16 round to nearest, ties to even.
  */
@@ -64,8 +66,18 @@ export async function writeSafetensors(
   const list = [...tensors];
   const file = await open(path, 'w');
   try {
-    await writeAll(file, encodeHeader(list, options.dtype, options.metadata ?? { format: 'pt' }));
-    for (const [, tensor] of list) await writeAll(file, encodeFloats(tensor.data, options.dtype));
+    let waiting = [encodeHeader(list, options.dtype, options.metadata ?? { format: 'pt' })];
+    let size = waiting[0]!.length;
+    for (const [, tensor] of list) {
+      const bytes = encodeFloats(tensor.data, options.dtype);
+      if (size + bytes.length > WRITE_BYTES) {
+        await writeAll(file, joined(waiting));
+        [waiting, size] = [[], 0];
+      }
+      waiting.push(bytes);
+      size += bytes.length;
+    }
+    await writeAll(file, joined(waiting));
   } finally {
     await file.close();
   }
@@ -112,6 +124,10 @@ async function readRange(
     done += bytesRead;
   }
   return bytes;
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  return parts.length === 1 ? parts[0]! : Buffer.concat(parts);
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {

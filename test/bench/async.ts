@@ -5,12 +5,14 @@ import { BENCH_MODEL, TASKS, type Work, withRuns } from './support/async-work.ts
 import { type Bench, round, table } from './support/bench.ts';
 import { median } from './support/measure.ts';
 
-const STEPS = 16;
 const CALIBRATION_STEPS = 4;
 const MAX_STALENESS = 1;
 
-/** How long training takes, in times of the rollouts, and how often each way is measured. */
-const cases = { balanced: { training: 1, rounds: 2 }, skewed: { training: 1 / 3, rounds: 1 } } as const;
+/** How long training takes, in times of the rollouts; how many steps a run has, and how often each way is measured. */
+const cases = {
+  balanced: { training: 1, steps: 16, rounds: 2 },
+  skewed: { training: 1 / 3, steps: 10, rounds: 1 },
+} as const;
 type Case = keyof typeof cases;
 
 /**
@@ -36,7 +38,7 @@ export const runAsyncBench: Bench = (print, { full }) =>
     const rows: (string | number)[][] = [headings];
     const figures: Record<string, unknown> = {};
     for (const name of Object.keys(cases) as Case[]) {
-      const work = { ...workOf(name, whole), steps: STEPS };
+      const work = { ...workOf(name, whole), steps: cases[name].steps };
       print(`${name}: ${work.learned} of ${TASKS} tasks say something, ${work.updates} updates`);
       const sync: MeasuredRun[] = [];
       const async: MeasuredRun[] = [];
@@ -52,7 +54,7 @@ export const runAsyncBench: Bench = (print, { full }) =>
       bench: 'async',
       baseline: 'the same steps, each waiting for its rollouts, in the same run',
       model: BENCH_MODEL,
-      ...{ steps: STEPS, max_staleness: MAX_STALENESS },
+      max_staleness: MAX_STALENESS,
       ...figures,
       ...(full && { to_accuracy: await accuracyRuns(join(directory, 'accuracy'), print) }),
     };
@@ -79,6 +81,7 @@ function figuresOf(name: Case, sync: readonly MeasuredRun[], async: readonly Mea
   const speedup = middle(sync, ({ seconds }) => seconds) / middle(async, ({ seconds }) => seconds);
   const possible = (rollouts + training) / Math.max(rollouts, training);
   return {
+    [`steps_${name}`]: cases[name].steps,
     [`speedup_${name}`]: round(speedup),
     [`possible_${name}`]: round(possible),
     [`share_of_possible_${name}`]: round(speedup / possible),

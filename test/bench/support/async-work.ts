@@ -58,7 +58,7 @@ function specOf({ staleness, steps, updates }: Work, reward: string): Record<str
       ...{ batch_size: TASKS, max_steps: steps, learning_rate: 1e-5, micro_batch_tokens: 1024 },
       ...{ eval_steps: 0, run_baseline_eval: false, save_steps: 1000 },
     },
-    rollout: { num_rollouts: 4, max_new_tokens: 40, temperature: 1, concurrency: TASKS, max_staleness: staleness },
+    rollout: { num_rollouts: 4, max_new_tokens: 56, temperature: 1, concurrency: TASKS, max_staleness: staleness },
     grpo: { num_iterations: updates },
     reward: [{ name: 'function', function: `${reward}:everyOther` }],
     logging: { rollout_log_level: 'WARNING' },
