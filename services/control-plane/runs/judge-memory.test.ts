@@ -4,11 +4,12 @@ import { mergeSpecs, resolveRunSpec } from '../../contracts/resolve-run-spec.ts'
 import { judgeMemory } from './judge-memory.ts';
 import { trainerMemory } from './trainer-memory.ts';
 
-/** The sizes of Qwen2.5-0.5B, and of a model ten times as large. */
+/** The sizes of Qwen2.5-0.5B and 1.5B, and of a model ten times as large. */
 const half = {
   ...{ model_type: 'qwen2', hidden_size: 896, intermediate_size: 4864, num_hidden_layers: 24, vocab_size: 151_936 },
   ...{ num_attention_heads: 14, num_key_value_heads: 2, max_position_embeddings: 32_768, tie_word_embeddings: true },
 };
+const middle = { ...half, hidden_size: 1536, intermediate_size: 8960, num_attention_heads: 12, num_hidden_layers: 28 };
 const large = { ...half, hidden_size: 4096, intermediate_size: 11_008, num_attention_heads: 32, num_hidden_layers: 32 };
 const short = { model: { name: 'm', max_seq_length: 512 }, training: { micro_batch_tokens: 512 } };
 
@@ -23,7 +24,7 @@ function judged(
 }
 
 test('a model whose weights alone are too much is refused, and the setting that makes them fit is named', () => {
-  const { issues } = judged(half);
+  const { issues } = judged(middle);
   expect(issues).toEqual([
     { path: 'model.name', message: expect.stringMatching(/needs \d{4,} MiB of the 3584 MiB .*model\.use_4bit: true/) },
   ]);
@@ -46,7 +47,7 @@ test('what no setting makes fit needs a smaller model, or TensorFlow', () => {
 
 test('on TensorFlow the memory of the machine decides', () => {
   const node = (gibibytes: number) => ({ engine: 'node', limitBytes: gibibytes * 2 ** 30 }) as const;
-  expect(judged(half, {}, node(16))).toEqual({ issues: [], warnings: [] });
+  expect(judged(middle, {}, node(16))).toEqual({ issues: [], warnings: [] });
   expect(judged(half, {}, node(1)).issues[0]?.message).toMatch(
     /needs \d{4,} MiB of the 1024 MiB [^T]*use_4bit: true[^T]*$/,
   );
