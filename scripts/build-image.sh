@@ -52,7 +52,8 @@ build_tandem() {
     mkdir dist/image/tensorflow
     cp -r "$tensorflow" "dist/image/tensorflow/$engine"
   fi
-  tar -C dist -c image | with_dockerfile compose/images/tandem/Dockerfile \
+  without_build_stage compose/images/tandem/Dockerfile >dist/image.Dockerfile
+  tar -C dist -c image --transform='s/^image.Dockerfile$/Dockerfile/' image.Dockerfile \
     | build "$image" "$fingerprint" --build-arg PYTHON=none --label "org.opencontainers.image.version=$version"
   exec 9>&-
 }
@@ -75,6 +76,12 @@ build_minio() {
   fi
   tar -C "$(dirname "$binary")" -c "$(basename "$binary")" -C "$PWD/compose/images/minio" start.mjs health.mjs | with_dockerfile compose/images/minio/Dockerfile \
     | build "$image" "$fingerprint" --build-arg "BUILD_IMAGE=$base" --label "org.opencontainers.image.version=$version"
+}
+
+# What the first stage would make is brought, as `image`: copying it into a stage and out again is most of the time of a build.
+without_build_stage() {
+  # shellcheck disable=SC2016 # the Dockerfile's variable
+  sed -e '/^FROM .* AS build$/,/^FROM /{/^FROM ${BASE_IMAGE}$/!d}' -e 's#^COPY --from=build \(.*\)/src/image#COPY \1image#' "$1"
 }
 
 # Adds the Dockerfile to a tar that comes by standard input: the two are one context.
