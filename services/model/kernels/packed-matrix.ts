@@ -92,37 +92,48 @@ export function unpack({ tensor, inner, columns }: PackedMatrix): Float32Array {
   });
 }
 
+/** What becomes of a product. */
+export interface ProductOptions {
+  /** It is multiplied by this. */
+  readonly scale?: number;
+  /** It is added to this tensor, which is returned: one that was made just now, and that nothing else has. */
+  readonly onto?: tf.Tensor2D;
+}
+
 /** x b: [rows, inner] -> [rows, columns]. */
-export function times(x: tf.Tensor2D, matrix: PackedMatrix): tf.Tensor2D {
-  return product(x, matrix, false);
+export function times(x: tf.Tensor2D, matrix: PackedMatrix, options: ProductOptions = {}): tf.Tensor2D {
+  return product(x, matrix, false, options);
 }
 
 /** dy b^T: [rows, columns] -> [rows, inner]. */
-export function timesTransposed(dy: tf.Tensor2D, matrix: PackedMatrix): tf.Tensor2D {
-  return product(dy, matrix, true);
+export function timesTransposed(dy: tf.Tensor2D, matrix: PackedMatrix, options: ProductOptions = {}): tf.Tensor2D {
+  return product(dy, matrix, true, options);
 }
 
-function product(x: tf.Tensor2D, matrix: PackedMatrix, transposed: boolean): tf.Tensor2D {
+function product(
+  x: tf.Tensor2D,
+  matrix: PackedMatrix,
+  transposed: boolean,
+  { scale = 1, onto }: ProductOptions,
+): tf.Tensor2D {
   const threads = threadsOf(engineMemory());
   const rows = x.shape[0];
   const [inner, columns] = transposed ? [matrix.columns, matrix.inner] : [matrix.inner, matrix.columns];
   if (x.shape[1] !== inner) throw new RangeError(`rows of ${x.shape[1]} values do not go with a matrix of ${inner}`);
   const { chunks, ...cut } = chunksOf({ rows, inner, columns });
-  const size = {
-    rows,
-    inner,
-    columns,
-    panelBytes: ROW_BYTES * whole(matrix.inner),
-    transposed,
-    added: false,
-    scale: 1,
-    ...cut,
-  };
+  const panelBytes = ROW_BYTES * whole(matrix.inner);
+  const size = { rows, inner, columns, panelBytes, transposed, added: onto !== undefined, scale, ...cut };
   const scratch = Math.max(1, threads.count * scratchFloats(size));
-  const [c, used] = computeMany([x, matrix.tensor], [[rows, columns], [scratch]], ([out, own], [a, b]) => {
-    const at = { a: a!.byteOffset, c: out!.byteOffset, matrix: b!.byteOffset, scratch: own!.byteOffset };
-    if (rows > 0) threads.run('product', productParameters({ ...size, ...at }), chunks);
-  });
+  const inputs = [x, matrix.tensor, ...(onto ? [onto] : [])];
+  const [used, made] = computeMany(
+    inputs,
+    [[scratch], ...(onto ? [] : [[rows, columns]])],
+    ([own, out], [a, b, sums]) => {
+      const c = (out ?? sums)!.byteOffset;
+      const at = { a: a!.byteOffset, c, matrix: b!.byteOffset, scratch: own!.byteOffset };
+      if (rows > 0) threads.run('product', productParameters({ ...size, ...at }), chunks);
+    },
+  );
   used!.dispose();
-  return c as tf.Tensor2D;
+  return (onto ?? made) as tf.Tensor2D;
 }
