@@ -120,20 +120,30 @@ function product(
   const rows = x.shape[0];
   const [inner, columns] = transposed ? [matrix.columns, matrix.inner] : [matrix.inner, matrix.columns];
   if (x.shape[1] !== inner) throw new RangeError(`rows of ${x.shape[1]} values do not go with a matrix of ${inner}`);
-  const { chunks, ...cut } = chunksOf({ rows, inner, columns });
-  const panelBytes = ROW_BYTES * whole(matrix.inner);
-  const size = { rows, inner, columns, panelBytes, transposed, added: onto !== undefined, scale, ...cut };
-  const scratch = Math.max(1, threads.count * scratchFloats(size));
-  const inputs = [x, matrix.tensor, ...(onto ? [onto] : [])];
-  const [used, made] = computeMany(
-    inputs,
-    [[scratch], ...(onto ? [] : [[rows, columns]])],
-    ([own, out], [a, b, sums]) => {
-      const c = (out ?? sums)!.byteOffset;
-      const at = { a: a!.byteOffset, c, matrix: b!.byteOffset, scratch: own!.byteOffset };
-      if (rows > 0) threads.run('product', productParameters({ ...size, ...at }), chunks);
-    },
-  );
-  used!.dispose();
-  return (onto ?? made) as tf.Tensor2D;
+  const { chunks, chunkRows, chunkPanels } = chunksOf({ rows, inner, columns });
+  const scratch = threads.count * scratchFloats({ rows, inner, columns, transposed });
+  const inputs = onto ? [x, matrix.tensor, onto] : [x, matrix.tensor];
+  // A token that is decoded pays for each tensor.
+  const shapes: number[][] = onto ? [] : [[rows, columns]];
+  if (scratch > 0) shapes.push([scratch]);
+  const made = computeMany(inputs, shapes, (outs, [a, b, sums]) => {
+    const parameters = productParameters({
+      a: a!.byteOffset,
+      c: (onto ? sums : outs[0])!.byteOffset,
+      rows,
+      inner,
+      columns,
+      matrix: b!.byteOffset,
+      panelBytes: ROW_BYTES * whole(matrix.inner),
+      transposed,
+      added: onto !== undefined,
+      scale,
+      scratch: scratch > 0 ? outs.at(-1)!.byteOffset : 0,
+      chunkRows,
+      chunkPanels,
+    });
+    if (rows > 0) threads.run('product', parameters, chunks);
+  });
+  if (scratch > 0) made.pop()!.dispose();
+  return onto ?? (made[0] as tf.Tensor2D);
 }
