@@ -1,5 +1,6 @@
 import { statfsSync } from 'node:fs';
 import { defineConfig } from 'vitest/config';
+import { SlowestFirst } from './test/support/slowest-first.ts';
 
 /** Machines that build other things at the same time stall for seconds; what fails twice is no stall. The report names what was repeated. */
 const retry = process.env['CI'] ? 1 : 0;
@@ -25,6 +26,7 @@ function hasRoom(path: string): boolean {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: SlowestFirst },
     projects: [
       {
         test: {
@@ -47,8 +49,8 @@ export default defineConfig({
           include: ['test/integration/**/*.test.ts', 'test/faults/**/*.test.ts', 'test/e2e/**/*.test.ts'],
           testTimeout: 300_000,
           hookTimeout: 120_000,
-          // Each file starts programs of its own, and waits for them most of the time.
-          maxWorkers: 2,
+          // Each file starts programs of its own, and waits for them half of the time: three keep two cores busy.
+          maxWorkers: 3,
           retry,
         },
       },

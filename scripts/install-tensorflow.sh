@@ -35,7 +35,7 @@ main() {
 }
 
 wheels_of() {
-  grep "^$1 $machine " "$here/tensorflow-wheels.txt"
+  grep "^$1 $machine " "$here/tensorflow/wheels.txt"
 }
 
 install_wheels() {
@@ -45,7 +45,7 @@ install_wheels() {
   version="$(sed -E '1!d; s/.* tensorflow(_cpu)?-([0-9.]+)-.*/\2/' <<<"$wheels")"
   target="$home/$version-$variant-$machine"
   [[ -d "$package/binding" ]] || fail 69 "the package @tensorflow/tfjs-node-gpu is not installed; run ./scripts/install.sh first, without --omit=optional"
-  stamp="$({ echo "$wheels"; cat "$package"/binding/* "$here/tensorflow-signals.cc"; } | sha256sum | cut -c1-32)"
+  stamp="$(cat "$package"/binding/* "$here"/tensorflow/* | sha256sum | cut -c1-32)"
   if [[ "$(cat "$target/.installed" 2>/dev/null || true)" != "$stamp" ]]; then
     need curl curl
     command -v unzip >/dev/null || need python3 'unzip or python3'
@@ -121,7 +121,7 @@ find_url() {
 unpack() {
   local wheel="$1" target="$2"
   local members=('tensorflow/libtensorflow_*' 'tensorflow/include/tensorflow/c/*' 'tensorflow/include/tensorflow/core/platform/*'
-    'tensorflow/include/tsl/platform/*' 'tensorflow/include/xla/tsl/c/*' 'nvidia/*.so*' 'nvidia/*/bin/*' 'nvidia/*/nvvm/*')
+    'tensorflow/include/tensorflow/core/common_runtime/next_pluggable_device/c/*' 'tensorflow/include/tsl/platform/*' 'tensorflow/include/xla/tsl/c/*' 'nvidia/*.so*' 'nvidia/*/bin/*' 'nvidia/*/nvvm/*')
   if command -v unzip >/dev/null; then
     # 11: a pattern that matches nothing, as each does in some wheel.
     unzip -q -o "$wheel" "${members[@]}" -d "$target" 2>/dev/null || [[ $? == 11 ]] || fail 74 "$(basename "$wheel") could not be unpacked (is the disk full?)"
@@ -136,7 +136,7 @@ with zipfile.ZipFile(wheel) as archive:
 }
 
 build_addon() {
-  local target="$1" headers log name library rpath='$ORIGIN/tensorflow' cuda=()
+  local target="$1" headers log name library rpath='$ORIGIN/tensorflow' cuda=() before=()
   headers="$(node_headers "$target")"
   # TensorFlow opens these by their bare names, and finds what the addon has loaded already: so nobody has to set LD_LIBRARY_PATH.
   for name in cudart cublasLt cublas cufft curand nvJitLink cusparse cusolver nvrtc cudnn; do
@@ -147,11 +147,13 @@ build_addon() {
       rpath+=":\$ORIGIN/${library%/*}"
     done
   done
+  # Functions of TensorFlow's that ahead.cc stands before.
+  for name in NewContext Execute TensorHandleNumDims TensorHandleDim TensorHandleResolve DeleteTensorHandle; do before+=("-Wl,--wrap=TFE_$name"); done
   log="$target/build.log"
   echo "Building tfjs-node's addon with $compiler ..."
-  "$compiler" -std=c++17 -O2 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \
-    -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc "$here/tensorflow-signals.cc" -o "$target/tfjs_binding.node" \
-    -Wl,-z,nodelete -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
+  "$compiler" -std=c++17 -O3 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \
+    -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc "$here"/tensorflow/*.cc -o "$target/tfjs_binding.node" \
+    -Wl,-z,nodelete "${before[@]}" -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; fail 70 "the addon could not be built; the compiler's words are above"; }
   rm -rf "$log" "$target/tensorflow/include" "$target/node-headers"
 }

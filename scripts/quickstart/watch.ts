@@ -34,9 +34,11 @@ export function describe(run: Run): { text: string; tenth: number } {
   const bar = '█'.repeat(Math.round(share * 24)).padEnd(24, '░');
   const eta = progress.eta_seconds === null ? '' : `  ETA ${duration(progress.eta_seconds)}`;
   const evaluation = run.latest_evaluation;
+  const { phase, rollouts } = progress;
+  const doing = rollouts ? `${phase}, rollouts ${rollouts.state.replaceAll('_', ' ')}` : phase;
   const accuracy = evaluation ? `  held-out accuracy ${percent(evaluation.accuracy)}` : '';
   return {
-    text: `  ${bar} ${unit} ${done}/${total}${eta}  ${progress.phase}${accuracy}`,
+    text: `  ${bar} ${unit} ${done}/${total}${eta}  ${doing}${accuracy}`,
     tenth: Math.floor(share * 10),
   };
 }

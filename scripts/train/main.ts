@@ -79,9 +79,11 @@ function pauseOnInterrupt({ id }: Run, client: Client, onInterrupt: ScriptHost['
 function conclude(run: Run, { baseUrl }: Client): number {
   const { id, status, reason, message, progress, latest_evaluation: evaluation } = run;
   screen.step(`4  ${id} ${status} (${reason}): ${message}`);
+  const engine = run.attempts.at(-1)?.engine;
+  const on = engine ? ` on the engine ${engine.name}${engine.reason === null ? '' : ` (${engine.reason})`}` : '';
   if (progress)
     screen.line(
-      `  step ${progress.step}/${progress.total_steps} after ${duration(progress.elapsed_seconds)} of training`,
+      `  step ${progress.step}/${progress.total_steps} after ${duration(progress.elapsed_seconds)} of training${on}`,
     );
   if (evaluation) screen.line(`  held-out accuracy ${percent(evaluation.accuracy)} at step ${evaluation.step}`);
   screen.line(`  ${run.output_dir}: logs/training.log, checkpoints/, best_model/, final/`);

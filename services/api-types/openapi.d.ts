@@ -2917,7 +2917,7 @@ export interface components {
              */
             evaluated: components["schemas"]["Evaluated"] | null;
             /**
-             * @description What the rollouts do, where they go on while the policy is trained; null where each step waits for its own.
+             * @description What the rollouts do, where they go on while the policy is trained; null where each step waits for its own, and while no trainer runs.
              * @example {
              *       "state": "generating",
              *       "in_flight": 8,
@@ -2980,6 +2980,15 @@ export interface components {
              * @example []
              */
             roles: components["schemas"]["AttemptRole"][];
+            /**
+             * @description What its trainer computes on; null until it has said so.
+             * @example {
+             *       "name": "wasm",
+             *       "version": "4.22.0",
+             *       "reason": "no TensorFlow is installed"
+             *     }
+             */
+            engine: components["schemas"]["AttemptEngine"] | null;
         };
         AttemptRole: {
             /** @description Which of the pair. */
@@ -3007,6 +3016,24 @@ export interface components {
          * @enum {string}
          */
         Role: "inference" | "trainer";
+        /** @description What a trainer computes on. */
+        AttemptEngine: {
+            /**
+             * @description `wasm`, `node` (TensorFlow on processor cores) or `gpu` (TensorFlow on a GPU) of Tandem's own trainer; of another one what it calls it.
+             * @example node
+             */
+            name: string;
+            /**
+             * @description Of what computes: tfjs for `wasm`, TensorFlow for the others.
+             * @example 2.21.0
+             */
+            version: string | null;
+            /**
+             * @description Why it is this one: `TANDEM_TF=…` where it was asked for, else what the machine has.
+             * @example TensorFlow is installed, and no GPU was given
+             */
+            reason: string | null;
+        };
         /** @description What it was restarted for, since a user last started or resumed it. */
         Restarts: {
             /**

@@ -1,14 +1,14 @@
-import {
-  ENGINE_LIMIT_BYTES,
-  estimateMemory,
-  type MemoryEstimate,
-  type MemorySpec,
-  type ModelSizes,
-} from './training-memory.ts';
+import { countedBytes, type EngineMemory, estimateOn, wasmMemory } from './native-memory.ts';
+import type { MemoryEstimate, MemorySpec, ModelSizes } from './training-memory.ts';
 
 /** Whether a run fits the trainer's engine, and what would make it fit. */
 export interface MemoryAdvice {
+  readonly memory: EngineMemory;
   readonly estimate: MemoryEstimate;
+  /** That have to fit into the memory. */
+  readonly neededBytes: number;
+  /** Of these, what no micro-batch is small enough to avoid. */
+  readonly fixedBytes: number;
   readonly fits: boolean;
   /** No micro-batch is small enough: the weights and what belongs to them are too much. */
   readonly hopeless: boolean;
@@ -19,7 +19,8 @@ export interface MemoryAdvice {
 export interface Remedy {
   /** As one writes it: `training.micro_batch_tokens: 512, training.gradient_checkpointing: true`. */
   readonly setting: string;
-  readonly engineBytes: number;
+  /** That the run then needs. */
+  readonly neededBytes: number;
 }
 
 type Change = readonly [setting: string, apply: (spec: MemorySpec) => MemorySpec];
@@ -28,26 +29,32 @@ type Change = readonly [setting: string, apply: (spec: MemorySpec) => MemorySpec
 const SHORTEST = 256;
 const SMALLEST_RANK = 8;
 
-export function adviseMemory(sizes: ModelSizes, spec: MemorySpec, limit = ENGINE_LIMIT_BYTES): MemoryAdvice {
-  const estimate = estimateMemory(sizes, spec);
-  const fits = estimate.engineBytes <= limit;
-  const need = (changed: MemorySpec) => estimateMemory(sizes, changed).engineBytes;
+export function adviseMemory(sizes: ModelSizes, spec: MemorySpec, memory = wasmMemory): MemoryAdvice {
+  const limit = memory.limitBytes;
+  const estimate = estimateOn(memory, sizes, spec);
+  const { all: neededBytes, fixed: fixedBytes } = countedBytes(memory, estimate);
+  const fits = neededBytes <= limit;
+  const need = needOn(memory, sizes);
   const kinds = fits ? [] : changesOf(spec);
   const single = kinds.flatMap((changes) => {
     const found = changes.find(([, apply]) => need(apply(spec)) <= limit);
-    return found ? [{ setting: found[0], engineBytes: need(found[1](spec)) }] : [];
+    return found ? [{ setting: found[0], neededBytes: need(found[1](spec)) }] : [];
   });
   const remedies = fits || single.length > 0 ? single : together(spec, kinds, need, limit);
-  return { estimate, fits, hopeless: !fits && estimate.fixedBytes > limit, remedies };
+  return { memory, estimate, neededBytes, fixedBytes, fits, hopeless: !fits && fixedBytes > limit, remedies };
+}
+
+function needOn(memory: EngineMemory, sizes: ModelSizes): (spec: MemorySpec) => number {
+  return (spec) => countedBytes(memory, estimateOn(memory, sizes, spec)).all;
 }
 
 /** Of each kind the gentlest change that needs less, whether it is needed or not: for a run that went out of memory though it should not have. */
-export function frugalSettings(sizes: ModelSizes, spec: MemorySpec): Remedy[] {
-  const before = estimateMemory(sizes, spec).engineBytes;
+export function frugalSettings(sizes: ModelSizes, spec: MemorySpec, memory = wasmMemory): Remedy[] {
+  const need = needOn(memory, sizes);
   return changesOf(spec).flatMap((changes) => {
     const [setting, apply] = changes[0]!;
-    const { engineBytes } = estimateMemory(sizes, apply(spec));
-    return engineBytes < before ? [{ setting, engineBytes }] : [];
+    const neededBytes = need(apply(spec));
+    return neededBytes < need(spec) ? [{ setting, neededBytes }] : [];
   });
 }
 
@@ -73,7 +80,7 @@ function together(
     const without = chosen.filter((other) => other !== change);
     if (after(without) <= limit) chosen = without;
   }
-  return [{ setting: chosen.map(([setting]) => setting).join(', '), engineBytes: after(chosen) }];
+  return [{ setting: chosen.map(([setting]) => setting).join(', '), neededBytes: after(chosen) }];
 }
 
 /** What can be changed, each from the smallest change to the largest; what costs time only comes first. */
@@ -127,33 +134,35 @@ function halves(from: number, least: number): number[] {
 }
 
 /** One line that says whether it fits, and what to do if it does not. */
-export function adviceLine({ estimate, fits, remedies }: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): string {
-  const size = `about ${mebibytes(estimate.engineBytes)} of the trainer's ${mebibytes(limit)}`;
+export function adviceLine({ memory, neededBytes, fits, remedies }: MemoryAdvice): string {
+  const limit = Number.isFinite(memory.limitBytes) ? ` of the trainer's ${mebibytes(memory.limitBytes)}` : '';
+  const size = `about ${mebibytes(neededBytes)}${limit}`;
   if (fits) return `Memory: ${size}`;
   return `Memory: sequences of full length may need ${size}: ${remedies.length === 0 ? 'use a smaller model' : `set ${listed(remedies)}`}`;
 }
 
 /** The parts of an estimate, one a line. */
-export function memoryBlock(advice: MemoryAdvice, limit = ENGINE_LIMIT_BYTES): string {
+export function memoryBlock(advice: MemoryAdvice): string {
   const { engine, hostBytes } = advice.estimate;
+  const where = advice.memory.engine === 'node' ? 'beside the engine, of the same memory' : 'outside the engine';
   const names: [keyof MemoryEstimate['engine'], string][] = [
     ['weights', 'Weights'],
-    ['copies', 'Transposes and packed copies'],
+    ['copies', advice.memory.engine === 'wasm' ? 'Transposes and packed copies' : 'Unpacked weights'],
     ['adapter', 'Adapter'],
     ['gradients', 'Gradients'],
     ['activations', 'Activations of the largest micro-batch'],
     ['logits', 'Logits'],
   ];
   return [
-    adviceLine(advice, limit),
+    adviceLine(advice),
     ...names.filter(([key]) => engine[key] > 0).map(([key, name]) => `  ${name}: ${mebibytes(engine[key])}`),
-    `  Optimizer and sums of gradients, outside the engine: ${mebibytes(hostBytes)}`,
+    `  Optimizer and sums of gradients, ${where}: ${mebibytes(hostBytes)}`,
   ].join('\n');
 }
 
 /** `training.micro_batch_tokens: 512 (740 MiB), or ...` */
 export function listed(remedies: readonly Remedy[]): string {
-  return remedies.map(({ setting, engineBytes }) => `${setting} (${mebibytes(engineBytes)})`).join(', or ');
+  return remedies.map(({ setting, neededBytes }) => `${setting} (${mebibytes(neededBytes)})`).join(', or ');
 }
 
 export function mebibytes(bytes: number): string {

@@ -157,6 +157,17 @@ export const metricDefinitions: Readonly<Record<string, MetricDefinition>> = {
   ),
   'perf/rollouts_in_flight': defined('1', 'Tasks in flight when the step began to train.', ['grpo'], AHEAD),
   'perf/rollouts_buffered': defined('1', 'Tasks that were done then and waited for a later step.', ['grpo'], AHEAD),
+  'perf/inference_retries': defined(
+    '1',
+    'Calls to the inference server since the last step that had to be made again; 0 when all is well.',
+    ['grpo'],
+  ),
+  'perf/inference_retries_<kind>': defined(
+    '1',
+    'Of these, those that met `unreachable`, `busy` (429, or 503 with a time to come back at), `timeout`, `stuck`, `unknown_model` (it has forgotten the policy: it was restarted) or `garbled` (no answer to this question).',
+    ['grpo'],
+    'where there were some',
+  ),
   'perf/throughput': defined('samples/s', 'Samples or rollouts of the step by its time.', every),
   'perf/tokens_per_second': defined(
     'tokens/s',
@@ -179,7 +190,10 @@ export const metricDefinitions: Readonly<Record<string, MetricDefinition>> = {
 
 /** The definition of a metric by the name under which it is recorded; undefined for one that is another program's own. */
 export function metricDefinition(name: string): MetricDefinition | undefined {
-  return metricDefinitions[name] ?? metricDefinitions[name.replace(/^reward\/.+\/(mean|std)$/, 'reward/<name>/$1')];
+  const family = name
+    .replace(/^reward\/.+\/(mean|std)$/, 'reward/<name>/$1')
+    .replace(/^perf\/inference_retries_.+$/, 'perf/inference_retries_<kind>');
+  return metricDefinitions[name] ?? metricDefinitions[family];
 }
 
 /** The table of all metrics in Markdown. */

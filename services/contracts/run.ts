@@ -48,6 +48,23 @@ export const attemptRoleSchema = z
   })
   .meta({ id: 'AttemptRole' });
 
+export const attemptEngineSchema = z
+  .strictObject({
+    name: field(
+      z.string(),
+      "`wasm`, `node` (TensorFlow on processor cores) or `gpu` (TensorFlow on a GPU) of Tandem's own trainer; of another one what it calls it.",
+      'node',
+    ),
+    version: field(z.string().nullable(), 'Of what computes: tfjs for `wasm`, TensorFlow for the others.', '2.21.0'),
+    reason: field(
+      z.string().nullable(),
+      'Why it is this one: `TANDEM_TF=…` where it was asked for, else what the machine has.',
+      'TensorFlow is installed, and no GPU was given',
+    ),
+  })
+  .meta({ id: 'AttemptEngine', description: 'What a trainer computes on.' });
+export type AttemptEngine = z.infer<typeof attemptEngineSchema>;
+
 export const attemptSchema = z
   .strictObject({
     number: field(z.int().min(1), 'Counts from 1.', 2),
@@ -62,6 +79,11 @@ export const attemptSchema = z
     reason: field(reasonSchema.nullable(), 'Why it ended; null while it lasts.', 'trainer_killed'),
     message: field(z.string().nullable(), 'The same in words, with the remedy.', 'The trainer was killed by signal 9.'),
     roles: field(z.array(attemptRoleSchema), 'Its programs.', []),
+    engine: field(attemptEngineSchema.nullable(), 'What its trainer computes on; null until it has said so.', {
+      name: 'wasm',
+      version: '4.22.0',
+      reason: 'no TensorFlow is installed',
+    }),
   })
   .meta({ id: 'Attempt', description: 'One life of the trainer.' });
 export type Attempt = z.infer<typeof attemptSchema>;
@@ -85,7 +107,7 @@ export const progressSchema = z
     ),
     rollouts: field(
       rolloutsProgressSchema.nullable(),
-      'What the rollouts do, where they go on while the policy is trained; null where each step waits for its own.',
+      'What the rollouts do, where they go on while the policy is trained; null where each step waits for its own, and while no trainer runs.',
       { state: 'generating', in_flight: 8, buffered: 3 },
     ),
   })

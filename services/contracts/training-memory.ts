@@ -118,7 +118,13 @@ interface Shape {
   readonly out: number;
 }
 
-function projections({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: ModelSizes): Record<string, Shape> {
+export function projections({
+  hiddenSize,
+  intermediateSize,
+  heads,
+  kvHeads,
+  headDim,
+}: ModelSizes): Record<string, Shape> {
   const [queries, keys] = [heads * headDim, kvHeads * headDim];
   return {
     q_proj: { in: hiddenSize, out: queries },
@@ -131,7 +137,7 @@ function projections({ hiddenSize, intermediateSize, heads, kvHeads, headDim }: 
   };
 }
 
-function adapted(sizes: ModelSizes, { model }: MemorySpec): Shape[] {
+export function adapted(sizes: ModelSizes, { model }: MemorySpec): Shape[] {
   return Object.entries(projections(sizes)).flatMap(([name, shape]) =>
     (model.lora.target_modules as readonly string[]).includes(name) ? [shape] : [],
   );

@@ -151,7 +151,9 @@ export function createBookkeeping(params: {
     } catch (error) {
       control.closed.throwIfAborted();
       if (error instanceof EngineMemoryError) {
-        throw outOfMemory(error, { phase, step: state.global_step + 1, spec, config: policy.config });
+        throw outOfMemory(error, {
+          ...{ phase, step: state.global_step + 1, spec, config: policy.config, engine: session.engine.name },
+        });
       }
       if (!(error instanceof StopRequested)) throw error;
       learner.discard();

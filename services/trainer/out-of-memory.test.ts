@@ -12,7 +12,7 @@ test('names the phase, the step, how much, and the settings with what they would
   const resolved = resolveRunSpec({ method: 'sft', model: { name: 'm' } });
   if (!resolved.ok) throw new Error('invalid');
   const error = new EngineMemoryError({ usedBytes: 3e9, neededBytes: 1e9, limitBytes: ENGINE_LIMIT_BYTES });
-  const at = { phase: 'training', step: 12, spec: resolved.spec, config: smallConfig() } as const;
+  const at = { phase: 'training', step: 12, spec: resolved.spec, config: smallConfig(), engine: 'wasm' } as const;
   const failure = explainFailure(outOfMemory(error, at));
   expect(failure).toMatchObject({ reason: 'oom_host', exitCode: 71 });
   expect(failure.message).toMatch(

@@ -2,6 +2,7 @@ import { adviseMemory, frugalSettings, listed, mebibytes } from '../contracts/me
 import type { ModelConfig } from '../contracts/model-config.ts';
 import type { ProgressRecord } from '../contracts/record.ts';
 import type { RunSpec } from '../contracts/run-spec.ts';
+import type { Engine } from '../model/backend.ts';
 import type { EngineMemoryError } from '../model/errors.ts';
 import { TrainerError } from './failure.ts';
 
@@ -13,15 +14,17 @@ export function outOfMemory(
     readonly step: number;
     readonly spec: RunSpec;
     readonly config: ModelConfig;
+    readonly engine: Engine['name'];
   },
 ): TrainerError {
   const [used, needed, limit] = [error.usedBytes, error.neededBytes, error.limitBytes].map(mebibytes);
-  const { estimate, remedies } = adviseMemory(at.config, at.spec, error.limitBytes);
-  const settings = remedies.length > 0 ? remedies : frugalSettings(at.config, at.spec);
+  const memory = { engine: at.engine, limitBytes: error.limitBytes };
+  const advice = adviseMemory(at.config, at.spec, memory);
+  const settings = advice.remedies.length > 0 ? advice.remedies : frugalSettings(at.config, at.spec, memory);
   // A checkpoint cannot follow another shape of the adapter, or other weights under it.
   const anew = settings.some(({ setting }) => /model\.(use_|lora\.r)/.test(setting));
   const then = `then resume${anew ? '; model.use_4bit, model.use_lora and model.lora.r need a new run' : ''}`;
-  const now = `With sequences of model.max_seq_length ${at.spec.model.max_seq_length} it takes about ${mebibytes(estimate.engineBytes)}`;
+  const now = `With sequences of model.max_seq_length ${at.spec.model.max_seq_length} it takes about ${mebibytes(advice.neededBytes)}`;
   return new TrainerError(
     'oom_host',
     `Out of the engine's memory in the phase ${at.phase} of step ${at.step}: it holds ${used} and needs ${needed} more, above its limit of ${limit}`,

@@ -105,7 +105,10 @@ function announce({ attempt, records, logs, engine, spec }: Session): void {
       kind: 'event',
       name: 'started',
       message,
-      data: { attempt: attempt.attempt, engine: engine.name, engine_version: engine.version, pid: process.pid },
+      data: {
+        ...{ attempt: attempt.attempt, pid: process.pid },
+        ...{ engine: engine.name, engine_version: engine.version, engine_reason: engine.reason },
+      },
     },
     {
       kind: 'progress',

@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TINY_VOCAB_SIZE } from '../../services/model/tiny-tokenizer.ts';
 import { createInferenceServer, type InferenceServer } from '../../services/trainer/rollout/inference-server.ts';
+import { createRetryMeter } from '../../services/trainer/rollout/retry-meter.ts';
 import { createVllmClient } from '../../services/trainer/rollout/vllm-client.ts';
 import { type Faults, type FrontFault, type Garbled, noFaults } from '../support/fake-vllm/faults.ts';
 import { startTinyFake, type TinyFake } from '../support/fake-vllm/tiny-fake.ts';
@@ -74,6 +75,27 @@ describe('what comes in place of an answer', () => {
     expect(await completeUnder({ front: '429', times: 2 })).toEqual(truth);
     expect(waits).toEqual([1000, 1000]);
     expect(fake.calls.slice(asked)).toEqual(Array(3).fill('POST /v1/completions'));
+  });
+
+  it('each call that is made again is counted since it was asked last, by what it met', async () => {
+    const server = open(0.4);
+    const retries = createRetryMeter(server);
+    for (const faults of [
+      { front: 'a page', times: 2 },
+      { front: '429', times: 3 },
+      { front: '503', times: 1 },
+      { front: 'silence', times: 1 },
+    ] as const) {
+      Object.assign(fake.faults, faults);
+      expect((await server.complete(request, never)).completions).toEqual(truth);
+    }
+    expect(retries()).toEqual({
+      'perf/inference_retries': 7,
+      ...{ 'perf/inference_retries_garbled': 2, 'perf/inference_retries_busy': 3 },
+      'perf/inference_retries_unreachable': 2,
+    });
+    await server.complete(request, never);
+    expect(retries()).toEqual({ 'perf/inference_retries': 0 });
   });
 
   it.each<[FrontFault, string, string]>([

@@ -77,10 +77,10 @@ describe.skipIf(noMinio)(`checkpoints in an object store (${noMinio ?? 'MinIO'})
 
   test('are pinned and deleted in the bucket as well', async () => {
     await type('-X POST "$URL/checkpoint-10/pin"');
-    expect([...(await s3.bucket.sizes(key(10))).keys()]).toContain(`${key(10)}pinned.json`);
+    expect([...(await s3.bucket.objects(key(10))).keys()]).toContain(`${key(10)}pinned.json`);
     await type('-X DELETE "$URL/checkpoint-20"');
     expect(await steps()).toEqual([40, 30, 10]);
-    expect([...(await s3.bucket.sizes(key(20))).keys()]).toEqual([]);
+    expect([...(await s3.bucket.objects(key(20))).keys()]).toEqual([]);
     const refused = await fetch(`${s3.tandem.url}/runs/${id}/checkpoints/checkpoint-10`, { method: 'DELETE' });
     expect([refused.status, await refused.text()]).toEqual([409, expect.stringContaining('is pinned; unpin it first')]);
 
@@ -92,7 +92,7 @@ describe.skipIf(noMinio)(`checkpoints in an object store (${noMinio ?? 'MinIO'})
     const pinned = (await s3.tandem.checkpoints(id)).filter(({ pinned: isPinned }) => isPinned);
     expect([await steps(), pinned.map(({ step }) => step)]).toEqual([[40, 30, 10], [10]]);
     await type('-X DELETE "$URL/checkpoint-10/pin"');
-    expect([...(await s3.bucket.sizes(key(10))).keys()]).not.toContain(`${key(10)}pinned.json`);
+    expect([...(await s3.bucket.objects(key(10))).keys()]).not.toContain(`${key(10)}pinned.json`);
     await expectNothingLeaked(s3.bucket);
   });
 

@@ -184,5 +184,8 @@ test('a server that dies under rollouts in flight is waited for, which the progr
   expect(life.exitCode).toBe(0);
   expect(Math.max(...metric(life, 'train/staleness_max'))).toBeLessThanOrEqual(2);
   expect(messages(life)).toContainEqual(expect.stringMatching(/^Rollouts: waiting for server/));
+  expectDocumentedMetrics(life.records, 'grpo');
+  expect(Math.max(...metric(life, 'perf/inference_retries'))).toBeGreaterThan(0);
+  expect(Math.max(...metric(life, 'perf/inference_retries_unreachable'))).toBeGreaterThan(0);
   expect(await stateOf(life.candidates[0]!)).toMatchObject({ samples: 240, rollouts_ahead: [] });
 });

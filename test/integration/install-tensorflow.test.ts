@@ -97,10 +97,10 @@ async function checkout(name: string, wheels = 'wheels.txt'): Promise<{ script: 
   const script = path.join(directory, 'scripts/install-tensorflow.sh');
   await cp(path.join(repository, 'scripts/install-tensorflow.sh'), script);
   await cp(
-    path.join(repository, 'scripts/tensorflow-signals.cc'),
-    path.join(directory, 'scripts/tensorflow-signals.cc'),
+    path.join(repository, 'scripts/tensorflow/signals.cc'),
+    path.join(directory, 'scripts/tensorflow/signals.cc'),
   );
-  await cp(path.join(root, wheels), path.join(directory, 'scripts/tensorflow-wheels.txt'));
+  await cp(path.join(root, wheels), path.join(directory, 'scripts/tensorflow/wheels.txt'));
   return { script, home: path.join(directory, 'home') };
 }
 

@@ -9,6 +9,7 @@ import { describeGolden } from '../../services/model/golden.contract.ts';
 import { createKernels } from '../../services/model/kernels/create-kernels.ts';
 import { describeKernels } from '../../services/model/kernels/kernels.contract.ts';
 import type { Kernels, LinearWeight, LoraTerm } from '../../services/model/kernels/kernels.ts';
+import { hasFusedOperations } from '../../services/model/kernels/native/fused.ts';
 import { createNativeKernels } from '../../services/model/kernels/native-kernels.ts';
 import { quantiseNf4 } from '../../services/model/nf4.ts';
 import { describeRandomModels } from '../../services/model/random-models.contract.ts';
@@ -18,11 +19,19 @@ import { createTrainingStep } from '../bench/support/training-step.ts';
 
 const here = findAddons(process.env).cpu !== null;
 const start = async () => createKernels(await startEngine({ engine: 'node' }));
+/** As on a GPU, and with the addon of the packages as published. */
+const startComposed = async () => createNativeKernels(await startEngine({ engine: 'node' }), false);
 
 describe.skipIf(!here)('TensorFlow on cores (needs ./scripts/install-tensorflow.sh)', () => {
   describeKernels('node', start);
   describeGolden('node', start);
   describeRandomModels('node', start);
+  describeKernels('node, of operations of TensorFlow alone', startComposed);
+  describeGolden('node, of operations of TensorFlow alone', startComposed);
+
+  test('the addon brings operations of our own', async () => {
+    expect(hasFusedOperations(await startEngine({ engine: 'node' }))).toBe(true);
+  });
 
   test.each([
     false,

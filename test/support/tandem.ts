@@ -128,11 +128,11 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
     run: (id) => request('GET', `/runs/${id}`),
     async until(id, ready, seconds = 120) {
       let run = await tandem.run(id);
+      const pause = lasting.has(ready) ? PAUSE_MS.lasting : PAUSE_MS.passing;
       for (const deadline = Date.now() + seconds * 1000; !ready(run); run = await tandem.run(id)) {
         if (Date.now() > deadline)
           throw new Error(`not reached after ${seconds} s: ${JSON.stringify({ ...run, spec: undefined }, null, 1)}`);
-        // Each look costs three milliseconds of processor time.
-        await sleep(50);
+        await sleep(pause);
       }
       return run;
     },
@@ -157,6 +157,11 @@ export const ended = (run: Run): boolean => ['succeeded', 'failed', 'cancelled',
 /** The run has ended and so have all its programs: the inference server outlives its trainer by a moment. */
 export const atRest = (run: Run): boolean =>
   ended(run) && run.attempts.flatMap(({ roles }) => roles).every(({ state }) => state === 'exited' || state === 'lost');
+
+/** States that nobody can miss. */
+const lasting: ReadonlySet<(run: Run) => boolean> = new Set([ended, atRest]);
+/** Between two looks at a run. Each costs four milliseconds of processor time, a twelfth of what a trainer uses meanwhile where it looks often. */
+const PAUSE_MS = { passing: 50, lasting: 200 };
 
 /** Process id of a role of the current attempt. */
 export function pidOf(run: Run, name: 'trainer' | 'inference'): number {

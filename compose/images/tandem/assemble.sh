@@ -1,14 +1,13 @@
 #!/bin/sh
 # Puts what the image holds into a directory: compiled sources, the packages that run, and data files. Run at the root of the sources.
 #   assemble.sh DIR          installs packages and builds there first, which needs npm and the registry
-#   assemble.sh DIR --built  takes dist/ as it is, and packages from the npm registry only when the lockfile has changed
+#   assemble.sh DIR --built  takes dist/ and node_modules/ as they are
 set -eu
 target="$1"
-npm_ci='npm ci --ignore-scripts --no-audit --no-fund --loglevel=error'
 
 main() {
   if [ "${2:-}" != --built ]; then
-    $npm_ci
+    npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
     npm run --silent build
   fi
   mkdir -p "$target/empty"
@@ -20,13 +19,24 @@ main() {
   find "$target/dist" \( -name '*.map' -o -name '*.test.js' -o -name '*.contract.js' \) -type f -exec rm -f {} +
 }
 
+# What `npm ci --omit=dev` would install is there already, among what builds and tests need. Links to its files are enough; another file system gets copies.
 packages() {
   lock="$(sha256sum package-lock.json "$0" | sha256sum)"
   if [ "$(cat "$target/node_modules/.tandem-lock" 2>/dev/null || true)" = "$lock" ]; then return; fi
-  cp package.json package-lock.json "$target/"
-  (cd "$target" && $npm_ci --omit=dev && rm package-lock.json)
+  rm -rf "$target/node_modules"
+  # shellcheck disable=SC2046 # names of packages have no spaces
+  cp -al --parents $(needed) "$target/" 2>/dev/null || { rm -rf "$target/node_modules"; cp -a --parents $(needed) "$target/"; }
   prune
   echo "$lock" >"$target/node_modules/.tandem-lock"
+}
+
+# Packages that are not for development alone and not of another platform. Those within others come with them.
+needed() {
+  node -e '
+    const { packages } = JSON.parse(require("node:fs").readFileSync("package-lock.json", "utf8"));
+    const paths = Object.entries(packages).flatMap(([path, { dev }]) => (path === "" || dev || !require("node:fs").existsSync(path) ? [] : [path]));
+    console.log(paths.filter((path) => path.lastIndexOf("node_modules/") === 0).join("\n"));
+  '
 }
 
 # Two thirds of the packages are source maps, types, and builds for browsers, which Node never loads.

@@ -100,6 +100,28 @@ describe('the agent API', () => {
     expect(wiring.service.get(run)).toMatchObject({ status: 'running', reason: 'training' });
   });
 
+  it('shows with the attempt what its trainer computes on, as its first record says', async () => {
+    const run = await started();
+    const engine = () => wiring.service.get(run).attempts[0]?.engine;
+    expect(engine()).toBeNull();
+    const data = { engine: 'node', engine_version: '2.21.0', engine_reason: 'TANDEM_TF=node', pid: 7 };
+    await post(run, [{ ...startedRecord, data }]);
+    expect(engine()).toEqual({ name: 'node', version: '2.21.0', reason: 'TANDEM_TF=node' });
+  });
+
+  it('shows what rollouts do as long as there is a trainer that says so', async () => {
+    const run = await started();
+    const rollouts = { state: 'generating', in_flight: 8, buffered: 3 };
+    const at = { phase: 'training', step: 5, total_steps: 9, epoch: 0, elapsed_seconds: 1, eta_seconds: 1 };
+    await post(run, [startedRecord, { n: 2, time, kind: 'progress', ...at, rollouts }]);
+    await wiring.reconciler.round();
+    expect(wiring.service.get(run)).toMatchObject({ status: 'running', progress: { step: 5, rollouts } });
+    wiring.service.cancel(run);
+    wiring.db.run('UPDATE runs SET stop_deadline = 0 WHERE id = :run', { run });
+    await reconcileUntil(wiring, () => wiring.service.get(run).status === 'cancelled');
+    expect(wiring.service.get(run).progress).toMatchObject({ step: 5, rollouts: null });
+  });
+
   it('tells a trainer to stop, until when, and at which level to log', async () => {
     const run = await started();
     wiring.service.setLogging(run, { training_log_level: 'DEBUG', performance_log_level: 'ERROR' });

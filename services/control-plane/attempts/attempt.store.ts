@@ -72,7 +72,8 @@ export interface AttemptStore {
   liveRoles(): RoleRow[];
   putRole(role: RoleRow): void;
   updateRole(key: RoleKey, change: Partial<Omit<RoleRow, keyof RoleKey>>): void;
-  view(attempt: AttemptRow): Attempt;
+  /** All but what the trainer says of itself. */
+  view(attempt: AttemptRow): Omit<Attempt, 'engine'>;
 }
 
 export function createAttemptStore({ db }: { db: Database }): AttemptStore {
@@ -172,7 +173,7 @@ function assignments(change: object): string {
     .join(', ');
 }
 
-function toView(attempt: AttemptRow, roles: RoleRow[]): Attempt {
+function toView(attempt: AttemptRow, roles: RoleRow[]): Omit<Attempt, 'engine'> {
   const newestStarts = new Map(roles.map((role) => [role.role, role]));
   return {
     number: attempt.number,

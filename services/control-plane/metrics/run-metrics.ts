@@ -19,6 +19,12 @@ export const keyMetrics = [
   'perf/throughput',
   'perf/rollout_time',
   'perf/training_time',
+  // Of rollouts that go on while the policy is trained.
+  'train/staleness_max',
+  'train/stale_dropped',
+  'perf/rollout_wait_time',
+  'perf/rollout_idle_time',
+  'perf/inference_retries',
 ] as const;
 
 /** Runs at most whose metrics are given: each costs so many series, and a look into the index each time. */

@@ -1,6 +1,6 @@
 import type { Evaluation } from '../../contracts/evaluation.ts';
-import type { EventRecord, MetricsRecord, TrainerRecord } from '../../contracts/record.ts';
-import type { Progress } from '../../contracts/run.ts';
+import { type EventRecord, limits, type MetricsRecord, type TrainerRecord } from '../../contracts/record.ts';
+import type { AttemptEngine, Progress } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
 import { maskOf } from './record-mask.ts';
 import type { EvaluationEntry, Outcome } from './record-types.ts';
@@ -103,6 +103,15 @@ export function createRecordIndex({ db, blockBytes = BLOCK_BYTES }: { db: Databa
             rollouts: null,
             ...(JSON.parse(row.progress) as Omit<Progress, 'evaluated' | 'rollouts'>),
           };
+    },
+
+    /** What the trainer of an attempt computes on, as the first event says. */
+    engine(run: string, attempt: number): AttemptEngine | null {
+      const row = db.get<{ body: string }>(
+        "SELECT body FROM record_events WHERE run = :run AND attempt = :attempt AND name = 'started' ORDER BY n LIMIT 1",
+        { run, attempt },
+      );
+      return row === undefined ? null : engineOf(JSON.parse(row.body) as EventRecord);
     },
 
     outcome(run: string, attempt: number): Outcome | null {
@@ -248,6 +257,16 @@ function lastProgress(batch: readonly IndexedRecord[]): string | null {
   if (last?.kind !== 'progress') return null;
   const { phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated = null, rollouts = null } = last;
   return JSON.stringify({ phase, step, total_steps, epoch, elapsed_seconds, eta_seconds, evaluated, rollouts });
+}
+
+/** Data of events are the trainer's own: another one may say something else under these names. */
+function engineOf({ data = {} }: EventRecord): AttemptEngine | null {
+  const said = (name: string) => {
+    const value = data[name];
+    return typeof value === 'string' ? value.slice(0, limits.remedy) : null;
+  };
+  const name = said('engine');
+  return name === null ? null : { name, version: said('engine_version'), reason: said('engine_reason') };
 }
 
 function outcomeOf(event: EventRecord): Outcome {

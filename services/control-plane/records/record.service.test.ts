@@ -238,6 +238,17 @@ describe('what records say', () => {
     expect(fixture.records.progress('run-bbbbbbbb')).toBeNull();
   });
 
+  it('tells what a trainer computes on, as far as it says so', async () => {
+    expect(fixture.records.engine(RUN, 1)).toBeNull();
+    const data = { engine: 'node', engine_version: '2.21.0', engine_reason: 'TANDEM_TF=node' };
+    await fixture.records.ingest(RUN, 1, [eventRecord(1, 'started', { data }), eventRecord(2, 'resumed')]);
+    expect(fixture.records.engine(RUN, 1)).toEqual({ name: 'node', version: '2.21.0', reason: 'TANDEM_TF=node' });
+    await fixture.records.ingest(RUN, 2, [eventRecord(1, 'started', { data: { engine: 'torch', engine_version: 2 } })]);
+    expect(fixture.records.engine(RUN, 2)).toEqual({ name: 'torch', version: null, reason: null });
+    await fixture.records.ingest(RUN, 3, [eventRecord(1, 'started', { data: { engine: { of: 'its own' } } })]);
+    expect(fixture.records.engine(RUN, 3)).toBeNull();
+  });
+
   it('forgets a run without touching another', async () => {
     await fixture.records.ingest(RUN, 1, mixed);
     await fixture.records.ingest('run-bbbbbbbb', 1, mixed);

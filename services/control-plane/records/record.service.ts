@@ -2,7 +2,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Evaluation } from '../../contracts/evaluation.ts';
 import type { TrainerRecord } from '../../contracts/record.ts';
-import type { Progress } from '../../contracts/run.ts';
+import type { AttemptEngine, Progress } from '../../contracts/run.ts';
 import type { Database } from '../../platform/database.ts';
 import type { Logger } from '../../platform/logger.ts';
 import { createRedactor, type Redactor } from '../../platform/redaction.ts';
@@ -57,6 +57,8 @@ export interface RecordService {
   /** How fast an attempt moves, by the records that have arrived, stored or not: a full disk of ours is no hang of the trainer's. */
   pulse(run: string, attempt: number): Promise<Pulse>;
 
+  /** What the trainer of an attempt computes on; null until it has said so. */
+  engine(run: string, attempt: number): AttemptEngine | null;
   outcome(run: string, attempt: number): Outcome | null;
   progress(run: string): Progress | null;
   latestEvaluation(run: string): Evaluation | null;
@@ -178,6 +180,7 @@ export function createRecordService({
       return state.pulse;
     },
 
+    engine: index.engine,
     outcome: index.outcome,
     progress: index.progress,
     latestEvaluation: index.latestEvaluation,

@@ -11,6 +11,7 @@ import { type Host, placeRun } from './placement.ts';
 import { fitSequenceLength, modelPositions } from './sequence-length.ts';
 import { evaluationWarnings, specWarnings } from './spec-warnings.ts';
 import { trackerWarnings } from './tracker-warnings.ts';
+import { trainerMemory } from './trainer-memory.ts';
 
 export interface CheckOptions extends ModelSourceOptions {
   readHost: () => Promise<Host>;
@@ -69,7 +70,9 @@ export async function checkSpec(written: unknown, options: CheckOptions): Promis
   const config = model === null ? null : await attempt('model.name', () => sourceConfig(model, options));
   const fitted = fitSequenceLength(spec, { limit: modelPositions(config), isWritten: writesSequenceLength(written) });
   // Of what training takes; an evaluation takes less.
-  const memory = isEvaluation ? { issues: [], warnings: [] } : judgeMemory(config, fitted.spec);
+  const memory = isEvaluation
+    ? { issues: [], warnings: [] }
+    : judgeMemory(config, fitted.spec, trainerMemory(options.environment));
   issues.push(...fitted.issues, ...(model === null ? [] : await judgeModel(model, config, spec)), ...memory.issues);
   if (!placement.ok) throw refusal('cannot-place', [...placement.refusals, ...issues]);
   if (issues.length > 0 || model === null) throw refusal('invalid-spec', issues);

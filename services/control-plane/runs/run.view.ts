@@ -1,23 +1,27 @@
 import type { WaitingRunView } from '../../contracts/queue.ts';
 import type { Reason } from '../../contracts/reason.ts';
-import type { Run, RunSummary } from '../../contracts/run.ts';
+import { activeStatuses, type Progress, type Run, type RunSummary } from '../../contracts/run.ts';
 import type { AttemptRow, AttemptStore } from '../attempts/attempt.store.ts';
 import type { RecordService } from '../records/record.service.ts';
 import type { RunRow } from './run-row.ts';
 
 export interface RunViewOptions {
   attempts: Pick<AttemptStore, 'list' | 'view'>;
-  records: Pick<RecordService, 'progress' | 'latestEvaluation'>;
+  records: Pick<RecordService, 'progress' | 'latestEvaluation' | 'engine'>;
   /** Why a run in the queue waits; nothing for one that starts now. */
   waitOf: (run: string) => WaitingRunView | undefined;
 }
 
 /** A run as the API shows it. */
 export function viewRun(run: RunRow, options: RunViewOptions): Run {
+  const attempts = options.attempts.list(run.id);
   return {
     ...viewSummary(run, options),
-    attempts: options.attempts.list(run.id).map(options.attempts.view),
-    restarts: viewRestarts(run, options.attempts.list(run.id)),
+    attempts: attempts.map((attempt) => ({
+      ...options.attempts.view(attempt),
+      engine: options.records.engine(run.id, attempt.number),
+    })),
+    restarts: viewRestarts(run, attempts),
     model_origin: run.model_origin,
     spec: run.spec,
   };
@@ -54,11 +58,17 @@ export function viewSummary(run: RunRow, { records, waitOf }: RunViewOptions): R
     ended_at: isoOrNull(run.ended_at),
     parent: run.parent_run === null ? null : `${run.parent_run}/checkpoint-${run.parent_step}`,
     output_dir: run.output_dir,
-    progress: records.progress(run.id),
+    progress: viewProgress(run, records.progress(run.id)),
     waiting: wait === undefined ? null : { position: wait.position, why: wait.why },
     latest_evaluation: records.latestEvaluation(run.id),
     warnings: run.warnings,
   };
+}
+
+/** Where training stands stays true once its trainer is gone; that rollouts are in flight does not. */
+function viewProgress({ status }: RunRow, reported: Progress | null): Progress | null {
+  const reports = activeStatuses.includes(status) && status !== 'starting';
+  return reported === null || reports ? reported : { ...reported, rollouts: null };
 }
 
 function reasonOf({ reason }: RunRow, wait: WaitingRunView | undefined): Reason {

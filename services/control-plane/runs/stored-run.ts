@@ -34,9 +34,33 @@ export function parse(row: StoredRun): RunRow {
   };
 }
 
-/** Options that are newer than a stored spec get their defaults. One that this build cannot read is shown as it is. */
+/** How many texts of specs are kept as they were read; a spec has some kilobytes. */
+const MOST_KNOWN = 256;
+const known = new Map<string, RunSpec>();
+
+/**
+ * Options that are newer than a stored spec get their defaults. One that this build cannot read is shown as it is. Every look at a run reads its spec,
+ * and checking it takes longer than all else of that: what was read lately is given again, frozen, since several have it.
+ */
 function specOf(json: string): RunSpec {
+  const spec = known.get(json) ?? frozen(read(json));
+  // The newest is last, the first one goes.
+  known.delete(json);
+  known.set(json, spec);
+  if (known.size > MOST_KNOWN) known.delete(known.keys().next().value!);
+  return spec;
+}
+
+function read(json: string): RunSpec {
   const stored: unknown = JSON.parse(json);
-  const known = runSpecSchema.safeParse(stored);
-  return known.success ? known.data : (stored as RunSpec);
+  const checked = runSpecSchema.safeParse(stored);
+  return checked.success ? checked.data : (stored as RunSpec);
+}
+
+function frozen<T>(value: T): T {
+  if (typeof value === 'object' && value !== null) {
+    for (const each of Object.values(value)) frozen(each);
+    Object.freeze(value);
+  }
+  return value;
 }

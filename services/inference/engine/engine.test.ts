@@ -192,6 +192,24 @@ describe('the loop', () => {
     expect(firstTokens).toHaveLength(1);
   });
 
+  it('stands still for work that is done aside, and for no longer than it may', async () => {
+    let seconds = 0;
+    const { engine, iterations } = tinyEngine({}, () => seconds);
+    const running = engine.generate(generationRequest(models[0]!, prompt(4, 1), { maxTokens: 9 }));
+    await turns(3);
+    const begun = iterations.length;
+    await engine.aside(() => turns(20));
+    expect(iterations).toHaveLength(begun);
+    let hangs = () => {};
+    const aside = engine.aside(() => new Promise<void>((resolve) => (hangs = resolve)));
+    await turns(20);
+    expect(iterations).toHaveLength(begun);
+    seconds = 1;
+    await running;
+    hangs();
+    await aside;
+  });
+
   it('ends what is running with finish reason abort when it is stopped', async () => {
     const { engine } = tinyEngine();
     const running = engine.generate(generationRequest(models[0]!, prompt(4, 1), { maxTokens: 400 }));

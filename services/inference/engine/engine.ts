@@ -46,11 +46,15 @@ export interface InferenceEngine {
   forget(model: ServedModel): void;
   /** Nothing computed up to now is used again for other requests. */
   resetPrefixes(): void;
+  /** Does work that needs the event loop often, and so would otherwise get on by one step in each iteration: none begins before it is done, for `ASIDE_MS` at most. */
+  aside<T>(work: () => Promise<T>): Promise<T>;
   /** The error that ended the engine, if one did. */
   readonly death: Error | null;
   /** Ends all completions where they are, with finish reason `abort`; later requests are refused. */
   stop(): void;
 }
+
+const ASIDE_MS = 50;
 
 /**
  * Continuous batching: each iteration is one forward pass that reads prompts as they arrive, in pieces, and computes one token
@@ -73,6 +77,8 @@ export function createInferenceEngine(params: {
   let death: Error | null = null;
   let stopped = false;
   let scheduled = false;
+  /** Since when there has been work that iterations wait for, by each piece of it. */
+  const waitedFor = new Set<{ readonly since: number }>();
 
   async function generate(request: GenerationRequest): Promise<Generation> {
     if (death) throw new EngineDeadError(death);
@@ -92,6 +98,7 @@ export function createInferenceEngine(params: {
     scheduled = true;
     setImmediate(() => {
       scheduled = false;
+      if (isAside()) return schedule();
       try {
         iterate();
       } catch (error) {
@@ -99,6 +106,20 @@ export function createInferenceEngine(params: {
       }
       if (held().length > 0) schedule();
     });
+  }
+
+  function isAside(): boolean {
+    return [...waitedFor].some(({ since }) => now() - since < ASIDE_MS / 1000);
+  }
+
+  async function aside<T>(work: () => Promise<T>): Promise<T> {
+    const waited = { since: now() };
+    waitedFor.add(waited);
+    try {
+      return await work();
+    } finally {
+      waitedFor.delete(waited);
+    }
   }
 
   function iterate(): void {
@@ -172,6 +193,7 @@ export function createInferenceEngine(params: {
     },
     forget: prefixes.forget,
     resetPrefixes: prefixes.reset,
+    aside,
     get death() {
       return death;
     },

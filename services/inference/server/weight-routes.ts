@@ -72,7 +72,7 @@ export function weightRoutes(context: ServingContext): Route[] {
     try {
       const directory = await resolveWeightsPath(path, context.weightsRoot);
       if (directory === null) throw missing(weights, name, path);
-      const loaded = await loadOrExplain(weights, directory);
+      const loaded = await context.engine.aside(() => loadOrExplain(weights, directory));
       context.models.add({ name, path, kind: weights.kind, created: Math.floor(context.now()), ...loaded });
     } finally {
       loading.delete(name);

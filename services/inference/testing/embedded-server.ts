@@ -1,14 +1,10 @@
 import { mkdir, mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { initialLoraWeights } from '../../model/lora.ts';
-import { PROJECTIONS } from '../../model/parameters.ts';
-import { writePeftAdapter } from '../../model/peft.ts';
-import { fillNormal } from '../../model/random.ts';
 import { makeTinyModel } from '../../model/tiny-model.ts';
-import { loadConfig } from '../../model/weights.ts';
 import { parseServerArguments } from '../arguments.ts';
 import { type RunningServer, startServer } from '../start-server.ts';
+import { writeRandomAdapter } from './random-adapter.ts';
 
 /** The embedded server over a tiny model, as the control plane starts it but in this process. */
 export interface EmbeddedServer extends RunningServer {
@@ -36,15 +32,7 @@ export async function startEmbeddedServer(extraArguments: readonly string[] = []
 
   async function writeAdapter(name: string, options: { readonly seed?: number; readonly r?: number } = {}) {
     const directory = path.join(adaptersRoot, name);
-    await mkdir(directory);
-    const { config: model } = await loadConfig(modelDirectory);
-    const config = { r: options.r ?? 8, alpha: 16, dropout: 0, targetModules: PROJECTIONS };
-    const weights = initialLoraWeights(config, model, options.seed ?? 1);
-    let index = 0;
-    for (const [tensor, { data }] of weights) {
-      if (tensor.includes('lora_B')) fillNormal(data, 0.3, options.seed ?? 1, ++index);
-    }
-    await writePeftAdapter(directory, { config, weights, baseModel: modelDirectory });
+    await writeRandomAdapter(directory, { model: modelDirectory, seed: 1, ...options });
     return directory;
   }
 

@@ -48,7 +48,10 @@ export const roomyLimits: EngineLimits = {
 };
 
 /** An engine whose text is its token ids, with what it reported to its observer. */
-export function tinyEngine(limits: Partial<EngineLimits> = {}): {
+export function tinyEngine(
+  limits: Partial<EngineLimits> = {},
+  now = () => 0,
+): {
   readonly engine: InferenceEngine;
   readonly deaths: Error[];
   readonly iterations: number[];
@@ -70,7 +73,7 @@ export function tinyEngine(limits: Partial<EngineLimits> = {}): {
       firstToken: (after) => void firstTokens.push(after),
       finished: () => undefined,
     },
-    now: () => 0,
+    now,
     onDeath: (error) => void deaths.push(error),
   });
   return { engine, deaths, iterations, firstTokens, lookups };

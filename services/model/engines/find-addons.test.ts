@@ -1,12 +1,14 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { expect, test } from 'vitest';
+import { installedAddon } from '../../contracts/installed-addon.ts';
 import { temporaryDirectory } from '../testing/support.ts';
-import { findAddons, seesGpu, tensorflowHome } from './find-addons.ts';
+import { findAddons, seesGpu } from './find-addons.ts';
 
 test('TensorFlow is looked for where TANDEM_TENSORFLOW_HOME says, else in the cache of the user', () => {
-  expect(tensorflowHome({ TANDEM_TENSORFLOW_HOME: '/opt/tf', HOME: '/home/u' })).toBe('/opt/tf');
-  expect(tensorflowHome({ HOME: '/home/u' })).toBe('/home/u/.cache/tandem/tensorflow');
+  const named = { TANDEM_TENSORFLOW_HOME: '/opt/tf' };
+  expect(installedAddon(named, '/home/u', 'cpu')).toBe('/opt/tf/cpu/tfjs_binding.node');
+  expect(installedAddon({}, '/home/u', 'cuda')).toBe('/home/u/.cache/tandem/tensorflow/cuda/tfjs_binding.node');
 });
 
 test('an addon is found by its variant', async () => {

@@ -2,6 +2,7 @@ import { accessSync, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { homedir } from 'node:os';
 import path from 'node:path';
+import { installedAddon } from '../../contracts/installed-addon.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
 
@@ -11,21 +12,13 @@ export interface Addons {
   readonly cuda: string | null;
 }
 
-const ADDON = 'tfjs_binding.node';
 /** Where the packages as published put theirs; 8 is the newest Node-API they are built for. */
-const PUBLISHED = path.join('lib', 'napi-v8', ADDON);
-
-/** Where `scripts/install-tensorflow.sh` installs: TANDEM_TENSORFLOW_HOME, else a directory in the user's cache. */
-export function tensorflowHome(environment: Environment): string {
-  return (
-    environment['TANDEM_TENSORFLOW_HOME'] || path.join(environment['HOME'] || homedir(), '.cache/tandem/tensorflow')
-  );
-}
+const PUBLISHED = path.join('lib', 'napi-v8', 'tfjs_binding.node');
 
 /** Looks where `scripts/install-tensorflow.sh` installs, then in the packages of tfjs-node that were installed with their scripts. */
 export function findAddons(environment: Environment): Addons {
-  const home = tensorflowHome(environment);
-  const installed = (variant: string) => existing(path.join(home, variant, ADDON));
+  const home = environment['HOME'] || homedir();
+  const installed = (variant: 'cpu' | 'cuda') => existing(installedAddon(environment, home, variant));
   return {
     cpu: installed('cpu') ?? published('@tensorflow/tfjs-node'),
     cuda: installed('cuda') ?? published('@tensorflow/tfjs-node-gpu'),
@@ -51,8 +44,8 @@ function published(name: string): string | null {
   }
 }
 
-function existing(file: string): string | null {
-  return existsSync(file) ? file : null;
+function existing(file: string | null): string | null {
+  return file !== null && existsSync(file) ? file : null;
 }
 
 function isReadable(device: string): boolean {

@@ -24,6 +24,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   TF_CPP_MIN_LOG_LEVEL: '1',
 };
 
+/** Besides, on cores: TensorFlow computes while JavaScript goes on to the next operations (scripts/tensorflow/ahead.cc). */
+const AHEAD = { TANDEM_TF_AHEAD: '1' };
+
 /** The part of tfjs-node's backend that is used here; the package's types need its entry point. */
 interface NativeBackend extends tf.KernelBackend {
   /** Gives their values to TensorFlow, where that has not been done. */
@@ -45,9 +48,8 @@ export interface NativeStart {
  * @throws ModelError `engine_unavailable` when the addon does not load, has no GPU where one was asked for, does not compute, or multiplies wrongly.
  */
 export async function startNativeEngine({ name, addon, reason, memoryLimitBytes }: NativeStart): Promise<Engine> {
-  if (name === 'node') process.env['CUDA_VISIBLE_DEVICES'] = '';
   const started = tf.findBackend(BACKEND) as tf.KernelBackend | null | undefined;
-  const binding = started ? bindingOf(started) : register(addon);
+  const binding = started ? bindingOf(started) : register(addon, name);
   if (!(await tf.setBackend(BACKEND))) {
     throw new ModelError('engine_unavailable', `tfjs did not start on TensorFlow; it is on ${tf.getBackend()}`);
   }
@@ -65,8 +67,10 @@ export async function startNativeEngine({ name, addon, reason, memoryLimitBytes 
   return { name, version: binding.TF_Version, reason, usedBytes, ...memory };
 }
 
-function register(addon: string): Binding {
-  for (const [variable, value] of Object.entries(SETTINGS)) process.env[variable] ??= value;
+function register(addon: string, name: NativeStart['name']): Binding {
+  if (name === 'node') process.env['CUDA_VISIBLE_DEVICES'] = '';
+  const settings = { ...SETTINGS, ...(name === 'node' && AHEAD) };
+  for (const [variable, value] of Object.entries(settings)) process.env[variable] ??= value;
   const load = createRequire(import.meta.url);
   try {
     const binding = sayOutOfMemory(load(addon) as Binding);

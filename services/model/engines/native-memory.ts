@@ -1,22 +1,25 @@
 import { execFileSync } from 'node:child_process';
+import { MEMORY_SHARE } from '../../contracts/native-memory.ts';
 import { EngineMemoryError } from '../errors.ts';
 import * as tf from '../tf.ts';
 import type { Engine } from './engine.ts';
+import { settle } from './settle.ts';
 
 export type MemoryGuard = Pick<Engine, 'memoryLimitBytes' | 'checkMemory'>;
 
-/** The rest is for the program's own objects, which no count of tensors sees. */
-const SHARE = 0.9;
 const MIB = 2 ** 20;
 const QUERY_MS = 10_000;
 
 /**
  * Guards the memory of the host, or of the container: the limit is nine tenths of what the process may still take when it starts. Beyond it Linux ends
- * the process without a word. Tensors are counted first; since clones count again, what the process really holds decides where the count says no.
+ * the process without a word. Tensors are counted first; since clones count again, what the process really holds, with nothing under way, decides where the count says no.
  */
-export function hostMemory(limitBytes = Math.floor(SHARE * process.availableMemory())): MemoryGuard {
+export function hostMemory(limitBytes = Math.floor(MEMORY_SHARE * process.availableMemory())): MemoryGuard {
   const atStart = process.memoryUsage.rss();
-  return guard(limitBytes, () => Math.min(tf.memory().numBytes, process.memoryUsage.rss() - atStart));
+  return guard(limitBytes, () => {
+    settle();
+    return Math.min(tf.memory().numBytes, process.memoryUsage.rss() - atStart);
+  });
 }
 
 /**
@@ -52,7 +55,7 @@ function totalGpuMemory(): number {
       stdio: ['ignore', 'pipe', 'ignore'],
     });
     const mebibytes = Number.parseInt(answer, 10);
-    const share = Number(process.env['TANDEM_GPU_MEMORY_UTILIZATION']) || SHARE;
+    const share = Number(process.env['TANDEM_GPU_MEMORY_UTILIZATION']) || MEMORY_SHARE;
     return mebibytes > 0 ? Math.floor(share * mebibytes * MIB) : Number.POSITIVE_INFINITY;
   } catch {
     return Number.POSITIVE_INFINITY;

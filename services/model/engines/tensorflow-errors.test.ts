@@ -3,14 +3,11 @@ import { EngineOutOfMemory } from '../errors.ts';
 import { type Binding, sayOutOfMemory } from './tensorflow-errors.ts';
 
 function failing(message: string): Binding {
-  const binding = {
-    TF_Version: '2.21.0',
-    isUsingGpuDevice: () => false,
-    executeOp: () => {
-      throw new Error(message);
-    },
+  const fail = () => {
+    throw new Error(message);
   };
-  return sayOutOfMemory(binding);
+  const binding = { TF_Version: '2.21.0', isUsingGpuDevice: () => false, executeOp: fail, tensorDataSync: fail };
+  return sayOutOfMemory(Object.freeze(binding));
 }
 
 test('an operation that finds no memory says so in our words, and which one it was', () => {
@@ -18,6 +15,11 @@ test('an operation that finds no memory says so in our words, and which one it w
   expect(() => binding.executeOp('MatMul', [], [], 1)).toThrow(EngineOutOfMemory);
   expect(() => binding.executeOp('MatMul', [], [], 1)).toThrow(/in MatMul: .*OOM when allocating tensor with shape/s);
   expect(binding.TF_Version).toBe('2.21.0');
+});
+
+test('so does reading a tensor whose operation found none', () => {
+  const binding = failing('Invalid TF_Status: 8\nMessage: OOM when allocating tensor with shape[4,4]');
+  expect(() => binding.tensorDataSync(1)).toThrow(EngineOutOfMemory);
 });
 
 test('other errors of TensorFlow stay what they are', () => {

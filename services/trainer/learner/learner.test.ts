@@ -164,6 +164,7 @@ test.each([
         update: at,
         signal,
         alive: () => {},
+        turn: async () => {},
       };
       await gatherGrpoGradients(given);
       learner.update(1e-4);

@@ -23,6 +23,8 @@ export interface CollectAhead {
   learned(): void;
   /** As that of the publisher; then begins with what may be played with this policy. */
   serve(version: number, signal: AbortSignal): Promise<void>;
+  /** As that of the worker. */
+  turn(): Promise<void>;
   progress(): RolloutsProgress;
   close(): void;
 }
@@ -74,6 +76,7 @@ export function createCollectAhead(params: {
   return {
     goesOn,
     serve,
+    turn: worker.turn,
     progress: worker.progress,
     close: worker.close,
     async collect(step) {

@@ -1,4 +1,3 @@
-import { setImmediate as turn } from 'node:timers/promises';
 import type { RunSpec } from '../../contracts/run-spec.ts';
 import type { Learner } from '../learner/learner.ts';
 import { type MicroBatch, type MicroBatchLimits, microBatches } from '../learner/micro-batches.ts';
@@ -29,6 +28,8 @@ export async function gatherGrpoGradients(params: {
   readonly signal: AbortSignal;
   /** Called after each micro-batch. */
   readonly alive: () => void;
+  /** Waited for before each micro-batch: while one is computed nothing else moves, neither heartbeats nor records, nor rollouts that go on beside it. */
+  readonly turn: () => Promise<void>;
 }): Promise<{ readonly loss: number; readonly metrics: GrpoMetrics; readonly logprobs: Float32Array }> {
   const { learner, policy, batch, options, signal } = params;
   // Greedy rollouts report logprobs of the unscaled distribution; the trainer's must be of the same.
@@ -44,6 +45,7 @@ export async function gatherGrpoGradients(params: {
   const before = new Float32Array(batch.trainableTokens);
   const parts: GrpoLoss[] = [];
   for (const part of microBatches(batch.sequences, params.limits)) {
+    await params.turn();
     signal.throwIfAborted();
     const constants = perToken(part);
     const referenceLogprobs = options.kl_coef > 0 ? referenceOf(policy, part, temperature) : null;
@@ -55,8 +57,6 @@ export async function gatherGrpoGradients(params: {
     };
     parts.push(learner.accumulate(part, objective, { temperature, step: params.update }));
     params.alive();
-    // Heartbeats, records and the checkpoint being written get their turn.
-    await turn();
   }
   const loss = parts.reduce((sum, part) => sum + part.loss, 0);
   return { loss, metrics: sumGrpoMetrics(parts.map(({ metrics }) => metrics)), logprobs: before };

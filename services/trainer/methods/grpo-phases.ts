@@ -13,8 +13,8 @@ import { emptyGrpoMetrics, type GrpoMetrics } from '../objectives/grpo-metrics.t
 import { learningRateAt, type ScheduleOptions } from '../optimizer/schedule.ts';
 import { createPerformanceMeter, performanceLine } from '../performance.ts';
 import { collectRollouts, type Environment, type RolloutGroup } from '../rollout/collect-rollouts.ts';
-import type { HandOff } from '../rollout/hand-off.ts';
-import type { PolicyPublisher } from '../rollout/policy-publisher.ts';
+import type { Inference } from '../rollout/open-inference.ts';
+import { createRetryMeter } from '../rollout/retry-meter.ts';
 import type { Session } from '../session.ts';
 import { statisticsOf } from '../statistics.ts';
 import { type Collected, collectedOf } from './collected.ts';
@@ -55,10 +55,12 @@ export function createGrpoPhases(params: {
   readonly tasks: ExampleSource<PromptExample>;
   readonly tasksPerStep: number;
   readonly environment: Environment;
-  readonly publisher: PolicyPublisher;
-  readonly handOff: HandOff;
+  readonly inference: Inference;
+  /** Waited for before each micro-batch, so that what goes on beside gets its turn. */
+  readonly turn: () => Promise<void>;
 }): GrpoPhases {
-  const { session, policy, learner, books, order, schedule, tasks, environment, publisher, handOff } = params;
+  const { session, policy, learner, books, order, schedule, tasks, environment, turn } = params;
+  const { server, publisher, handOff } = params.inference;
   const { spec, attempt, control, logs, now } = session;
   const { rollout, grpo } = spec;
   const batchOptions: GrpoBatchOptions = {
@@ -69,6 +71,7 @@ export function createGrpoPhases(params: {
   const { state } = books;
   const limits = limitsOf(spec.training);
   const performance = createPerformanceMeter(session);
+  const retries = createRetryMeter(server);
   const idleWatch = createIdleWatch();
 
   function verbose(line: string, step: number): void {
@@ -149,6 +152,7 @@ export function createGrpoPhases(params: {
       version,
       signal: control.stopping,
       alive: books.alive,
+      turn,
       changing: publisher.policyChanges,
     });
     return { batch, ...updated, learningRate, version, seconds: seconds() };
@@ -182,6 +186,7 @@ export function createGrpoPhases(params: {
       }),
       ...rewardMetrics(rollouts.map(({ rewards }) => rewards)),
       ...collected.ahead,
+      ...retries(),
       ...cost,
     });
     books.progress('training');

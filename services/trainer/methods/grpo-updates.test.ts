@@ -33,6 +33,8 @@ function updates(given: {
   signal?: AbortSignal;
   onUpdate?: () => void;
   onChanging?: () => void;
+  /** Told how many parts are computed. */
+  onTurn?: (computed: number) => void;
 }) {
   const grpo = grpoSpecSchema.parse(given.grpo);
   const { learner, seen } = fakeLearner(given.onUpdate ?? (() => {}));
@@ -45,6 +47,7 @@ function updates(given: {
       version: 2,
       learningRate: 1e-3,
       alive: () => {},
+      turn: async () => given.onTurn?.(seen.length),
       changing: given.onChanging ?? (() => {}),
     },
     // One completion at a time: what is kept of the first pass has to find its place again.
@@ -68,6 +71,12 @@ test('later updates of a step are measured against the policy before the first o
   expect(seen.map(({ gradients }) => gradients)).toEqual([2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 0, 0]);
   // Each has dropout of its own, also across steps.
   expect([...new Set(seen.map(({ update }) => update))]).toEqual([9, 10, 11, 12]);
+});
+
+test('whoever goes on beside the computation gets a turn before each part of it', async () => {
+  const turns: number[] = [];
+  await updates({ grpo: {}, onTurn: (computed) => turns.push(computed) }).done;
+  expect(turns).toEqual([0, 1, 2]);
 });
 
 test('whoever compares the policy with what is served hears of each change before it is made', async () => {

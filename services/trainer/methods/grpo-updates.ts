@@ -30,6 +30,7 @@ export async function updatePolicy(params: {
   readonly learningRate: number;
   readonly signal: AbortSignal;
   readonly alive: () => void;
+  readonly turn: () => Promise<void>;
   /** Called right before the weights change. */
   readonly changing: () => void;
 }): Promise<{ readonly loss: number; readonly objective: GrpoMetrics; readonly gradNorm: number }> {

@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { type ExampleSource, firstExamples } from '../data/example-source.ts';
 import { createPromptReader, type PromptExample, weighPrompt } from '../data/readers/prompt-reader.ts';
 import type { Evaluator } from '../evaluation/evaluation-books.ts';
@@ -38,7 +39,6 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
   const { policy, train: tasks, validation: problems } = loaded;
 
   const inference = await openInferenceFor(session, policy, tasks);
-  const { handOff } = inference;
   let ahead: CollectAhead | null = null;
   const publisher: Pick<PolicyPublisher, 'serve'> = {
     serve: (version, signal) => (ahead ?? inference.publisher).serve(version, signal),
@@ -78,8 +78,8 @@ async function train(session: Session, reward: Reward): Promise<Outcome> {
     tasks,
     tasksPerStep,
     environment,
-    publisher: inference.publisher,
-    handOff,
+    inference,
+    turn: () => (ahead?.goesOn() ? ahead.turn() : turn()),
   });
   if (rollout.max_staleness > 0 || (state.rollouts_ahead ?? []).length > 0) {
     ahead = createCollectAhead({ session, ...started, tasks, tasksPerStep, environment, inference });

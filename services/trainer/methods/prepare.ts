@@ -127,13 +127,14 @@ function tellRows({ logs, spec }: Session, path: string, { size, cut, skipped }:
  */
 async function tellMemory({ attempt, spec, engine, logs }: Session): Promise<void> {
   const { config } = await loadConfig(attempt.model_directory);
-  const advice = adviseMemory(config, spec, engine.memoryLimitBytes);
-  const { engine: parts, engineBytes, fixedBytes, hostBytes } = advice.estimate;
+  const memory = { engine: engine.name, limitBytes: engine.memoryLimitBytes };
+  const advice = adviseMemory(config, spec, memory);
+  const { engine: parts, engineBytes, hostBytes } = advice.estimate;
   const data = { engine_bytes: engineBytes, host_bytes: hostBytes, limit_bytes: engine.memoryLimitBytes, parts };
   const say = advice.fits ? logs.training.info : logs.training.warning;
-  say(memoryBlock(advice, engine.memoryLimitBytes), data);
+  say(memoryBlock(advice), data);
   if (!advice.hopeless) return;
-  const [fixed, limit] = [fixedBytes, engine.memoryLimitBytes].map(mebibytes);
+  const [fixed, limit] = [advice.fixedBytes, memory.limitBytes].map(mebibytes);
   throw new TrainerError(
     'oom_host',
     `Loading the model: its weights and what belongs to them need ${fixed}, and the engine has ${limit}`,

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { Policy } from '../learner/policy.ts';
 import { createCanary } from './canary.ts';
+import type { VllmClient } from './vllm-client.ts';
 
 /** A policy that gives each token of every completion this logprob; no model is behind it. */
 function canaryOf(logprob: number) {
@@ -26,6 +27,29 @@ test('a policy that computes NaN is not put before a server: the model itself be
       message: expect.stringMatching(/^Training diverged: after 7 updates/),
     }),
   );
+});
+
+test('a server is asked everything at once, as each answer of a busy one takes a while', async () => {
+  const asked: string[] = [];
+  let answer = () => {};
+  const answering = new Promise<void>((resolve) => {
+    answer = resolve;
+  });
+  const question = (name: string, said: unknown) => async () => {
+    asked.push(name);
+    await answering;
+    return said;
+  };
+  const drawn = { tokens: [5], logprobs: [-2], finishReason: 'length' };
+  const client = {
+    completions: question('completion', [drawn]),
+    promptLogprobs: question('prompt', [-2, -2]),
+    version: question('version', 'tandem'),
+  } as unknown as VllmClient;
+  const heard = canaryOf(-2).ask(client, 'v3', new AbortController().signal);
+  expect(asked).toEqual(['completion', 'prompt', 'version']);
+  answer();
+  expect(await heard).toEqual({ prompt: [-2, -2], drawn, embedded: true });
 });
 
 test('logprobs lower than servers tell are compared with the lowest that they tell', () => {

@@ -69,9 +69,13 @@ export function createCanary(params: {
   async function ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard> {
     // Not asked for logprobs of its prompt, as those go past the prefix cache that rollouts go through.
     const request = { model, prompt: tokens, n: 1, maxTokens, temperature, seed: 0, stopTokenIds: [] };
-    const [drawn] = await client.completions(request, signal);
-    const prompt = await client.promptLogprobs(model, tokens, signal);
-    return { prompt, drawn: drawn!, embedded: (await client.version(signal)) === 'tandem' };
+    // At once: a server that is busy with rollouts answers each a pass or more after it was asked.
+    const [drawn, prompt, version] = await Promise.all([
+      client.completions(request, signal),
+      client.promptLogprobs(model, tokens, signal),
+      client.version(signal),
+    ]);
+    return { prompt, drawn: drawn[0]!, embedded: version === 'tandem' };
   }
 
   function judge(model: string, { prompt, drawn, embedded }: Heard): number {

@@ -3,7 +3,7 @@ import { InferenceError } from './inference-error.ts';
 import { createFailures, inferenceFailed, isLasting } from './inference-failure.ts';
 import { createRequestGate, type Lane } from './request-gate.ts';
 import { createServedPolicies } from './served-policies.ts';
-import { type CallKind, createServerRecovery } from './server-recovery.ts';
+import { type CallKind, createServerRecovery, type Retries } from './server-recovery.ts';
 import { createSharedWork } from './shared-work.ts';
 import type { Completion, CompletionRequest, PublishedPolicy, VllmClient } from './vllm-client.ts';
 import { REQUEST_ID_PREFIX } from './vllm-requests.ts';
@@ -23,6 +23,8 @@ export interface InferenceServer {
   route(policy: PublishedPolicy, verify: Verify | null): void;
   /** Waits until no completion and no episode of this policy is under way. */
   drained(policy: PublishedPolicy, signal: AbortSignal): Promise<void>;
+  /** Calls that had to be made again so far, by what went wrong. */
+  retries(): Retries;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
   /** Whether it is gone now. */
@@ -173,6 +175,7 @@ export function createInferenceServer(params: {
       verifiedAt = now();
     },
     drained: policies.drained,
+    retries: recovery.retries,
     lostMs: recovery.lostMs,
     isLost: recovery.isLost,
   };

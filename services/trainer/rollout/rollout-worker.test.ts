@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test, vi } from 'vitest';
 import type { RolloutsProgress } from '../../contracts/record.ts';
 import { createDataOrder } from '../data/data-order.ts';
@@ -17,7 +18,7 @@ afterEach(() => {
 });
 
 /** Two tasks a step, one step ahead. Each task is held until it is answered, by its index in the data. */
-function start(given: { serverLost?: () => boolean; onChange?: () => void } = {}) {
+function start(given: { serverLost?: () => boolean; onChange?: () => void; readMs?: number } = {}) {
   const held = new Map<number, { resolve: (rollouts: Rollout[]) => void; reject: (error: unknown) => void }>();
   const stopping = new AbortController();
   const said: RolloutsProgress['state'][] = [];
@@ -40,11 +41,13 @@ function start(given: { serverLost?: () => boolean; onChange?: () => void } = {}
     tasks: {
       size: SIZE,
       sha256: '',
-      take: async (indices) =>
-        Array.from(
+      async take(indices) {
+        if (given.readMs !== undefined) await sleep(given.readMs);
+        return Array.from(
           indices,
           (i): PromptExample => ({ id: `t${i}`, prompt: [i], messages: 1, source: '', answer: '', columns: {} }),
-        ),
+        );
+      },
     },
     ...{ rollouts: 1, seed: 1, serverLost: given.serverLost ?? (() => false), stopping: stopping.signal },
     onGroup: () => {},
@@ -77,6 +80,14 @@ test('a step gets the groups that are done first, while the others go on, and ea
     expect(worker.progress()).toEqual({ state: 'waiting_for_trainer', in_flight: 0, buffered: 2 }),
   );
   await vi.waitFor(() => expect(said).toEqual(['generating', 'waiting_for_trainer']));
+});
+
+test('after a turn all that may be in flight is under way, however long its data took to read', async () => {
+  const { worker, held } = start({ readMs: 20 });
+  worker.open(first);
+  expect(held.size).toBe(0);
+  await worker.turn();
+  expect([...held.keys()]).toEqual([0, 1, 2, 3]);
 });
 
 test('what goes wrong in a rollout while the trainer trains is thrown when it next waits, and ends the others', async () => {

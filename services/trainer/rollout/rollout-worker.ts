@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { setTimeout as sleep, setImmediate as turnOfLoop } from 'node:timers/promises';
 import type { RolloutsProgress } from '../../contracts/record.ts';
 import type { ExampleSource } from '../data/example-source.ts';
 import type { PromptExample } from '../data/readers/prompt-reader.ts';
@@ -14,6 +15,11 @@ export interface RolloutWorker {
    * @throws what went wrong in any rollout, as it does where nothing goes on beside it, or the reason of the stop
    */
   take(version: number): Promise<TakenGroups<RolloutGroup>>;
+  /**
+   * To be waited for before the thread computes for long, as nothing here moves meanwhile: what has come back is taken in, and all that may be in flight is sent. A task that
+   * is not would be the server's only after the computation.
+   */
+  turn(): Promise<void>;
   progress(): RolloutsProgress;
   /** Milliseconds, in all, without a rollout in flight. */
   idleMs(): number;
@@ -23,6 +29,8 @@ export interface RolloutWorker {
 
 /** How often it is looked whether the server is there. */
 const LOOK_EVERY_MS = 1000;
+/** In which answers that have come are read and scored. */
+const TURN_MS = 3;
 
 /**
  * @param serverLost whether completions wait for a server that has to be found again
@@ -50,6 +58,8 @@ export function createRolloutWorker(params: {
   let told: RolloutsProgress['state'] = 'waiting_for_trainer';
   let idleMs = 0;
   let idleSince: number | null = null;
+  /** Tasks that were given out and are read from the data. */
+  const reading = new Set<Promise<unknown>>();
   const look = setInterval(lookAgain, LOOK_EVERY_MS).unref();
   const stop = () => fail(stopping.reason);
   if (stopping.aborted) stop();
@@ -57,15 +67,28 @@ export function createRolloutWorker(params: {
 
   function begin(): void {
     if (failure !== null) return;
-    for (const issued of schedule.issue()) void play(issued).then(begin).catch(fail).finally(noteIdle);
+    const issued = schedule.issue();
+    // Read together, which takes as long as reading one.
+    const read = issued.length === 0 ? null : readTasks(issued);
+    for (const [i, task] of issued.entries()) {
+      const example = read!.then((examples) => examples[i]!);
+      void play(task, example).then(begin).catch(fail).finally(noteIdle);
+    }
     noteIdle();
     tellChange();
   }
 
-  async function play(issued: IssuedTask): Promise<void> {
-    const [task] = await tasks.take([issued.index]);
+  function readTasks(issued: readonly IssuedTask[]): Promise<readonly PromptExample[]> {
+    const read = tasks.take(issued.map(({ index }) => index));
+    reading.add(read);
+    void read.catch(() => undefined).finally(() => reading.delete(read));
+    return read;
+  }
+
+  async function play(issued: IssuedTask, example: Promise<PromptExample>): Promise<void> {
+    const task = await example;
     const seed = taskSeed(params.seed, ['rollout-ahead'], issued.place);
-    const group = await playTask(environment, task!, { count: params.rollouts, seed, signal: giveUp.signal });
+    const group = await playTask(environment, task, { count: params.rollouts, seed, signal: giveUp.signal });
     schedule.finished(issued, group, Math.min(...group.rollouts.map(({ version }) => version)));
     params.onGroup(group);
     wake();
@@ -125,6 +148,11 @@ export function createRolloutWorker(params: {
         if (taken !== null) return taken;
         await changed;
       }
+    },
+    async turn() {
+      await sleep(TURN_MS);
+      while (reading.size > 0) await Promise.allSettled(reading);
+      await turnOfLoop();
     },
     progress,
     idleMs: () => idleMs + (idleSince === null ? 0 : now() - idleSince),

@@ -1,5 +1,5 @@
 import { backoffMs, pause } from '../../platform/retry.ts';
-import { InferenceError } from './inference-error.ts';
+import { InferenceError, type InferenceErrorKind } from './inference-error.ts';
 import { inferenceFailed } from './inference-failure.ts';
 import { createSharedWork } from './shared-work.ts';
 import type { VllmClient } from './vllm-client.ts';
@@ -14,6 +14,8 @@ export interface ServerRecovery {
   recover(error: InferenceError, call: FailedCall, signal: AbortSignal): Promise<void>;
   /** Tells that a call succeeded: the server is not too busy for such. */
   succeeded(kind: CallKind): void;
+  /** Calls that had to be tried again so far, by what went wrong. */
+  retries(): Retries;
   /** Milliseconds, in all, for which it was gone and was waited for. */
   lostMs(): number;
   /** Whether it is gone now. */
@@ -22,6 +24,9 @@ export interface ServerRecovery {
 
 /** What a server, or a proxy before it, can be too busy for while it does the other. */
 export type CallKind = 'completion' | 'other call';
+
+/** How often, by what went wrong. */
+export type Retries = ReadonlyMap<InferenceErrorKind, number>;
 
 export interface FailedCall {
   readonly kind: CallKind;
@@ -50,16 +55,17 @@ export function createServerRecovery(params: {
   const { client, relocate, restore, onRecovery, patienceSeconds, wait = pause } = params;
   const recovering = createSharedWork();
   const pausing = createSharedWork();
-  /** Calls that had to be tried again. */
-  let retries = 0;
+  const retries = new Map<InferenceErrorKind, number>();
   let recoveredAt = Number.NEGATIVE_INFINITY;
   let lostMs = 0;
   let lostSince: number | null = null;
   /** Since when it has been too busy, in `performance.now()`, and how often it has said so. */
   const busy = new Map<CallKind, { readonly since: number; times: number }>();
 
+  const retriesInAll = () => [...retries.values()].reduce((sum, count) => sum + count, 0);
+
   async function comeBack(error: InferenceError, failures: number, signal: AbortSignal): Promise<void> {
-    onRecovery(`The inference server has to be found again (retry ${retries}): ${error.message}`);
+    onRecovery(`The inference server has to be found again (retry ${retriesInAll()}): ${error.message}`);
     const since = performance.now();
     lostSince = since;
     try {
@@ -94,20 +100,21 @@ export function createServerRecovery(params: {
     met.times += 1;
     const ms = error.retryAfterMs ?? backoffMs({ ...BUSY_MS, failures: met.times });
     onRecovery(
-      `The inference server is busy and is asked again in ${ms / 1000} s (retry ${retries}): ${error.message}`,
+      `The inference server is busy and is asked again in ${ms / 1000} s (retry ${retriesInAll()}): ${error.message}`,
     );
     await wait(ms, signal);
   }
 
   return {
     async recover(error, { kind, begunAt, failures }, signal) {
-      retries += 1;
+      retries.set(error.kind, (retries.get(error.kind) ?? 0) + 1);
       if (error.kind === 'busy') return pausing.join(signal, (until) => waitOut(error, kind, until));
       // What has been back since has met the same trouble before.
       if (recoveredAt > begunAt) return;
       await recovering.join(signal, (until) => comeBack(error, failures, until));
     },
     succeeded: (kind) => void busy.delete(kind),
+    retries: () => new Map(retries),
     isLost: () => lostSince !== null,
     lostMs: () => lostMs + (lostSince === null ? 0 : performance.now() - lostSince),
   };

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { TrainerRecord } from '../../../services/contracts/record.ts';
 import { type TestTask, testAttempt, testSpec } from '../../../services/trainer/test-support/attempt.ts';
@@ -6,21 +6,28 @@ import { startEmbeddedServer } from '../../../services/trainer/test-support/embe
 import { live } from '../../../services/trainer/test-support/lives.ts';
 import { median } from './measure.ts';
 
+/** Where the time of a step went, in seconds. */
+export interface MeasuredStep {
+  /** Since the step before was done. */
+  readonly all: number;
+  /** For which the trainer waited for rollouts, publishing not included. */
+  readonly rollouts: number;
+  /** Until the server served the new policy. */
+  readonly publishing: number;
+  readonly training: number;
+  /** For which no rollout was in flight. */
+  readonly idle: number;
+}
+
 /** What a run of the bench was, by its records. Times are in seconds. */
 export interface MeasuredRun {
   /** From the moment at which the first step began to the end of the last. */
   readonly seconds: number;
-  readonly steps: number;
+  readonly steps: readonly MeasuredStep[];
   /** Medians over steps. */
-  readonly rolloutSeconds: number;
-  readonly trainingSeconds: number;
-  readonly syncSeconds: number;
-  /** Of all that time, for which the trainer waited for rollouts, and rollouts for the trainer. */
-  readonly trainerWaited: number;
-  readonly rolloutsWaited: number;
+  readonly median: MeasuredStep;
   readonly stalest: number;
   readonly dropped: number;
-  readonly updates: number;
   /** Of each evaluation, and the steps and seconds until it. */
   readonly evaluations: readonly { readonly step: number; readonly seconds: number; readonly accuracy: number }[];
 }
@@ -55,54 +62,39 @@ export async function measureRun(params: {
   }
 }
 
-/** Tasks of which the first `learned` of each step's say something: of the others all completions are worth the same, so they cost rollouts and no training. */
-export function writeTasks(
-  directory: string,
-  tasks: { readonly perStep: number; readonly learned: number; readonly steps: number },
-): string {
-  const rows = Array.from({ length: tasks.perStep * tasks.steps }, (_, row) => {
-    const learned = row % tasks.perStep < tasks.learned ? 1 : 0;
-    return `${JSON.stringify({ prompt: `task ${row}`, learned })}\n`;
-  });
-  const file = join(directory, 'tasks.jsonl');
-  writeFileSync(file, rows.join(''));
-  return file;
-}
-
-/** A reward by which every other completion is right, whatever it says, so that training never changes how long completions are. */
-export function writeReward(directory: string): string {
-  const file = join(directory, 'reward.mjs');
-  writeFileSync(
-    file,
-    'export const everyOther = (completions, { learned }) => completions.map((_, i) => learned[i] * (i % 2));\n',
-  );
-  return file;
-}
-
 function measured(records: readonly TrainerRecord[]): MeasuredRun {
   const begin = records.find((record) => record.kind === 'progress' && record.phase === 'rollout');
   if (begin === undefined) throw new Error('the run made no step');
   const since = ({ time }: TrainerRecord) => (Date.parse(time) - Date.parse(begin.time)) / 1000;
-  const steps = records.flatMap((record) =>
+  const ends = records.flatMap((record) =>
     record.kind === 'metrics' && 'train/loss' in record.values ? [record] : [],
   );
-  const values = (name: string) => steps.map((record) => Number(record.values[name] ?? 0));
-  const sum = (name: string) => values(name).reduce((total, value) => total + value, 0);
+  const steps = ends.map((record, i) => stepOf(record.values, since(record) - (i === 0 ? 0 : since(ends[i - 1]!))));
+  const values = (name: string) => ends.map((record) => Number(record.values[name] ?? 0));
+  const middle = (key: keyof MeasuredStep) => median(steps.map((step) => step[key]));
   return {
-    seconds: since(steps.at(-1)!),
-    steps: steps.length,
-    rolloutSeconds: median(values('perf/rollout_time')),
-    trainingSeconds: median(values('perf/training_time')),
-    syncSeconds: median(values('perf/weight_sync_time')),
-    trainerWaited: sum('perf/rollout_wait_time'),
-    rolloutsWaited: sum('perf/rollout_idle_time'),
+    seconds: since(ends.at(-1)!),
+    steps,
+    median: {
+      ...{ all: middle('all'), rollouts: middle('rollouts'), publishing: middle('publishing') },
+      ...{ training: middle('training'), idle: middle('idle') },
+    },
     stalest: Math.max(...values('train/staleness_max')),
-    dropped: sum('train/stale_dropped'),
-    updates: values('train/grad_norm').filter((norm) => norm > 0).length,
+    dropped: values('train/stale_dropped').reduce((sum, dropped) => sum + dropped, 0),
     evaluations: records.flatMap((record) => {
       if (record.kind !== 'evaluation') return [];
       const { step, accuracy } = record.evaluation;
       return [{ step, accuracy, seconds: Math.max(0, since(record)) }];
     }),
+  };
+}
+
+function stepOf(values: Readonly<Record<string, unknown>>, all: number): MeasuredStep {
+  const value = (name: string) => Number(values[name] ?? 0);
+  const publishing = value('perf/weight_sync_time');
+  return {
+    ...{ all, publishing, rollouts: value('perf/rollout_time') - publishing, training: value('perf/training_time') },
+    // A run that waits for its rollouts has none in flight while it trains.
+    idle: value('perf/rollout_idle_time' in values ? 'perf/rollout_idle_time' : 'perf/training_time'),
   };
 }

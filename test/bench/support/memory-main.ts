@@ -1,11 +1,12 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import { parseModelConfig } from '../../../services/contracts/model-config.ts';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
-import { startEngine } from '../../../services/model/backend.ts';
+import { type Engine, startEngine } from '../../../services/model/backend.ts';
 import { meterHeap } from '../../../services/model/testing/heap-meter.ts';
+import { meterTensors } from '../../../services/model/testing/tensor-meter.ts';
+import * as tf from '../../../services/model/tf.ts';
 import { makeTinyModel, randomWeights } from '../../../services/model/tiny-model.ts';
 import { saveModel } from '../../../services/model/weights.ts';
 import { completionRows } from '../../../services/trainer/learner/completion-rows.ts';
@@ -15,7 +16,7 @@ import { loadPolicy } from '../../../services/trainer/learner/policy.ts';
 import { sftLoss } from '../../../services/trainer/objectives/sft-loss.ts';
 import type { MemoryCase } from './memory-cases.ts';
 
-/** Trains two steps as the case says, in a process of its own, and prints what the engine's memory held at most: bytes of tensors, and its top. */
+/** Trains two steps as the case says, in a process of its own, on the engine that TANDEM_TF names, and prints what its memory held at most, in bytes. */
 
 const given = JSON.parse(process.argv[2]!) as MemoryCase;
 const directory = await mkdtemp(path.join(tmpdir(), 'tandem-memory-'));
@@ -31,7 +32,7 @@ async function measure() {
   if (!resolved.ok) throw new Error(JSON.stringify(resolved.issues));
   const { spec } = resolved;
   const engine = await startEngine();
-  const meter = meterHeap();
+  const peakBytes = meterOf(engine);
   const withReference = spec.method === 'grpo' && spec.grpo.kl_coef > 0;
   const policy = await loadPolicy({
     engine,
@@ -55,7 +56,14 @@ async function measure() {
     }
     learner.update(1e-4);
   }
-  return meter.peak();
+  return { top: peakBytes() };
+}
+
+/** On wasm where the highest tensor ended, with gaps and what the engine keeps beside tensors; on TensorFlow what the tensors held. */
+function meterOf({ name }: Engine): () => number {
+  if (name !== 'wasm') return meterTensors().peakBytes;
+  const heap = meterHeap();
+  return () => heap.peak().top;
 }
 
 async function writeModel(): Promise<void> {

@@ -62,7 +62,7 @@ export async function createTrainingStep(
   const sequences = makeSequences();
   const common = {
     ...{ learner, policy, limits: { maxSequences: Number.POSITIVE_INFINITY, maxTokens: 4096 } },
-    ...{ signal: new AbortController().signal, alive: () => undefined },
+    ...{ signal: new AbortController().signal, alive: () => undefined, turn: async () => undefined },
   };
   const updated = (loss: number) => {
     learner.update(stepShape.learningRate);

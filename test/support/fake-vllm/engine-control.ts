@@ -73,6 +73,7 @@ export function createEngineControl(
     },
     forget: (model) => current.forget(model),
     resetPrefixes: () => current.resetPrefixes(),
+    aside: (work) => current.aside(work),
     stop: () => current.stop(),
   };
 

@@ -4,12 +4,8 @@ import path from 'node:path';
 import { resolveRunSpec } from '../../../services/contracts/resolve-run-spec.ts';
 import { readGpuProfiles } from '../../../services/control-plane/runs/gpu-profiles.ts';
 import { vllmCommand, vllmEnvironment } from '../../../services/control-plane/runtimes/vllm-role.ts';
-import { initialLoraWeights } from '../../../services/model/lora.ts';
-import { PROJECTIONS } from '../../../services/model/parameters.ts';
-import { writePeftAdapter } from '../../../services/model/peft.ts';
-import { fillNormal } from '../../../services/model/random.ts';
+import { writeRandomAdapter } from '../../../services/inference/testing/random-adapter.ts';
 import { makeTinyModel } from '../../../services/model/tiny-model.ts';
-import { loadConfig } from '../../../services/model/weights.ts';
 import type { Faults } from './faults.ts';
 import { type FakeVllm, startFakeVllm } from './start-fake-vllm.ts';
 
@@ -52,13 +48,7 @@ export async function startTinyFake(given: {
 
   async function writeAdapter(adapter: string, seed: number): Promise<string> {
     const target = path.join(directory, 'adapters', adapter);
-    await mkdir(target, { recursive: true });
-    const { config: shape } = await loadConfig(model);
-    const config = { r: 8, alpha: 16, dropout: 0, targetModules: PROJECTIONS };
-    const weights = initialLoraWeights(config, shape, seed);
-    let index = 0;
-    for (const [tensor, { data }] of weights) if (tensor.includes('lora_B')) fillNormal(data, 0.3, seed, ++index);
-    await writePeftAdapter(target, { config, weights, baseModel: model });
+    await writeRandomAdapter(target, { model, seed });
     return target;
   }
 

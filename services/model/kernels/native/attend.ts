@@ -1,7 +1,7 @@
 import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
-import { add, batchMatMul, joined, matMul, multiply, part, shaped, subtract } from './arithmetic.ts';
-import { causalMask } from './causal-mask.ts';
+import { batchMatMul, joined, matMul, multiply, part, shaped } from './arithmetic.ts';
+import type { CausalSoftmax } from './causal-softmax.ts';
 import { column, listOf, run } from './tensorflow.ts';
 
 /** Sequences of one length, by key head: `heads` is their number times that of key heads. */
@@ -35,7 +35,7 @@ interface Block {
   readonly to: number;
 }
 
-export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
+export function attendForward(engine: Engine, softmax: CausalSoftmax, { q, k, v }: Heads): Attended {
   const group = q.shape[1];
   const blocks = blocksOf(q.shape[2]);
   const scores = blocks.map((block) => scoreBytes(q, block));
@@ -44,7 +44,7 @@ export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
   engine.checkMemory((keeps ? 2 : 3) * Math.max(...scores), ...(keeps ? scores : []));
   const done = blocks.map((block) =>
     tf.tidy(() => {
-      const weights = softmaxOf(q, k, block);
+      const weights = softmaxOf(softmax, q, k, block);
       const out = withGroup(batchMatMul(weights, keysOf(v, block)), group);
       return { out, weights: keeps ? [weights] : [] };
     }),
@@ -59,6 +59,7 @@ export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
 /** Gradients of what `attendForward` gives, for the scaled queries, the keys and the values. */
 export function attendBackward(
   engine: Engine,
+  softmax: CausalSoftmax,
   { q, k, v }: Heads,
   { out, weights }: Attended,
   dOut: tf.Tensor4D,
@@ -71,16 +72,16 @@ export function attendBackward(
     (weights.length > 0 ? 3 : 6) * largest,
     2 * blocks.length * Float32Array.BYTES_PER_ELEMENT * k.size,
   );
-  const drift = rowSums(multiply(dOut, out));
+  const drift = softmax.needsDrift ? rowSums(multiply(dOut, out)) : null;
   const done = blocks.map((block, i) =>
     tf.tidy(() => {
-      const [softmax, dBlock] = [weights[i] ?? softmaxOf(q, k, block), queriesOf(dOut, block)];
+      const [ofBlock, dBlock] = [weights[i] ?? softmaxOf(softmax, q, k, block), queriesOf(dOut, block)];
       const dWeights = batchMatMul(dBlock, keysOf(v, block), 'b');
-      const dScores = multiply(softmax, subtract(dWeights, queriesOf(drift, block)));
+      const dScores = softmax.gradient(ofBlock, dWeights, drift && queriesOf(drift, block));
       return {
         dq: withGroup(batchMatMul(dScores, keysOf(k, block)), group),
         dk: upTo(length, batchMatMul(dScores, queriesOf(q, block), 'a')),
-        dv: upTo(length, batchMatMul(softmax, dBlock, 'a')),
+        dv: upTo(length, batchMatMul(ofBlock, dBlock, 'a')),
       };
     }),
   );
@@ -96,9 +97,8 @@ function scoreBytes(q: tf.Tensor4D, { from, to }: Block): number {
   return Float32Array.BYTES_PER_ELEMENT * q.shape[0] * q.shape[1] * (to - from) * to;
 }
 
-function softmaxOf(q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {
-  const scores = batchMatMul(queriesOf(q, block), keysOf(k, block), 'b');
-  return shaped(run('Softmax', [masked(scores, q.shape[1], block)]), scores.shape);
+function softmaxOf(softmax: CausalSoftmax, q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {
+  return softmax.of(batchMatMul(queriesOf(q, block), keysOf(k, block), 'b'), block.to - block.from);
 }
 
 function blocksOf(length: number): Block[] {
@@ -123,13 +123,6 @@ function keysOf(values: tf.Tensor3D, { to }: Block): tf.Tensor3D {
 function withGroup(values: tf.Tensor3D, group: number): tf.Tensor4D {
   const [heads, queries, width] = values.shape;
   return shaped(values, [heads, group, queries / group, width]);
-}
-
-/** Scores of each query head, those of later keys far below all others. */
-function masked(scores: tf.Tensor3D, group: number, block: Block): tf.Tensor3D {
-  const [heads, queries, keys] = scores.shape;
-  const perHead = shaped<tf.Tensor3D>(scores, [heads * group, queries / group, keys]);
-  return add(perHead, causalMask(block.from, block.to));
 }
 
 /** [..., width] -> [..., 1] */

@@ -8,9 +8,11 @@ export interface Attribute {
   readonly value: unknown;
 }
 
+type AttributeType = 'TF_ATTR_BOOL' | 'TF_ATTR_FLOAT' | 'TF_ATTR_INT' | 'TF_ATTR_TYPE';
+
 /** The part of tfjs-node's backend that runs any operation of TensorFlow by its name. */
 interface NodeBackend {
-  readonly binding: Readonly<Record<'TF_ATTR_BOOL' | 'TF_ATTR_INT' | 'TF_ATTR_TYPE' | 'TF_FLOAT', number>>;
+  readonly binding: Readonly<Record<AttributeType | 'TF_FLOAT', number>>;
   executeSingleOutput(name: string, attributes: readonly Attribute[], inputs: readonly tf.Tensor[]): tf.Tensor;
   executeMultipleOutputs(
     name: string,
@@ -48,13 +50,20 @@ export function flag(name: string, value: boolean): Attribute {
   return { name, type: backend().binding.TF_ATTR_BOOL, value };
 }
 
+/** The attribute of an operation that is a whole number. */
+export function whole(name: string, value: number): Attribute {
+  return { name, type: backend().binding.TF_ATTR_INT, value };
+}
+
+/** The attribute of an operation that is any number. */
+export function real(name: string, value: number): Attribute {
+  return { name, type: backend().binding.TF_ATTR_FLOAT, value };
+}
+
 /** The attributes of an operation on a list of float tensors, whose types it does not take from them. */
 export function listOf(count: number): readonly Attribute[] {
-  const { TF_ATTR_INT, TF_ATTR_TYPE, TF_FLOAT } = backend().binding;
-  return [
-    { name: 'N', type: TF_ATTR_INT, value: count },
-    { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT },
-  ];
+  const { TF_ATTR_TYPE, TF_FLOAT } = backend().binding;
+  return [whole('N', count), { name: 'T', type: TF_ATTR_TYPE, value: TF_FLOAT }];
 }
 
 function backend(): NodeBackend {

@@ -1,3 +1,4 @@
+import { settle } from '../../engines/settle.ts';
 import { dequantiseNf4, type Nf4Tensor } from '../../nf4.ts';
 import * as tf from '../../tf.ts';
 import type { LinearWeights, OwnedLinear } from '../kernels.ts';
@@ -52,6 +53,8 @@ function nf4(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): OwnedLinear {
     const matrix = tf.tensor2d(values, [outer, inner]);
     const product = use(matrix);
     matrix.dispose();
+    // Else the values of many projections would wait for their products at once.
+    settle();
     return product;
   };
   return {

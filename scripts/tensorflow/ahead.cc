@@ -1,0 +1,143 @@
+// Compiled into tfjs-node's addon. TensorFlow can run operations on a thread of its own while the caller goes on, but the addon asks for the shape of each
+// result, and that waits until the result is there. Here TensorFlow's own rules of shapes, which look at the operation and its inputs alone, answer first.
+// What they cannot say waits as before. The linker puts these functions before TensorFlow's (`--wrap`, in install-tensorflow.sh).
+#include <cstdlib>
+#include <cstring>
+#include <unordered_map>
+#include <vector>
+
+#include "tensorflow/c/c_api_experimental.h"
+#include "tensorflow/c/eager/c_api.h"
+#include "tensorflow/c/eager/c_api_experimental.h"
+
+#define REAL(name) __real_##name
+#define WRAP(name) __wrap_##name
+
+extern "C" {
+TFE_Context* REAL(TFE_NewContext)(const TFE_ContextOptions*, TF_Status*);
+void REAL(TFE_Execute)(TFE_Op*, TFE_TensorHandle**, int*, TF_Status*);
+int REAL(TFE_TensorHandleNumDims)(TFE_TensorHandle*, TF_Status*);
+int64_t REAL(TFE_TensorHandleDim)(TFE_TensorHandle*, int, TF_Status*);
+void REAL(TFE_DeleteTensorHandle)(TFE_TensorHandle*);
+TF_Tensor* REAL(TFE_TensorHandleResolve)(TFE_TensorHandle*, TF_Status*);
+}
+
+namespace {
+
+// Operations that may wait at once: what they hold is bounded by that.
+constexpr int MOST_WAITING = 256;
+// "1" turns this on. native-engine.ts sets it on cores; on a GPU kernels run beside the caller without it.
+constexpr char SWITCH[] = "TANDEM_TF_AHEAD";
+
+using Shape = std::vector<int64_t>;
+
+TFE_Executor* executor = nullptr;
+// Of results that are not there yet, as far as anybody knows.
+std::unordered_map<const TFE_TensorHandle*, Shape> shapes;
+
+bool shape_of(TFE_TensorHandle* handle, Shape* shape, TF_Status* status) {
+  auto known = shapes.find(handle);
+  if (known != shapes.end()) {
+    *shape = known->second;
+    return true;
+  }
+  const int count = REAL(TFE_TensorHandleNumDims)(handle, status);
+  shape->clear();
+  for (int i = 0; i < count && TF_GetCode(status) == TF_OK; i++) shape->push_back(REAL(TFE_TensorHandleDim)(handle, i, status));
+  return TF_GetCode(status) == TF_OK;
+}
+
+// Shapes, axes and orders are inputs: the rules need their values. They come from the caller, so they are there.
+bool decides_shapes(TFE_TensorHandle* handle) {
+  const TF_DataType type = TFE_TensorHandleDataType(handle);
+  return (type == TF_INT32 || type == TF_INT64) && shapes.count(handle) == 0;
+}
+
+// Of each result, none where the rules cannot say.
+std::vector<Shape> infer(TFE_Op* op, TF_Status* status) {
+  const int count = TFE_OpGetFlatInputCount(op, status);
+  TF_ShapeAndTypeList* inputs = TF_NewShapeAndTypeList(count);
+  std::vector<TF_Tensor*> values(count, nullptr);
+  for (int i = 0; i < count && TF_GetCode(status) == TF_OK; i++) {
+    TFE_TensorHandle* input = TFE_OpGetFlatInput(op, i, status);
+    Shape shape;
+    if (TF_GetCode(status) != TF_OK || !shape_of(input, &shape, status)) break;
+    TF_ShapeAndTypeListSetShape(inputs, i, shape.data(), static_cast<int>(shape.size()));
+    if (decides_shapes(input)) values[i] = REAL(TFE_TensorHandleResolve)(input, status);
+  }
+  std::vector<Shape> found;
+  TF_ShapeAndTypeList* outputs = nullptr;
+  if (TF_GetCode(status) == TF_OK) TFE_InferShapes(op, inputs, values.data(), nullptr, nullptr, &outputs, nullptr, status);
+  if (TF_GetCode(status) == TF_OK && outputs != nullptr) {
+    for (int i = 0; i < outputs->num_items; i++) {
+      const TF_ShapeAndType& item = outputs->items[i];
+      Shape shape(item.dims, item.dims + (item.num_dims > 0 ? item.num_dims : 0));
+      bool known = item.num_dims >= 0;
+      for (int64_t dim : shape) known = known && dim >= 0;
+      if (!known) {
+        found.clear();
+        break;
+      }
+      found.push_back(shape);
+    }
+  }
+  if (outputs != nullptr) TF_DeleteShapeAndTypeList(outputs);
+  TF_DeleteShapeAndTypeList(inputs);
+  for (TF_Tensor* value : values) {
+    if (value != nullptr) TF_DeleteTensor(value);
+  }
+  return found;
+}
+
+}  // namespace
+
+extern "C" {
+
+TFE_Context* WRAP(TFE_NewContext)(const TFE_ContextOptions* options, TF_Status* status) {
+  TFE_Context* context = REAL(TFE_NewContext)(options, status);
+  const char* wanted = std::getenv(SWITCH);
+  if (context != nullptr && wanted != nullptr && std::strcmp(wanted, "1") == 0) {
+    executor = TFE_NewExecutor(true, false, MOST_WAITING);
+    TFE_ContextSetExecutorForThread(context, executor);
+  }
+  return context;
+}
+
+void WRAP(TFE_Execute)(TFE_Op* op, TFE_TensorHandle** results, int* count, TF_Status* status) {
+  std::vector<Shape> inferred;
+  if (executor != nullptr) {
+    TF_Status* inferring = TF_NewStatus();
+    inferred = infer(op, inferring);
+    TF_DeleteStatus(inferring);
+  }
+  REAL(TFE_Execute)(op, results, count, status);
+  if (TF_GetCode(status) != TF_OK) {
+    if (executor != nullptr) TFE_ExecutorClearError(executor);
+    return;
+  }
+  for (size_t i = 0; i < inferred.size() && i < static_cast<size_t>(*count); i++) shapes[results[i]] = inferred[i];
+}
+
+int WRAP(TFE_TensorHandleNumDims)(TFE_TensorHandle* handle, TF_Status* status) {
+  auto known = shapes.find(handle);
+  return known == shapes.end() ? REAL(TFE_TensorHandleNumDims)(handle, status) : static_cast<int>(known->second.size());
+}
+
+int64_t WRAP(TFE_TensorHandleDim)(TFE_TensorHandle* handle, int index, TF_Status* status) {
+  auto known = shapes.find(handle);
+  return known == shapes.end() ? REAL(TFE_TensorHandleDim)(handle, index, status) : known->second[index];
+}
+
+// Waits for the values. An error of what led to them comes here; what comes after it begins anew.
+TF_Tensor* WRAP(TFE_TensorHandleResolve)(TFE_TensorHandle* handle, TF_Status* status) {
+  TF_Tensor* tensor = REAL(TFE_TensorHandleResolve)(handle, status);
+  if (TF_GetCode(status) != TF_OK && executor != nullptr) TFE_ExecutorClearError(executor);
+  return tensor;
+}
+
+void WRAP(TFE_DeleteTensorHandle)(TFE_TensorHandle* handle) {
+  shapes.erase(handle);
+  REAL(TFE_DeleteTensorHandle)(handle);
+}
+
+}
