@@ -1,10 +1,13 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../backend.ts';
-import { matrix, startKernels } from '../testing/support.ts';
+import { matrix, startKernels, values } from '../testing/support.ts';
 import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
+import { engineMemory } from './heap.ts';
 import { describeKernels } from './kernels.contract.ts';
 import type { OwnedLinear } from './kernels.ts';
+import type { SharedMemory } from './threads/heap-views.ts';
+import { openThreads } from './threads/threads.ts';
 import { createWasmKernels } from './wasm-kernels.ts';
 
 beforeAll(startKernels);
@@ -49,4 +52,31 @@ describe('linear asks for the copies of a matrix', () => {
     expect(() => refusing.linear(x, make(table))).toThrow('refused');
     expect(tf.memory().numTensors).toBe(before);
   });
+});
+
+test('values and gradients are the same bits on three threads as on one', async () => {
+  const kernels = await startKernels();
+  const shape = { heads: 4, kvHeads: 2, headDim: 16 };
+  const spans = [300, 21].map((length, i) => ({
+    ...{ queryStart: 300 * i, queryLength: length, keyStart: 300 * i, keyLength: length },
+  }));
+  const norm = tf.tensor1d(values(64, 1));
+  const [ofQ, ...ofKv] = [64, 32, 32].map((width, i) => kernels.weights.frozen(matrix(64, width, 2 + i), undefined));
+  const layer = (x: tf.Tensor, a: tf.Tensor, b: tf.Tensor): tf.Tensor2D => {
+    const normed = kernels.rmsNorm(x as tf.Tensor2D, norm, 1e-6);
+    const q = kernels.linear(normed, ofQ!, { a: a as tf.Tensor2D, b: b as tf.Tensor2D, scale: 0.5 });
+    const [k, v] = ofKv.map((weight) => kernels.linear(normed, weight)) as [tf.Tensor2D, tf.Tensor2D];
+    return kernels.swiglu(kernels.attention({ q, k, v }, shape, spans), q);
+  };
+  const results = [1, 3].map((count) => {
+    openThreads(engineMemory() as SharedMemory, count);
+    return tf.tidy(() => {
+      const inputs = [matrix(321, 64, 5), matrix(64, 8, 6), matrix(8, 64, 7)] as const;
+      return [layer(...inputs), ...tf.grads(layer)([...inputs])].map((tensor) => tensor.dataSync());
+    });
+  });
+  openThreads(engineMemory() as SharedMemory, 1);
+  for (const weight of [ofQ!, ...ofKv]) weight.dispose();
+  norm.dispose();
+  expect(results[1]).toEqual(results[0]);
 });

@@ -2,13 +2,14 @@ import type { Engine } from '../backend.ts';
 import * as tf from '../tf.ts';
 import { differentiable } from './differentiable.ts';
 import type { LinearOptions, LinearWeight, LoraTerm } from './kernels.ts';
+import { pack, times, timesTransposed } from './packed-matrix.ts';
 import { transposedProduct } from './transposed-product.ts';
 
 /**
  * y = x W + b + scale * (x * mask) A B, with gradients for x, A, B and, if they are trainable, W and b.
  *
- * Every product of the engine's is a plain [m, k] x [k, n]: tfjs's wasm backend is 15 times slower on transposed operands, which its own
- * gradients use, so the transposes here are explicit, a frozen weight's is made once, and gradients of weights are products of our own.
+ * All products are our own: tfjs's wasm backend is 15 times slower on transposed operands, which its own gradients use, takes as long to put the narrow matrices of
+ * an adapter in order as to multiply by them, and has one thread.
  */
 export function linear(
   engine: Engine,
@@ -21,7 +22,7 @@ export function linear(
   const adapted = term ? [term.a, term.b] : [];
   const [rows, inner] = x.shape;
   const outer = weight.shape[1];
-  // The sum of LoRA and base is a second output-sized tensor; the low-rank ones are small beside it.
+  // What has the low rank is small beside the output; a bias makes a second one.
   engine.checkMemory(...twice(rows, outer), ...weight.scratch('times'));
   const { trained } = weight;
   return differentiable(
@@ -29,9 +30,9 @@ export function linear(
     () => {
       const base = withBias(weight.times(x), weight.bias);
       if (!term) return { value: base, saved: [x] };
-      const input = term.mask ? tf.mul(x, term.mask) : x;
-      const low: tf.Tensor2D = tf.mul(tf.matMul<tf.Tensor2D>(input, term.a), term.scale);
-      const value = tf.add(base, tf.matMul(low, term.b)) as tf.Tensor2D;
+      const input: tf.Tensor2D = term.mask ? tf.mul(x, term.mask) : x;
+      const low = times(input, pack(term.a), { scale: term.scale });
+      const value = times(low, pack(term.b), { onto: base });
       return { value, saved: [x, low, input, ...(term.mask ? [term.mask] : [])] };
     },
     (dy, saved) => {
@@ -41,11 +42,12 @@ export function linear(
       const dTrained = weight.gradients(saved[0] as tf.Tensor2D, dy);
       if (!term) return [...dxBase, ...dTrained];
       const [, low, input, mask] = saved as [tf.Tensor2D, tf.Tensor2D, tf.Tensor2D, tf.Tensor2D | undefined];
-      const dLow = tf.mul(tf.matMul(dy, tf.transpose(term.b)), term.scale) as tf.Tensor2D;
-      const dx = dxBase.map((base) => {
-        const dInput = tf.matMul(dLow, tf.transpose(term.a));
-        return tf.add(base, mask ? tf.mul(dInput, mask) : dInput);
-      });
+      const dLow = timesTransposed(dy, pack(term.b), { scale: term.scale });
+      const dx = dxBase.map((base) =>
+        mask
+          ? tf.add(base, tf.mul(timesTransposed(dLow, pack(term.a)), mask))
+          : timesTransposed(dLow, pack(term.a), { onto: base }),
+      );
       return [...dx, ...dTrained, transposedProduct(input, dLow), transposedProduct(low, dy)];
     },
   );

@@ -92,37 +92,58 @@ export function unpack({ tensor, inner, columns }: PackedMatrix): Float32Array {
   });
 }
 
+/** What becomes of a product. */
+export interface ProductOptions {
+  /** It is multiplied by this. */
+  readonly scale?: number;
+  /** It is added to this tensor, which is returned: one that was made just now, and that nothing else has. */
+  readonly onto?: tf.Tensor2D;
+}
+
 /** x b: [rows, inner] -> [rows, columns]. */
-export function times(x: tf.Tensor2D, matrix: PackedMatrix): tf.Tensor2D {
-  return product(x, matrix, false);
+export function times(x: tf.Tensor2D, matrix: PackedMatrix, options: ProductOptions = {}): tf.Tensor2D {
+  return product(x, matrix, false, options);
 }
 
 /** dy b^T: [rows, columns] -> [rows, inner]. */
-export function timesTransposed(dy: tf.Tensor2D, matrix: PackedMatrix): tf.Tensor2D {
-  return product(dy, matrix, true);
+export function timesTransposed(dy: tf.Tensor2D, matrix: PackedMatrix, options: ProductOptions = {}): tf.Tensor2D {
+  return product(dy, matrix, true, options);
 }
 
-function product(x: tf.Tensor2D, matrix: PackedMatrix, transposed: boolean): tf.Tensor2D {
+function product(
+  x: tf.Tensor2D,
+  matrix: PackedMatrix,
+  transposed: boolean,
+  { scale = 1, onto }: ProductOptions,
+): tf.Tensor2D {
   const threads = threadsOf(engineMemory());
   const rows = x.shape[0];
   const [inner, columns] = transposed ? [matrix.columns, matrix.inner] : [matrix.inner, matrix.columns];
   if (x.shape[1] !== inner) throw new RangeError(`rows of ${x.shape[1]} values do not go with a matrix of ${inner}`);
-  const { chunks, ...cut } = chunksOf({ rows, inner, columns });
-  const size = {
-    rows,
-    inner,
-    columns,
-    panelBytes: ROW_BYTES * whole(matrix.inner),
-    transposed,
-    added: false,
-    scale: 1,
-    ...cut,
-  };
-  const scratch = Math.max(1, threads.count * scratchFloats(size));
-  const [c, used] = computeMany([x, matrix.tensor], [[rows, columns], [scratch]], ([out, own], [a, b]) => {
-    const at = { a: a!.byteOffset, c: out!.byteOffset, matrix: b!.byteOffset, scratch: own!.byteOffset };
-    if (rows > 0) threads.run('product', productParameters({ ...size, ...at }), chunks);
+  const { chunks, chunkRows, chunkPanels } = chunksOf({ rows, inner, columns });
+  const scratch = threads.count * scratchFloats({ rows, inner, columns, transposed });
+  const inputs = onto ? [x, matrix.tensor, onto] : [x, matrix.tensor];
+  // A token that is decoded pays for each tensor.
+  const shapes: number[][] = onto ? [] : [[rows, columns]];
+  if (scratch > 0) shapes.push([scratch]);
+  const made = computeMany(inputs, shapes, (outs, [a, b, sums]) => {
+    const parameters = productParameters({
+      a: a!.byteOffset,
+      c: (onto ? sums : outs[0])!.byteOffset,
+      rows,
+      inner,
+      columns,
+      matrix: b!.byteOffset,
+      panelBytes: ROW_BYTES * whole(matrix.inner),
+      transposed,
+      added: onto !== undefined,
+      scale,
+      scratch: scratch > 0 ? outs.at(-1)!.byteOffset : 0,
+      chunkRows,
+      chunkPanels,
+    });
+    if (rows > 0) threads.run('product', parameters, chunks);
   });
-  used!.dispose();
-  return c as tf.Tensor2D;
+  if (scratch > 0) made.pop()!.dispose();
+  return onto ?? (made[0] as tf.Tensor2D);
 }

@@ -11,9 +11,11 @@ import type { Kernels, LinearWeights } from './kernels.ts';
 import { linear } from './linear.ts';
 import { nf4Linear } from './nf4-linear.ts';
 import { pagedAttention } from './paged-attention.ts';
-import { rmsNormBackward, rmsNormForward } from './rms-norm.ts';
+import { rmsNormBackward } from './rms-norm.ts';
 import { rotate } from './rope.ts';
+import { groupsOf } from './row-chunks.ts';
 import { gatherRows, scatterAddRows } from './rows.ts';
+import type { JobName } from './threads/jobs.ts';
 import { threadsOf } from './threads/threads.ts';
 import { tokenLogprobsBackward, tokenLogprobsForward } from './token-logprobs.ts';
 
@@ -62,14 +64,20 @@ const rmsNorm: Kernels['rmsNorm'] = (x, weight, eps) => {
   return differentiable(
     trainable ? [x, weight] : [x],
     () => {
-      const value = compute([x, weight], x.shape, (out, xs, w) => rmsNormForward(xs!, w!, eps, out));
+      const value = compute([x, weight], x.shape, (out, xs, w) =>
+        inGroups('rmsNormForward', w!.length, [eps], [w!, xs!, out]),
+      );
       return { value: value as tf.Tensor2D, saved: [x] };
     },
     (dy, saved) =>
       computeMany(
         [saved[0]!, weight, dy],
         trainable ? [x.shape, weight.shape] : [x.shape],
-        ([dx, dWeight], [xs, w, d]) => rmsNormBackward(xs!, w!, eps, d!, dx!, dWeight),
+        ([dx, dWeight], [xs, w, d]) => {
+          // The gradient of the weight is a sum over all groups.
+          if (dWeight) rmsNormBackward(xs!, w!, eps, d!, dx!, dWeight);
+          else inGroups('rmsNormBackward', w!.length, [eps], [w!, xs!, d!, dx!]);
+        },
       ),
   );
 };
@@ -151,17 +159,24 @@ const swiglu: Kernels['swiglu'] = (gate, up) =>
     [gate, up],
     () => {
       const sigmoid = tf.sigmoid(gate);
-      return { value: tf.mul(tf.mul(gate, sigmoid), up) as tf.Tensor2D, saved: [gate, up, sigmoid] };
+      const value = compute([gate, up, sigmoid], gate.shape, (out, ...views) =>
+        inGroups('swigluForward', 1, [], [...views, out]),
+      );
+      return { value: value as tf.Tensor2D, saved: [gate, up, sigmoid] };
     },
     (dy, saved) =>
-      computeMany([...saved, dy], [gate.shape, up.shape], ([dGate, dUp], [g, u, s, d]) => {
-        for (let i = 0; i < d!.length; i++) {
-          const silu = g![i]! * s![i]!;
-          dGate![i] = d![i]! * u![i]! * (s![i]! + silu * (1 - s![i]!));
-          dUp![i] = d![i]! * silu;
-        }
-      }),
+      computeMany([...saved, dy], [gate.shape, up.shape], (outs, views) =>
+        inGroups('swigluBackward', 1, [], [...views, ...outs]),
+      ),
   );
+
+/** Has threads do what treats groups of `size` values by themselves. @param views the last of them has all groups; its parameters are `options` and their addresses */
+function inGroups(job: JobName, size: number, options: readonly number[], views: readonly Float32Array[]): void {
+  const groups = views.at(-1)!.length / size;
+  const { perChunk, chunks } = groupsOf(groups, size);
+  const places = views.map(({ byteOffset }) => byteOffset);
+  threadsOf(engineMemory()).run(job, [groups, size, perChunk, ...options, ...places], chunks);
+}
 
 const tokenLogprobs: Kernels['tokenLogprobs'] = (logits, targets, temperature) => {
   const rowCount = targets.length;

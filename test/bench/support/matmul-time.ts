@@ -1,31 +1,22 @@
-import * as tf from '@tensorflow/tfjs';
+import { engineMemory } from '../../../services/model/kernels/heap.ts';
+import { threadsOf } from '../../../services/model/kernels/threads/threads.ts';
 
-const PRODUCTS = ['BatchMatMul', '_FusedMatMul'] as const;
+const PRODUCTS: readonly string[] = ['product', 'transposedProduct'];
 
-/** Adds up the time that a backend spends in products of matrices, until `stop`, which gives it in milliseconds. */
-export function timeMatmuls(backendName: 'wasm'): { stop(): number } {
-  const originals = PRODUCTS.map((name) => tf.getKernel(name, backendName)!);
+/** Adds up the time that wasm spends in products with weights, and for their gradients, until `stop`, which gives it in milliseconds. */
+export function timeMatmuls(): { stop(): number } {
+  const threads = threadsOf(engineMemory());
+  const { run } = threads;
   let total = 0;
-  for (const original of originals) {
-    replace({
-      ...original,
-      kernelFunc: (params) => {
-        const start = performance.now();
-        const result = original.kernelFunc(params);
-        total += performance.now() - start;
-        return result;
-      },
-    });
-  }
+  threads.run = (job, parameters, chunks) => {
+    const start = performance.now();
+    run(job, parameters, chunks);
+    if (PRODUCTS.includes(job)) total += performance.now() - start;
+  };
   return {
     stop() {
-      for (const original of originals) replace(original);
+      threads.run = run;
       return total;
     },
   };
-}
-
-function replace(kernel: tf.KernelConfig): void {
-  tf.unregisterKernel(kernel.kernelName, kernel.backendName);
-  tf.registerKernel(kernel);
 }

@@ -63,7 +63,7 @@ async function startKernels() {
 
 /** Of an SFT step. */
 async function profile(work: () => Promise<number>): Promise<number> {
-  const matmul = timeMatmuls('wasm');
+  const matmul = timeMatmuls();
   const total = await timed(work);
   return matmul.stop() / total;
 }
