@@ -1,5 +1,6 @@
 import type { ModelConfig } from '../../services/contracts/model-config.ts';
 import { startEngine } from '../../services/model/backend.ts';
+import { createKernels } from '../../services/model/kernels/create-kernels.ts';
 import { type Bench, round, table } from './support/bench.ts';
 import { benchModels } from './support/bench-models.ts';
 import { conversationTokens, measureReuse } from './support/conversations.ts';
@@ -19,8 +20,7 @@ const REQUESTS = 7;
  * the same server computing every turn anew.
  */
 export const runRolloutBench: Bench = async (print) => {
-  await startEngine({ engine: 'wasm' });
-  const peak = matmulPeak();
+  const peak = matmulPeak(createKernels(await startEngine({ engine: 'wasm' })));
   print(`matrix products reach ${(peak / 1e9).toFixed(1)} GFLOP/s in this engine`);
   const models: Record<string, Figures> = {};
   for (const [name, options] of Object.entries(benchModels)) {

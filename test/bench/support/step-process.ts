@@ -20,7 +20,7 @@ export interface EngineEnd {
   readonly engineMib?: number | null;
   /** Of an SFT step on wasm. */
   readonly matmulTimeShare?: number | null;
-  /** Of the engine's own product of matrices, in floating point operations per second. */
+  /** Of the engine's product with a weight, in floating point operations per second. */
   readonly matmulPeak?: number;
 }
 

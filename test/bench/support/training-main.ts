@@ -41,7 +41,7 @@ if (kernels !== null) {
   meter?.end();
   const peakMib = process.resourceUsage().maxRSS / 1024;
   const matmulTimeShare = meter && (await profile(step.sft));
-  say({ peakMib, engineMib, matmulTimeShare, matmulPeak: matmulPeak() } satisfies EngineEnd);
+  say({ peakMib, engineMib, matmulTimeShare, matmulPeak: matmulPeak(kernels) } satisfies EngineEnd);
   process.stdin.destroy();
 }
 
