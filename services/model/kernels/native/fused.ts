@@ -25,12 +25,10 @@ export function hasFusedOperations(engine: Engine): boolean {
 export const fusedRmsNorm: Kernels['rmsNorm'] = (x, weight, eps) => {
   if (weight instanceof tf.Variable) return rmsNorm(x, weight, eps);
   const attributes = [real('eps', eps)];
-  // It does not change, and what is saved stays until the backward pass.
-  const scale = weight;
   return differentiable(
     [x],
-    () => ({ value: run('TandemRmsNorm', [x, scale], attributes), saved: [x, scale] }),
-    (dy, [input, weights]) => [run('TandemRmsNormGrad', [dy, weights!, input!], attributes)],
+    () => ({ value: run('TandemRmsNorm', [x, weight], attributes), saved: [x] }),
+    (dy, [input]) => [run('TandemRmsNormGrad', [dy, weight, input!], attributes)],
   );
 };
 
