@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { withSharedMemory } from './shared-memory.ts';
+import { sharingMemory, withSharedMemory } from './shared-memory.ts';
 
 const HEADER = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
 /** A section that no one needs, longer than one byte of length says, then a memory of 1 to 300 pages. */
@@ -19,4 +19,20 @@ test('a module without such a memory is refused', () => {
   ]) {
     expect(() => withSharedMemory(Uint8Array.from(code))).toThrow('has no memory of its own that could be shared');
   }
+});
+
+test('modules that are loaded meanwhile by others stay as they are', async () => {
+  const { WebAssembly: wasm } = globalThis as unknown as {
+    WebAssembly: { instantiate(code: Uint8Array, imports: object): Promise<object> };
+  };
+  const { instantiate } = wasm;
+  const load = () => wasm.instantiate(Uint8Array.from(HEADER), {});
+  await expect(sharingMemory(() => false, load)).resolves.toHaveProperty('instance');
+  await expect(
+    sharingMemory(
+      () => true,
+      async () => load(),
+    ),
+  ).rejects.toThrow('has no memory of its own');
+  expect(wasm.instantiate).toBe(instantiate);
 });

@@ -36,10 +36,16 @@ export function withSharedMemory(code: Uint8Array): Uint8Array<ArrayBuffer> {
   throw new Error('the WebAssembly module has no memory of its own that could be shared');
 }
 
-/** While `start` runs, modules that are instantiated get a shared memory. The engine's loader offers no other place to give it one. */
-export async function sharingMemory<T>(start: () => Promise<T>): Promise<T> {
+/**
+ * While `start` runs, modules that are `chosen` by their code get a shared memory when they are instantiated: the engine's loader offers no other place to give it one.
+ * Others are none of our business: Node.js 22 loads its HTTP parser so, at any time.
+ */
+export async function sharingMemory<T>(chosen: (code: Uint8Array) => boolean, start: () => Promise<T>): Promise<T> {
   const { instantiate } = wasm;
-  wasm.instantiate = (code, imports) => instantiate.call(wasm, withSharedMemory(new Uint8Array(code)), imports);
+  wasm.instantiate = (code, imports) => {
+    const bytes = new Uint8Array(code);
+    return instantiate.call(wasm, chosen(bytes) ? withSharedMemory(bytes) : code, imports);
+  };
   try {
     return await start();
   } finally {

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import type { BackendWasm } from '@tensorflow/tfjs-backend-wasm';
@@ -40,6 +41,12 @@ export async function startWasmEngine({
   const backend = await startWasm();
   checkProducts('wasm', { rowsAlone: true });
   const memory = engineMemory() as SharedMemory;
+  if (!(memory.buffer instanceof SharedArrayBuffer)) {
+    throw new ModelError(
+      'engine_unavailable',
+      'tfjs was on its wasm backend before, with a memory of its own alone: leave it to startEngine',
+    );
+  }
   if (threadsOf(memory).count !== threads) openThreads(memory, threads);
   return createEngine(backend, reason, memoryLimitBytes);
 }
@@ -49,15 +56,24 @@ async function startWasm(): Promise<BackendWasm> {
     const require = createRequire(import.meta.url);
     const entry = require.resolve('@tensorflow/tfjs-backend-wasm');
     const { setWasmPaths } = require(entry) as typeof import('@tensorflow/tfjs-backend-wasm');
-    setWasmPaths(`${path.dirname(entry)}${path.sep}`);
+    const directory = path.dirname(entry);
+    setWasmPaths(`${directory}${path.sep}`);
+    const modules = modulesIn(directory);
+    const isEngine = (code: Uint8Array) => modules.some((module) => module.equals(code));
     // A failed start leaves tfjs on its pure JavaScript backend, 30 times slower, without an exception.
-    const started = await withoutProcessListeners(() => sharingMemory(() => tf.setBackend('wasm')));
+    const started = await withoutProcessListeners(() => sharingMemory(isEngine, () => tf.setBackend('wasm')));
     if (!started || tf.getBackend() !== 'wasm') {
       throw new ModelError('engine_unavailable', `tfjs did not start its wasm backend; it is on ${tf.getBackend()}`);
     }
   }
   shareClones();
   return tf.backend() as BackendWasm;
+}
+
+/** tfjs takes the one that fits the processor. */
+function modulesIn(directory: string): Buffer[] {
+  const names = readdirSync(directory).filter((name) => name.endsWith('.wasm'));
+  return names.map((name) => readFileSync(path.join(directory, name)));
 }
 
 /**
