@@ -148,7 +148,7 @@ build_addon() {
     done
   done
   # Functions of TensorFlow's that ahead.cc stands before.
-  for name in NewContext Execute TensorHandleNumDims TensorHandleDim TensorHandleResolve DeleteTensorHandle; do before+=("-Wl,--wrap=TFE_$name"); done
+  for name in TF_NewTensor TFE_NewContext TFE_Execute TFE_TensorHandle{NumDims,Dim,Resolve,CopyToDevice} TFE_DeleteTensorHandle; do before+=("-Wl,--wrap=$name"); done
   log="$target/build.log"
   echo "Building tfjs-node's addon with $compiler ..."
   "$compiler" -std=c++17 -O3 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \

@@ -1,6 +1,6 @@
 // Compiled into tfjs-node's addon. TensorFlow can run operations on a thread of its own while the caller goes on, but the addon asks for the shape of each
 // result, and that waits until the result is there. Here TensorFlow's own rules of shapes, which look at the operation and its inputs alone, answer first.
-// What they cannot say waits as before. The linker puts these functions before TensorFlow's (`--wrap`, in install-tensorflow.sh).
+// What they cannot say waits as before. What JavaScript gives is copied at once: TensorFlow may let go of it on its own thread. The linker puts these functions before TensorFlow's (`--wrap`, in install-tensorflow.sh).
 #include <cstdlib>
 #include <cstring>
 #include <unordered_map>
@@ -20,6 +20,8 @@ int REAL(TFE_TensorHandleNumDims)(TFE_TensorHandle*, TF_Status*);
 int64_t REAL(TFE_TensorHandleDim)(TFE_TensorHandle*, int, TF_Status*);
 void REAL(TFE_DeleteTensorHandle)(TFE_TensorHandle*);
 TF_Tensor* REAL(TFE_TensorHandleResolve)(TFE_TensorHandle*, TF_Status*);
+TFE_TensorHandle* REAL(TFE_TensorHandleCopyToDevice)(TFE_TensorHandle*, TFE_Context*, const char*, TF_Status*);
+TF_Tensor* REAL(TF_NewTensor)(TF_DataType, const int64_t*, int, void*, size_t, void (*)(void*, size_t, void*), void*);
 }
 
 namespace {
@@ -34,6 +36,11 @@ using Shape = std::vector<int64_t>;
 TFE_Executor* executor = nullptr;
 // Of results that are not there yet, as far as anybody knows.
 std::unordered_map<const TFE_TensorHandle*, Shape> shapes;
+
+// After an error the queue takes nothing more until it is cleared.
+void begin_anew_after_errors(TF_Status* status) {
+  if (executor != nullptr && TF_GetCode(status) != TF_OK) TFE_ExecutorClearError(executor);
+}
 
 bool shape_of(TFE_TensorHandle* handle, Shape* shape, TF_Status* status) {
   auto known = shapes.find(handle);
@@ -111,16 +118,17 @@ void WRAP(TFE_Execute)(TFE_Op* op, TFE_TensorHandle** results, int* count, TF_St
     TF_DeleteStatus(inferring);
   }
   REAL(TFE_Execute)(op, results, count, status);
-  if (TF_GetCode(status) != TF_OK) {
-    if (executor != nullptr) TFE_ExecutorClearError(executor);
-    return;
-  }
+  begin_anew_after_errors(status);
+  if (TF_GetCode(status) != TF_OK) return;
   for (size_t i = 0; i < inferred.size() && i < static_cast<size_t>(*count); i++) shapes[results[i]] = inferred[i];
 }
 
 int WRAP(TFE_TensorHandleNumDims)(TFE_TensorHandle* handle, TF_Status* status) {
   auto known = shapes.find(handle);
-  return known == shapes.end() ? REAL(TFE_TensorHandleNumDims)(handle, status) : static_cast<int>(known->second.size());
+  if (known != shapes.end()) return static_cast<int>(known->second.size());
+  const int count = REAL(TFE_TensorHandleNumDims)(handle, status);
+  begin_anew_after_errors(status);
+  return count;
 }
 
 int64_t WRAP(TFE_TensorHandleDim)(TFE_TensorHandle* handle, int index, TF_Status* status) {
@@ -128,10 +136,25 @@ int64_t WRAP(TFE_TensorHandleDim)(TFE_TensorHandle* handle, int index, TF_Status
   return known == shapes.end() ? REAL(TFE_TensorHandleDim)(handle, index, status) : known->second[index];
 }
 
-// Waits for the values. An error of what led to them comes here; what comes after it begins anew.
+// Waits for the values. An error of what was asked for before comes here, or from the next operation that is asked for, whichever is first.
 TF_Tensor* WRAP(TFE_TensorHandleResolve)(TFE_TensorHandle* handle, TF_Status* status) {
   TF_Tensor* tensor = REAL(TFE_TensorHandleResolve)(handle, status);
-  if (TF_GetCode(status) != TF_OK && executor != nullptr) TFE_ExecutorClearError(executor);
+  begin_anew_after_errors(status);
+  return tensor;
+}
+
+// On cores values lie where they are computed with; a copy in the queue would have no shape yet.
+TFE_TensorHandle* WRAP(TFE_TensorHandleCopyToDevice)(TFE_TensorHandle* handle, TFE_Context* context, const char* device, TF_Status* status) {
+  if (executor != nullptr) return TFE_TensorHandleCopySharingTensor(handle, status);
+  return REAL(TFE_TensorHandleCopyToDevice)(handle, context, device, status);
+}
+
+// The addon would share an array's memory, and give its reference back when TensorFlow has done with it: on whatever thread that is.
+TF_Tensor* WRAP(TF_NewTensor)(TF_DataType type, const int64_t* dims, int count, void* data, size_t bytes, void (*release)(void*, size_t, void*), void* argument) {
+  if (executor == nullptr || type == TF_STRING) return REAL(TF_NewTensor)(type, dims, count, data, bytes, release, argument);
+  TF_Tensor* tensor = TF_AllocateTensor(type, dims, count, bytes);
+  if (tensor != nullptr && bytes > 0) std::memcpy(TF_TensorData(tensor), data, bytes);
+  if (release != nullptr) release(data, bytes, argument);
   return tensor;
 }
 

@@ -55,6 +55,19 @@ void* create(TF_OpKernelConstruction* construction) {
   return new Kernel{operation, parameter};
 }
 
+bool sizes_fit(const Operation& operation, const Parameter& parameter, TF_Tensor* const* inputs, const Values& v) {
+  for (int i = 2; i < operation.inputs; i++) {
+    if (TF_TensorElementCount(inputs[i]) != v.count) return false;
+  }
+  if (operation.inputs < 2 || v.count == 0) return v.width > 0;
+  switch (operation.second) {
+    case Size::same: return v.second == v.count;
+    case Size::group: return v.second > 0 && v.width % v.second == 0;
+    case Size::head: return parameter.integer > 0 && v.width % parameter.integer == 0 && v.second == v.count / v.width * parameter.integer;
+  }
+  return false;
+}
+
 void compute(void* kernel, TF_OpKernelContext* context) {
   const auto& [operation, parameter] = *static_cast<Kernel*>(kernel);
   Status status = new_status();
@@ -75,10 +88,10 @@ void compute(void* kernel, TF_OpKernelContext* context) {
     values.count = TF_TensorElementCount(inputs[0]);
     values.width = shape.empty() ? 1 : shape.back();
     values.second = inputs[1] == nullptr ? 0 : TF_TensorElementCount(inputs[1]);
-    operation.compute(values, parameter);
-  } else {
-    TF_OpKernelContext_Failure(context, status.get());
+    if (sizes_fit(operation, parameter, inputs, values)) operation.compute(values, parameter);
+    else TF_SetStatus(status.get(), TF_INVALID_ARGUMENT, (std::string(operation.name) + ": the inputs do not fit together").c_str());
   }
+  if (failed(status)) TF_OpKernelContext_Failure(context, status.get());
   for (TF_Tensor* tensor : inputs) if (tensor != nullptr) TF_DeleteTensor(tensor);
   for (TF_Tensor* tensor : outputs) if (tensor != nullptr) TF_DeleteTensor(tensor);
 }
@@ -91,15 +104,20 @@ constexpr Create creators[MOST_OPERATIONS] = {create<0>, create<1>, create<2>, c
 void like_one(TF_ShapeInferenceContext* context, TF_Status* status) { like_first_input(context, 1, status); }
 void like_two(TF_ShapeInferenceContext* context, TF_Status* status) { like_first_input(context, 2, status); }
 
-void require(const Status& status, const char* name) {
-  if (!failed(status)) return;
+bool refused = false;
+
+// True where TensorFlow has taken what it was given.
+bool taken(const Status& status, const char* name) {
+  if (!failed(status)) return true;
   std::fprintf(stderr, "TensorFlow does not take the operation %s: %s\n", name, TF_Message(status.get()));
-  std::abort();
+  refused = true;
+  return false;
 }
 
 }  // namespace
 
 void define(const Operation& operation) {
+  if (refused || defined == MOST_OPERATIONS) return;
   const int index = defined++;
   operations[index] = operation;
   Status status = new_status();
@@ -109,7 +127,7 @@ void define(const Operation& operation) {
   if (operation.attribute != nullptr) TF_OpDefinitionBuilderAddAttr(builder, operation.attribute);
   TF_OpDefinitionBuilderSetShapeInferenceFunction(builder, operation.outputs == 1 ? like_one : like_two);
   TF_RegisterOpDefinition(builder, status.get());
-  require(status, operation.name);
+  if (!taken(status, operation.name)) return;
   TF_RegisterKernelBuilder(operation.name, TF_NewKernelBuilder(operation.name, "CPU", creators[index], compute, destroy), status.get());
-  require(status, operation.name);
+  taken(status, operation.name);
 }

@@ -26,6 +26,15 @@ struct Parameter {
   int64_t integer;
 };
 
+enum class Size {
+  // As many values.
+  same,
+  // So many that the first input is whole groups of them.
+  group,
+  // A head's values for each row.
+  head,
+};
+
 struct Operation {
   const char* name;
   int inputs;
@@ -33,7 +42,9 @@ struct Operation {
   // "name: float" or "name: int", null for none.
   const char* attribute;
   void (*compute)(const Values&, const Parameter&);
+  // Of the second input, beside the first.
+  Size second = Size::same;
 };
 
-// Makes an operation known to TensorFlow. To be called when the addon is loaded.
+// Makes an operation known to TensorFlow, when the addon is loaded. One that it does not take is left out, with all that follow: then none is used.
 void define(const Operation& operation);

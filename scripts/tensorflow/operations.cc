@@ -106,9 +106,9 @@ void softmax_gradient(const Values& v, const Parameter&) {
 }
 
 __attribute__((constructor)) void define_all() {
-  define({"TandemRmsNorm", 2, 1, "eps: float", rms_norm});
-  define({"TandemRmsNormGrad", 3, 1, "eps: float", rms_norm_gradient});
-  define({"TandemRotate", 2, 1, "head: int", rotate});
+  define({"TandemRmsNorm", 2, 1, "eps: float", rms_norm, Size::group});
+  define({"TandemRmsNormGrad", 3, 1, "eps: float", rms_norm_gradient, Size::group});
+  define({"TandemRotate", 2, 1, "head: int", rotate, Size::head});
   define({"TandemSwiglu", 2, 1, nullptr, swiglu});
   define({"TandemSwigluGrad", 3, 2, nullptr, swiglu_gradient});
   define({"TandemCausalSoftmax", 1, 1, "queries: int", causal_softmax});

@@ -42,6 +42,24 @@ describe.skipIf(!here)('TensorFlow on cores computes behind JavaScript (needs ./
     expect([...run('AddV2', [table, table]).dataSync()]).toEqual([2, 4, 6, 8]);
   });
 
+  test('arrays are copied when tensors are made of them', () => {
+    // TensorFlow shares what lies at a multiple of 64: one of sixteen does.
+    const all = new Float32Array(new ArrayBuffer(4096));
+    for (let first = 0; first < 16; first++) {
+      const values = all.subarray(first, first + 4).fill(1);
+      const made = tf.tensor1d(values);
+      values.fill(2);
+      expect([...run<tf.Tensor1D>('AddV2', [made, made]).dataSync()]).toEqual([2, 2, 2, 2]);
+    }
+  });
+
+  test('an operation of our own refuses inputs that do not fit together', () => {
+    const wide = tf.ones([4, 4]);
+    const add = (name: string, inputs: tf.Tensor[]) => () => run(name, inputs).dataSync();
+    expect(add('TandemSwiglu', [wide, tf.ones([2, 2])])).toThrow('the inputs do not fit together');
+    expect([...run('TandemSoftmaxGrad', [tf.zeros([1, 2]), tf.ones([1, 2])]).dataSync()]).toEqual([0, 0]);
+  });
+
   test('what never fits together is an error at once', () => {
     expect(() => run('MatMul', [tf.ones([2, 3]), tf.ones([2, 3])])).toThrow(/Matrix size-incompatible|must be equal/);
   });

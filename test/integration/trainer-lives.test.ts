@@ -225,7 +225,7 @@ describe('a failure says its reason, where, and the remedy, in its event and its
   test('oom_host, before a weight is read that there is no room for', async () => {
     const directory = await mkdtemp(path.join(root, 'large-'));
     const config = JSON.parse(await readFile(path.join(task.model, 'config.json'), 'utf8'));
-    await writeFile(path.join(directory, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 6000 }));
+    await writeFile(path.join(directory, 'config.json'), JSON.stringify({ ...config, num_hidden_layers: 17_000 }));
     const life = await run({ attempt: { model_directory: directory } });
     expect(event(life, 'failed')).toMatchObject({
       reason: 'oom_host',

@@ -2,8 +2,8 @@ import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
-import type { RopeTable } from '../rope.ts';
 import type { CausalSoftmax } from './causal-softmax.ts';
+import { type FillRow, keptAngles } from './kept-angles.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { real, run, runMany, whole } from './tensorflow.ts';
 
@@ -13,7 +13,8 @@ export function hasFusedOperations(engine: Engine): boolean {
   return tf.tidy(() => {
     const one = tf.fill([1], 1);
     try {
-      run('TandemSwiglu', [one, one]);
+      // The last one that the addon defines: it defines none after one that TensorFlow does not take.
+      run('TandemSoftmaxGrad', [one, one]);
       return true;
     } catch {
       return false;
@@ -39,12 +40,22 @@ export const fusedSwiglu: Kernels['swiglu'] = (gate, up) =>
     (dy, [g, u]) => runMany('TandemSwigluGrad', [g!, u!, dy], 2),
   );
 
+/** Cosines and sines of each row, [rows, headDim], to turn it and to turn it back. */
+const angles = keptAngles((rows, headDim) => [rows, headDim], [cosinesAndSines(1), cosinesAndSines(-1)]);
+
+function cosinesAndSines(direction: 1 | -1): FillRow {
+  return (out, at, cosines, sines) => {
+    out.set(cosines, at);
+    for (const [i, sine] of sines.entries()) out[at + sines.length + i] = direction * sine;
+  };
+}
+
 export const fusedRope: Kernels['rope'] = (x, positions, table) => {
   const attributes = [whole('head', table.headDim)];
   return differentiable(
     [x],
-    () => ({ value: run('TandemRotate', [x, angles(positions, table).forth], attributes), saved: [] }),
-    (dy) => [run('TandemRotate', [dy, angles(positions, table).back], attributes)],
+    () => ({ value: run('TandemRotate', [x, angles(positions, table)[0]], attributes), saved: [] }),
+    (dy) => [run('TandemRotate', [dy, angles(positions, table)[1]], attributes)],
   );
 };
 
@@ -53,34 +64,3 @@ export const fusedSoftmax: CausalSoftmax = {
   gradient: (weights, dWeights) => run('TandemSoftmaxGrad', [weights, dWeights]),
   needsDrift: false,
 };
-
-/** Cosines and sines of the rows of a batch, [rows, headDim]; the sines of `back` are negative. */
-interface Angles {
-  readonly positions: Int32Array;
-  readonly table: RopeTable;
-  readonly forth: tf.Tensor;
-  readonly back: tf.Tensor;
-}
-
-let last: Angles | undefined;
-
-/** Those of the batch at hand are kept: every layer asks for the same. */
-function angles(positions: Int32Array, table: RopeTable): Angles {
-  if (last?.positions === positions && last.table === table) return last;
-  last?.forth.dispose();
-  last?.back.dispose();
-  const half = table.headDim / 2;
-  const { cos, sin } = table.upTo(positions.reduce((high, position) => Math.max(high, position), 0) + 1);
-  const [forth, back] = [1, -1].map((direction) => {
-    const out = new Float32Array(positions.length * table.headDim);
-    for (const [row, position] of positions.entries()) {
-      for (let i = 0; i < half; i++) {
-        out[row * 2 * half + i] = cos[position * half + i]!;
-        out[row * 2 * half + half + i] = direction * sin[position * half + i]!;
-      }
-    }
-    return tf.keep(tf.tensor2d(out, [positions.length, table.headDim]));
-  });
-  last = { positions, table, forth: forth!, back: back! };
-  return last;
-}

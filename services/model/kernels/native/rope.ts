@@ -1,9 +1,24 @@
-import * as tf from '../../tf.ts';
+import type * as tf from '../../tf.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
-import type { RopeTable } from '../rope.ts';
 import { add, multiply, shaped, subtract } from './arithmetic.ts';
+import { keptAngles } from './kept-angles.ts';
 import { integers, run } from './tensorflow.ts';
+
+/** Cosines, and sines that are negative in the first half of a head: [rows, 1, headDim]. */
+const angles = keptAngles(
+  (rows, headDim) => [rows, 1, headDim],
+  [
+    (out, at, cosines) => {
+      out.set(cosines, at);
+      out.set(cosines, at + cosines.length);
+    },
+    (out, at, _, sines) => {
+      for (const [i, sine] of sines.entries()) out[at + i] = -sine;
+      out.set(sines, at + sines.length);
+    },
+  ],
+);
 
 /** x cos + turned(x) sin, where `turned` swaps the halves of each head and sin is negative in the first half. */
 export const rope: Kernels['rope'] = (x, positions, table) => {
@@ -14,48 +29,16 @@ export const rope: Kernels['rope'] = (x, positions, table) => {
   return differentiable(
     [x],
     () => {
-      const { cos, sin } = angles(positions, table);
+      const [cos, sin] = angles(positions, table);
       const values = asHeads(x);
       const value = add(multiply(values, cos), multiply(swapped(values), sin));
       return { value: shaped<tf.Tensor2D>(value, x.shape), saved: [] };
     },
     (dy) => {
-      const { cos, sin } = angles(positions, table);
+      const [cos, sin] = angles(positions, table);
       const values = asHeads(dy);
       const dx = subtract(multiply(values, cos), multiply(swapped(values), sin));
       return [shaped<tf.Tensor2D>(dx, x.shape)];
     },
   );
 };
-
-interface Angles {
-  readonly positions: Int32Array;
-  readonly table: RopeTable;
-  /** [rows, 1, headDim] */
-  readonly cos: tf.Tensor;
-  readonly sin: tf.Tensor;
-}
-
-let last: Angles | undefined;
-
-/** Those of the batch at hand are kept: every layer asks for the same. */
-function angles(positions: Int32Array, table: RopeTable): Angles {
-  if (last?.positions === positions && last.table === table) return last;
-  last?.cos.dispose();
-  last?.sin.dispose();
-  const half = table.headDim / 2;
-  const { cos, sin } = table.upTo(positions.reduce((high, position) => Math.max(high, position), 0) + 1);
-  const [cosines, sines] = [cos, sin].map((values, which) => {
-    const out = new Float32Array(positions.length * table.headDim);
-    for (const [row, position] of positions.entries()) {
-      for (let i = 0; i < half; i++) {
-        const value = values[position * half + i]!;
-        out[row * 2 * half + i] = which === 0 ? value : -value;
-        out[row * 2 * half + half + i] = value;
-      }
-    }
-    return tf.keep(tf.tensor3d(out, [positions.length, 1, table.headDim]));
-  });
-  last = { positions, table, cos: cosines!, sin: sines! };
-  return last;
-}
