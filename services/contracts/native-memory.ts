@@ -20,6 +20,8 @@ import {
 export interface EngineMemory {
   readonly engine: 'wasm' | 'node' | 'gpu';
   readonly limitBytes: number;
+  /** Whether its addon has operations of its own (`estimateNativeMemory`); left out: as ours for `node` has. */
+  readonly fused?: boolean;
 }
 
 export const wasmMemory: EngineMemory = { engine: 'wasm', limitBytes: ENGINE_LIMIT_BYTES };
@@ -33,13 +35,11 @@ const BLOCK = 128;
 const KEPT_BLOCKS = 4;
 
 export function estimateOn(
-  { engine }: Pick<EngineMemory, 'engine'>,
+  { engine, fused = engine === 'node' }: Pick<EngineMemory, 'engine' | 'fused'>,
   sizes: ModelSizes,
   spec: MemorySpec,
 ): MemoryEstimate {
-  return engine === 'wasm'
-    ? estimateMemory(sizes, spec)
-    : estimateNativeMemory(sizes, spec, { fused: engine === 'node' });
+  return engine === 'wasm' ? estimateMemory(sizes, spec) : estimateNativeMemory(sizes, spec, { fused });
 }
 
 /** Of an estimate, what has to fit: on processor cores what is kept outside the engine lies in the same memory. */

@@ -6,6 +6,7 @@ import { type Ending, endingOf, savePurposes } from './cadence.ts';
 import { takeSnapshot } from './checkpoint/snapshot.ts';
 import { configView } from './config-view.ts';
 import { epochsDone } from './data/data-order.ts';
+import { engineMemory } from './engine-memory.ts';
 import { createEvaluationBooks, type Evaluator, type PassRate } from './evaluation/evaluation-books.ts';
 import type { Learner } from './learner/learner.ts';
 import type { Policy } from './learner/policy.ts';
@@ -69,6 +70,7 @@ export function createBookkeeping(params: {
   const { attempt, spec, control, records, logs } = session;
   const { training } = spec;
   const { totalSteps } = schedule;
+  const memory = engineMemory(session.engine);
   const recorded = new Map(Object.entries(latestMetrics(state)));
   let phase: ProgressRecord['phase'] = 'loading';
   let reportedAt = session.now();
@@ -152,7 +154,7 @@ export function createBookkeeping(params: {
       control.closed.throwIfAborted();
       if (error instanceof EngineMemoryError) {
         throw outOfMemory(error, {
-          ...{ phase, step: state.global_step + 1, spec, config: policy.config, engine: session.engine.name },
+          ...{ phase, step: state.global_step + 1, spec, config: policy.config, memory },
         });
       }
       if (!(error instanceof StopRequested)) throw error;

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { wasmMemory } from '../contracts/native-memory.ts';
 import { resolveRunSpec } from '../contracts/resolve-run-spec.ts';
 import { ENGINE_LIMIT_BYTES, LOGITS_CHUNK_BYTES } from '../contracts/training-memory.ts';
 import { startEngine } from '../model/backend.ts';
@@ -12,7 +13,7 @@ test('names the phase, the step, how much, and the settings with what they would
   const resolved = resolveRunSpec({ method: 'sft', model: { name: 'm' } });
   if (!resolved.ok) throw new Error('invalid');
   const error = new EngineMemoryError({ usedBytes: 3e9, neededBytes: 1e9, limitBytes: ENGINE_LIMIT_BYTES });
-  const at = { phase: 'training', step: 12, spec: resolved.spec, config: smallConfig(), engine: 'wasm' } as const;
+  const at = { phase: 'training', step: 12, spec: resolved.spec, config: smallConfig(), memory: wasmMemory } as const;
   const failure = explainFailure(outOfMemory(error, at));
   expect(failure).toMatchObject({ reason: 'oom_host', exitCode: 71 });
   expect(failure.message).toMatch(
@@ -21,6 +22,19 @@ test('names the phase, the step, how much, and the settings with what they would
   expect(failure.remedy).toMatch(
     /Set training.micro_batch_tokens: 2048 \(\d+ MiB\), or training.gradient_checkpointing: true \(\d+ MiB\).*then resume; model.use_4bit, model.use_lora and model.lora.r need a new run/,
   );
+});
+
+test('what settings would take is reckoned for the operations that the addon has', () => {
+  const resolved = resolveRunSpec({ method: 'sft', model: { name: 'm' } });
+  if (!resolved.ok) throw new Error('invalid');
+  const { spec } = resolved;
+  const taken = (fused: boolean) => {
+    const memory = { engine: 'node', limitBytes: 1e9, fused } as const;
+    const error = new EngineMemoryError({ usedBytes: 9e8, neededBytes: 2e8, limitBytes: 1e9 });
+    const { remedy } = outOfMemory(error, { phase: 'training', step: 1, spec, config: smallConfig(), memory });
+    return Number(/it takes about (\d+) MiB/.exec(remedy)?.[1]);
+  };
+  expect(taken(false)).toBeGreaterThan(taken(true));
 });
 
 test('the estimate knows the limits of the engine', async () => {

@@ -1,8 +1,8 @@
 import { adviseMemory, frugalSettings, listed, mebibytes } from '../contracts/memory-advice.ts';
 import type { ModelConfig } from '../contracts/model-config.ts';
+import type { EngineMemory } from '../contracts/native-memory.ts';
 import type { ProgressRecord } from '../contracts/record.ts';
 import type { RunSpec } from '../contracts/run-spec.ts';
-import type { Engine } from '../model/backend.ts';
 import type { EngineMemoryError } from '../model/errors.ts';
 import { TrainerError } from './failure.ts';
 
@@ -14,11 +14,11 @@ export function outOfMemory(
     readonly step: number;
     readonly spec: RunSpec;
     readonly config: ModelConfig;
-    readonly engine: Engine['name'];
+    readonly memory: EngineMemory;
   },
 ): TrainerError {
   const [used, needed, limit] = [error.usedBytes, error.neededBytes, error.limitBytes].map(mebibytes);
-  const memory = { engine: at.engine, limitBytes: error.limitBytes };
+  const memory = { ...at.memory, limitBytes: error.limitBytes };
   const advice = adviseMemory(at.config, at.spec, memory);
   const settings = advice.remedies.length > 0 ? advice.remedies : frugalSettings(at.config, at.spec, memory);
   // A checkpoint cannot follow another shape of the adapter, or other weights under it.

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { dockerVariables } from '../../services/control-plane/runtimes/docker/docker-settings.ts';
+import { engineVariables } from '../../services/control-plane/runtimes/handed-on.ts';
 import { settingsVariables } from '../../services/control-plane/settings.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -68,7 +69,7 @@ describe('the compose files', () => {
   it('give the control plane each variable of .env.example that it or its runs read, or decide it themselves', () => {
     const [, ofControlPlane = ''] = read('.env.example').split('# --- The control plane -');
     const named = [...ofControlPlane.matchAll(/^#?(\w+)=/gm)].map(([, name]) => name!);
-    const wanted = new Set([...named, ...settingsVariables, ...dockerVariables]);
+    const wanted = new Set([...named, ...settingsVariables, ...dockerVariables, ...engineVariables]);
     expect(wanted.size).toBeGreaterThan(40);
     const service = JSON.stringify(services('compose.yaml')['control-plane']);
     const passed = [...wanted].filter((name) => service.includes(`\${${name}:-`));
@@ -79,7 +80,7 @@ describe('the compose files', () => {
     const text = read('.env.example');
     const named = [...text.matchAll(/^#?([A-Z]\w+)=/gm)].map(([, name]) => name);
     expect(named.filter((name, at) => named.indexOf(name) !== at)).toEqual([]);
-    const unnamed = [...settingsVariables, ...dockerVariables].filter(
+    const unnamed = [...settingsVariables, ...dockerVariables, ...engineVariables].filter(
       (name) => !new RegExp(`^#?${name}=`, 'm').test(text),
     );
     expect(unnamed).toEqual([]);

@@ -71,6 +71,15 @@ test('what a trainer will compute in is what TANDEM_TF says, else what is instal
   expect(trainerMemory({ TANDEM_TF: 'gpu' }, host())).toBeNull();
 });
 
+test('a trainer on cores in a container of its own judges its memory itself: that of this process is not its', () => {
+  const at = { TANDEM_RUNTIME: 'docker', TANDEM_TENSORFLOW_HOME: '/tf' };
+  const host = { exists: (path: string) => path === '/tf/cpu/tfjs_binding.node', memoryBytes: () => 2 ** 30 };
+  expect(trainerMemory(at, host)).toBeNull();
+  expect(trainerMemory({ ...at, TANDEM_TF: 'node' }, host)).toBeNull();
+  expect(trainerMemory({ ...at, TANDEM_TF: 'wasm' }, host)).toBe(wasmMemory);
+  expect(trainerMemory(at, { ...host, exists: () => false })).toBe(wasmMemory);
+});
+
 test('what fits, what is not known, and what trainers of other kinds do is not judged', () => {
   const nothing = { issues: [], warnings: [] };
   expect(judged({ ...half, num_hidden_layers: 2, vocab_size: 1000 })).toEqual(nothing);

@@ -10,6 +10,7 @@ import { connectDocker } from './docker/connect-docker.ts';
 import { createDockerRuntime } from './docker/docker-runtime.ts';
 import { createOutputCollector } from './docker/engine/output-collector.ts';
 import { listForeign } from './docker/list-foreign.ts';
+import { engineVariables, handedOn } from './handed-on.ts';
 import { createProcessRuntime } from './process/process-runtime.ts';
 import type { Programs } from './role-specs.ts';
 import type { Runtime } from './runtime.ts';
@@ -104,9 +105,7 @@ async function openDocker(
     daemon,
     installation,
     image: docker.image ?? `tandem:${version}`,
-    handedOn: Object.fromEntries(
-      ['TANDEM_TF', 'TANDEM_THREADS'].flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
-    ),
+    handedOn: handedOn(environment, engineVariables),
     verify: ['node', `${IN_IMAGE}/control-plane/runtimes/docker/verify-input.js`],
     pool: docker.pool,
     agentNetwork,

@@ -8,6 +8,7 @@ import { cached, type ExampleSource, firstExamples } from '../data/example-sourc
 import { hashModel } from '../data/hash-inputs.ts';
 import { type ExampleReader, type OpenedExamples, openExamples } from '../data/open-examples.ts';
 import { requireEndOfTurn } from '../data/require-end-of-turn.ts';
+import { engineMemory } from '../engine-memory.ts';
 import type { Evaluator, PassRate } from '../evaluation/evaluation-books.ts';
 import { TrainerError } from '../failure.ts';
 import { createLearner, type Learner } from '../learner/learner.ts';
@@ -127,7 +128,7 @@ function tellRows({ logs, spec }: Session, path: string, { size, cut, skipped }:
  */
 async function tellMemory({ attempt, spec, engine, logs }: Session): Promise<void> {
   const { config } = await loadConfig(attempt.model_directory);
-  const memory = { engine: engine.name, limitBytes: engine.memoryLimitBytes };
+  const memory = engineMemory(engine);
   const advice = adviseMemory(config, spec, memory);
   const { engine: parts, engineBytes, hostBytes } = advice.estimate;
   const data = { engine_bytes: engineBytes, host_bytes: hostBytes, limit_bytes: engine.memoryLimitBytes, parts };

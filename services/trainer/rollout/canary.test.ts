@@ -52,6 +52,30 @@ test('a server is asked everything at once, as each answer of a busy one takes a
   expect(await heard).toEqual({ prompt: [-2, -2], drawn, embedded: true });
 });
 
+test('a question that fails ends the others, as does whoever asks', async () => {
+  const given: AbortSignal[] = [];
+  const pending = (signal: AbortSignal) => {
+    given.push(signal);
+    return new Promise<never>((_resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason));
+    });
+  };
+  let broken: Error | null = new Error('the server is gone');
+  const client = {
+    completions: (_request: unknown, signal: AbortSignal) => pending(signal),
+    promptLogprobs: (_model: string, _prompt: unknown, signal: AbortSignal) => pending(signal),
+    version: (signal: AbortSignal) => (broken ? Promise.reject(broken) : pending(signal)),
+  } as unknown as VllmClient;
+  const asking = new AbortController();
+  await expect(canaryOf(-2).ask(client, 'v3', asking.signal)).rejects.toThrow('the server is gone');
+  expect(given.map(({ aborted }) => aborted)).toEqual([true, true]);
+  expect(asking.signal.aborted).toBe(false);
+  broken = null;
+  const heard = canaryOf(-2).ask(client, 'v3', asking.signal);
+  asking.abort(new Error('stop'));
+  await expect(heard).rejects.toThrow('stop');
+});
+
 test('logprobs lower than servers tell are compared with the lowest that they tell', () => {
   const canary = canaryOf(-1e12);
   canary.expect(3);

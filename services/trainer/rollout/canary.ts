@@ -69,13 +69,23 @@ export function createCanary(params: {
   async function ask(client: VllmClient, model: string, signal: AbortSignal): Promise<Heard> {
     // Not asked for logprobs of its prompt, as those go past the prefix cache that rollouts go through.
     const request = { model, prompt: tokens, n: 1, maxTokens, temperature, seed: 0, stopTokenIds: [] };
-    // At once: a server that is busy with rollouts answers each a pass or more after it was asked.
-    const [drawn, prompt, version] = await Promise.all([
-      client.completions(request, signal),
-      client.promptLogprobs(model, tokens, signal),
-      client.version(signal),
-    ]);
-    return { prompt, drawn: drawn[0]!, embedded: version === 'tandem' };
+    // One that fails ends the others: each would go on at a server that is busy as it is, beside those of the next try.
+    const own = new AbortController();
+    const onAbort = () => own.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    try {
+      // At once: a server that is busy with rollouts answers each a pass or more after it was asked.
+      const [drawn, prompt, version] = await Promise.all([
+        client.completions(request, own.signal),
+        client.promptLogprobs(model, tokens, own.signal),
+        client.version(own.signal),
+      ]);
+      return { prompt, drawn: drawn[0]!, embedded: version === 'tandem' };
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      own.abort();
+    }
   }
 
   function judge(model: string, { prompt, drawn, embedded }: Heard): number {

@@ -18,20 +18,29 @@ afterEach(() => {
 });
 
 /** Two tasks a step, one step ahead. Each task is held until it is answered, by its index in the data. */
-function start(given: { serverLost?: () => boolean; onChange?: () => void; readMs?: number } = {}) {
+function start(
+  given: {
+    serverLost?: () => boolean;
+    onChange?: () => void;
+    reading?: () => Promise<unknown>;
+    connectMs?: number;
+  } = {},
+) {
   const held = new Map<number, { resolve: (rollouts: Rollout[]) => void; reject: (error: unknown) => void }>();
   const stopping = new AbortController();
   const said: RolloutsProgress['state'][] = [];
   const givenUp: unknown[] = [];
   const environment: Environment = {
-    play: ({ prompt }, _count, _seed, signal) =>
-      new Promise((resolve, reject) => {
+    async play({ prompt }, _count, _seed, signal) {
+      if (given.connectMs !== undefined) await sleep(given.connectMs);
+      return await new Promise((resolve, reject) => {
         held.set(prompt[0]!, { resolve, reject });
         signal.addEventListener('abort', () => {
           givenUp.push(prompt[0]);
           reject(signal.reason);
         });
-      }),
+      });
+    },
   };
   const order = createDataOrder({ size: SIZE, seed: 1, shuffle: false });
   const params = { order, perStep: 2, concurrency: 9, maxStaleness: 1, pending: [] };
@@ -42,7 +51,7 @@ function start(given: { serverLost?: () => boolean; onChange?: () => void; readM
       size: SIZE,
       sha256: '',
       async take(indices) {
-        if (given.readMs !== undefined) await sleep(given.readMs);
+        await given.reading?.();
         return Array.from(
           indices,
           (i): PromptExample => ({ id: `t${i}`, prompt: [i], messages: 1, source: '', answer: '', columns: {} }),
@@ -82,12 +91,21 @@ test('a step gets the groups that are done first, while the others go on, and ea
   await vi.waitFor(() => expect(said).toEqual(['generating', 'waiting_for_trainer']));
 });
 
-test('after a turn all that may be in flight is under way, however long its data took to read', async () => {
-  const { worker, held } = start({ readMs: 20 });
+test('after a turn all that may be in flight is under way, however long its data took to read, by connections that are new', async () => {
+  const { worker, held } = start({ reading: () => sleep(20), connectMs: 1 });
   worker.open(first);
   expect(held.size).toBe(0);
   await worker.turn();
   expect([...held.keys()]).toEqual([0, 1, 2, 3]);
+});
+
+test('a stop ends a turn that waits for data', async () => {
+  const { worker, stopping } = start({ reading: () => new Promise(() => {}) });
+  worker.open(first);
+  const turn = worker.turn();
+  await sleep(10);
+  stopping.abort(new Error('stop'));
+  await turn;
 });
 
 test('what goes wrong in a rollout while the trainer trains is thrown when it next waits, and ends the others', async () => {

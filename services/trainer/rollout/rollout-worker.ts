@@ -29,7 +29,7 @@ export interface RolloutWorker {
 
 /** How often it is looked whether the server is there. */
 const LOOK_EVERY_MS = 1000;
-/** In which answers that have come are read and scored. */
+/** In which answers that have come are read and scored, and requests are sent by connections that are made first. */
 const TURN_MS = 3;
 
 /**
@@ -83,6 +83,17 @@ export function createRolloutWorker(params: {
     reading.add(read);
     void read.catch(() => undefined).finally(() => reading.delete(read));
     return read;
+  }
+
+  /** Ends early when all is given up. */
+  async function rowsRead(): Promise<void> {
+    let onAbort: () => void = () => {};
+    const over = new Promise<void>((resolve) => {
+      onAbort = resolve;
+    });
+    giveUp.signal.addEventListener('abort', onAbort, { once: true });
+    while (reading.size > 0 && failure === null) await Promise.race([Promise.allSettled(reading), over]);
+    giveUp.signal.removeEventListener('abort', onAbort);
   }
 
   async function play(issued: IssuedTask, example: Promise<PromptExample>): Promise<void> {
@@ -151,7 +162,10 @@ export function createRolloutWorker(params: {
     },
     async turn() {
       await sleep(TURN_MS);
-      while (reading.size > 0) await Promise.allSettled(reading);
+      if (reading.size > 0) {
+        await rowsRead();
+        await sleep(TURN_MS);
+      }
       await turnOfLoop();
     },
     progress,

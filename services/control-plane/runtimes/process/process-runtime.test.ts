@@ -22,7 +22,7 @@ function open(root: string): Runtime {
   return createProcessRuntime({
     work: join(root, 'work'),
     kept: join(root, 'output'),
-    environment: { ...process.env, TANDEM_API_KEY: 'do not tell' },
+    environment: { ...process.env, TANDEM_API_KEY: 'do not tell', TANDEM_TF_AHEAD: '0' },
     isHealthy: async (url) => (await fetch(url)).ok,
     now: Date.now,
   });
@@ -75,6 +75,12 @@ describe('the process runtime', () => {
     await expect.poll(look).toMatchObject({ state: 'running' });
     await runtime.signal(trainer, 'KILL');
     await expect.poll(look).toMatchObject({ state: 'lost', exitCode: null, rebooted: false });
+  });
+
+  it('tells a program how it is to compute', async () => {
+    await start('echo "ahead $TANDEM_TF_AHEAD"');
+    await expect.poll(look).toMatchObject({ state: 'exited' });
+    expect(await runtime.output(trainer, 100)).toBe('ahead 0\n');
   });
 
   it('says that a program was lost to a reboot', async () => {

@@ -3,6 +3,7 @@ import { access, mkdir, open, readdir, rename, rm, rmdir, writeFile } from 'node
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { boundOutput, cutOutput } from '../bounded-output.ts';
+import { engineVariables, handedOn } from '../handed-on.ts';
 import { listKept, readTail } from '../kept-output.ts';
 import { READY_FILE } from '../role-specs.ts';
 import { parseRoleName, type RoleIdentity, type RoleSignal, type Runtime, roleName } from '../runtime.ts';
@@ -15,17 +16,7 @@ const STATE = '.role';
 const OUTPUT = 'output.log';
 const SHARED = 'adapters';
 /** What every program gets from the control plane's own environment; its keys and secrets stay behind. */
-const inheritedVariables = [
-  'PATH',
-  'HOME',
-  'LANG',
-  'LC_ALL',
-  'TZ',
-  'TMPDIR',
-  'TANDEM_TF',
-  'TANDEM_THREADS',
-  'TANDEM_TENSORFLOW_HOME',
-];
+const inherited = ['PATH', 'HOME', 'LANG', 'LC_ALL', 'TZ', 'TMPDIR', 'TANDEM_TENSORFLOW_HOME', ...engineVariables];
 
 /**
  * Starts roles as processes of this machine, each below a shim that outlives the control plane (`shim.ts`).
@@ -71,7 +62,7 @@ export function createProcessRuntime({
       for (const [path, content] of Object.entries(spec.files)) {
         await writeSecret(join(directory, path), content);
       }
-      const env = { ...inherited(environment), CUDA_VISIBLE_DEVICES: spec.gpus.join(','), ...spec.env };
+      const env = { ...handedOn(environment, inherited), CUDA_VISIBLE_DEVICES: spec.gpus.join(','), ...spec.env };
       await launch({ state, directory, command: spec.command, env });
       await waitForStart(state);
     },
@@ -226,15 +217,6 @@ async function waitForStart(state: string): Promise<void> {
     if ((await readdir(state)).includes(shimFiles.started)) return;
     await delay(10);
   }
-}
-
-function inherited(environment: Readonly<Record<string, string | undefined>>): Record<string, string> {
-  return Object.fromEntries(
-    inheritedVariables.flatMap((name) => {
-      const value = environment[name];
-      return value === undefined ? [] : [[name, value]];
-    }),
-  );
 }
 
 /** To the whole group; to the process alone in the instant before it has become the leader of its group. */
