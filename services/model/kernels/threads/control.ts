@@ -27,7 +27,7 @@ export const WORD = {
   sleeping: 6,
   /** 1 while the main thread sleeps until `done` changes. */
   mainSleeps: 7,
-  /** Bytes of `message`; 0 as long as nothing failed. */
+  /** Bytes of `message`; 0 as long as nothing failed, -1 while it is being written. */
   failed: 8,
 } as const;
 

@@ -47,6 +47,7 @@ function nextGeneration(seen: number): number {
 }
 
 function report({ message }: Control, error: unknown): void {
+  if (Atomics.compareExchange(words, WORD.failed, 0, -1) !== 0) return;
   const text = new TextEncoder()
     .encode(error instanceof Error ? error.message : String(error))
     .subarray(0, message.length);

@@ -46,11 +46,20 @@ const product: PackedProduct = {
   ...{ a: 2 ** 20, c: 2 ** 21, rows: ROWS, inner: 1, columns: 8, matrix: 0, panelBytes: 256 },
   ...{ transposed: false, added: false, scale: 1, scratch: 0, chunkRows: 1, chunkPanels: 1 },
 };
-const work = (on: Threads) => on.run('product', productParameters(product), ROWS);
+const work = (on: Threads, places: Partial<PackedProduct> = {}) =>
+  on.run('product', productParameters({ ...product, ...places }), ROWS);
 
 test('the error of another thread is the error of the call, once, and after the rest is done', async () => {
   const opened = await openWith(`take(); failed('no such address'); done();`);
   expect(() => work(opened)).toThrow('no such address');
+  expect(() => work(opened)).not.toThrow();
+});
+
+test('where the main thread fails as well, its error is that of the call, and the next one has none', async () => {
+  const opened = await openWith(`take(); failed('no such address'); done();`);
+  // The last two rows lie past the memory's end.
+  const a = memory.buffer.byteLength - 4 * (ROWS - 2);
+  expect(() => work(opened, { a })).toThrow('memory access out of bounds');
   expect(() => work(opened)).not.toThrow();
 });
 

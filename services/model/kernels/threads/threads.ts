@@ -114,8 +114,9 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
       const order = publish(job, parameters, chunks);
       takeChunks(control, order, work, (error) => own.push(error));
       waitForOthers(chunks);
-      if (own.length > 0) throw own[0];
+      // Of this job, whoever failed first: the next one begins without it.
       const failed = Atomics.exchange(words, WORD.failed, 0);
+      if (own.length > 0) throw own[0];
       if (failed > 0) throw new Error(new TextDecoder().decode(message.slice(0, failed)));
     },
     async close() {
