@@ -21,8 +21,9 @@ const { words, parameters } = control;
 
 for (let generation = 0; ; ) {
   generation = nextGeneration(generation);
-  const job = jobs[jobNames[words[WORD.job]!]!];
-  const order = { firstTicket: words[WORD.firstTicket]!, chunks: words[WORD.chunks]! };
+  // arm64 may do plain reads after the second look at the generation; these are done before it.
+  const job = jobs[jobNames[Atomics.load(words, WORD.job)]!];
+  const order = { firstTicket: Atomics.load(words, WORD.firstTicket), chunks: Atomics.load(words, WORD.chunks) };
   const own = Array.from(parameters);
   // Where the next job was being written meanwhile, this one is over, and what was read is of neither.
   if (Atomics.load(words, WORD.generation) !== generation) continue;
