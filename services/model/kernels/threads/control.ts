@@ -29,6 +29,8 @@ export const WORD = {
   mainSleeps: 7,
   /** Bytes of `message`; 0 as long as nothing failed, -1 while it is being written. */
   failed: 8,
+  /** Threads other than the main one that look for work, or sleep until there is some. */
+  started: 9,
 } as const;
 
 const WORDS = 16;

@@ -19,6 +19,7 @@ const control = createControl(buffer);
 const heap = heapOf(memory);
 const { words, parameters } = control;
 
+Atomics.add(words, WORD.started, 1);
 for (let generation = 0; ; ) {
   generation = nextGeneration(generation);
   // arm64 may do plain reads after the second look at the generation; these are done before it.
