@@ -1,13 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../backend.ts';
-import { matrix, startKernels, values } from '../testing/support.ts';
+import { computeOnThreads, matrix, startKernels, values } from '../testing/support.ts';
 import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
-import { engineMemory } from './heap.ts';
 import { describeKernels } from './kernels.contract.ts';
 import type { OwnedLinear } from './kernels.ts';
-import type { SharedMemory } from './threads/heap-views.ts';
-import { openThreads } from './threads/threads.ts';
 import { createWasmKernels } from './wasm-kernels.ts';
 
 beforeAll(startKernels);
@@ -68,15 +65,16 @@ test('values and gradients are the same bits on three threads as on one', async 
     const [k, v] = ofKv.map((weight) => kernels.linear(normed, weight)) as [tf.Tensor2D, tf.Tensor2D];
     return kernels.swiglu(kernels.attention({ q, k, v }, shape, spans), q);
   };
-  const results = [1, 3].map((count) => {
-    openThreads(engineMemory() as SharedMemory, count);
-    return tf.tidy(() => {
+  const results = () =>
+    tf.tidy(() => {
       const inputs = [matrix(321, 64, 5), matrix(64, 8, 6), matrix(8, 64, 7)] as const;
       return [layer(...inputs), ...tf.grads(layer)([...inputs])].map((tensor) => tensor.dataSync());
     });
-  });
-  openThreads(engineMemory() as SharedMemory, 1);
+  const alone = results();
+  await computeOnThreads(3);
+  const together = results();
+  await computeOnThreads(1);
   for (const weight of [ofQ!, ...ofKv]) weight.dispose();
   norm.dispose();
-  expect(results[1]).toEqual(results[0]);
+  expect(together).toEqual(alone);
 });

@@ -1,14 +1,10 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { matrix, startKernels } from '../testing/support.ts';
+import { computeOnThreads, matrix, startKernels } from '../testing/support.ts';
 import * as tf from '../tf.ts';
-import { engineMemory } from './heap.ts';
 import { type PackedMatrix, pack, packTransposed, times, timesTransposed, unpack } from './packed-matrix.ts';
-import type { SharedMemory } from './threads/heap-views.ts';
-import { openThreads } from './threads/threads.ts';
 
 beforeAll(startKernels);
-const threads = (count: number) => openThreads(engineMemory() as SharedMemory, count);
-afterAll(() => void threads(1));
+afterAll(() => computeOnThreads(1));
 
 /** Each sum in order, rounded after every operation. */
 function plainly(x: tf.Tensor2D, matrix: tf.Tensor2D): number[] {
@@ -24,7 +20,7 @@ function plainly(x: tf.Tensor2D, matrix: tf.Tensor2D): number[] {
 }
 
 describe.each([1, 2, 3])('on %i threads', (count) => {
-  beforeAll(() => void threads(count));
+  beforeAll(() => computeOnThreads(count));
 
   test.each([
     [1, 37, 70],

@@ -1,11 +1,14 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { onTestFinished } from 'vitest';
+import { expect, onTestFinished, vi } from 'vitest';
 import { type ModelConfig, parseModelConfig } from '../../contracts/model-config.ts';
 import { startEngine } from '../backend.ts';
 import { type Decoder, loadDecoder } from '../decoder.ts';
+import { engineMemory } from '../kernels/heap.ts';
 import type { Kernels } from '../kernels/kernels.ts';
+import type { SharedMemory } from '../kernels/threads/heap-views.ts';
+import { openThreads } from '../kernels/threads/threads.ts';
 import { createWasmKernels } from '../kernels/wasm-kernels.ts';
 import type { WeightStorage } from '../parameter-store.ts';
 import { fillNormal } from '../random.ts';
@@ -22,6 +25,12 @@ export async function temporaryDirectory(): Promise<string> {
 
 export async function startKernels(): Promise<Kernels> {
   return createWasmKernels(await startEngine({ engine: 'wasm' }));
+}
+
+/** Has the engine compute on so many threads from now on, and waits until all are there: what is small would be done before the first of them starts. */
+export async function computeOnThreads(count: number): Promise<void> {
+  const threads = openThreads(engineMemory() as SharedMemory, count);
+  await vi.waitFor(() => expect(threads.started()).toBe(count), { timeout: 20_000 });
 }
 
 /** A small Qwen3 with grouped heads; fields of config.json can be replaced. */

@@ -27,8 +27,10 @@ export const WORD = {
   sleeping: 6,
   /** 1 while the main thread sleeps until `done` changes. */
   mainSleeps: 7,
-  /** Bytes of `message`; 0 as long as nothing failed. */
+  /** Bytes of `message`; 0 as long as nothing failed, -1 while it is being written. */
   failed: 8,
+  /** Threads other than the main one that look for work, or sleep until there is some. */
+  started: 9,
 } as const;
 
 const WORDS = 16;

@@ -19,10 +19,12 @@ const control = createControl(buffer);
 const heap = heapOf(memory);
 const { words, parameters } = control;
 
+Atomics.add(words, WORD.started, 1);
 for (let generation = 0; ; ) {
   generation = nextGeneration(generation);
-  const job = jobs[jobNames[words[WORD.job]!]!];
-  const order = { firstTicket: words[WORD.firstTicket]!, chunks: words[WORD.chunks]! };
+  // arm64 may do plain reads after the second look at the generation; these are done before it.
+  const job = jobs[jobNames[Atomics.load(words, WORD.job)]!];
+  const order = { firstTicket: Atomics.load(words, WORD.firstTicket), chunks: Atomics.load(words, WORD.chunks) };
   const own = Array.from(parameters);
   // Where the next job was being written meanwhile, this one is over, and what was read is of neither.
   if (Atomics.load(words, WORD.generation) !== generation) continue;
@@ -47,6 +49,7 @@ function nextGeneration(seen: number): number {
 }
 
 function report({ message }: Control, error: unknown): void {
+  if (Atomics.compareExchange(words, WORD.failed, 0, -1) !== 0) return;
   const text = new TextEncoder()
     .encode(error instanceof Error ? error.message : String(error))
     .subarray(0, message.length);

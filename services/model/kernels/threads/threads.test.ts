@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { afterEach, expect, test } from 'vitest';
-import { type PackedProduct, productParameters } from '../packed-product-chunk.ts';
+import { chunksOf, type PackedProduct, productParameters, scratchFloats } from '../packed-product-chunk.ts';
 import { MOST_PAGES } from '../wasm-code.ts';
 import { WORD } from './control.ts';
 import type { SharedMemory } from './heap-views.ts';
@@ -46,11 +46,42 @@ const product: PackedProduct = {
   ...{ a: 2 ** 20, c: 2 ** 21, rows: ROWS, inner: 1, columns: 8, matrix: 0, panelBytes: 256 },
   ...{ transposed: false, added: false, scale: 1, scratch: 0, chunkRows: 1, chunkPanels: 1 },
 };
-const work = (on: Threads) => on.run('product', productParameters(product), ROWS);
+const work = (on: Threads, places: Partial<PackedProduct> = {}) =>
+  on.run('product', productParameters({ ...product, ...places }), ROWS);
+
+test('another thread takes chunks, and uses scratch of its own', async () => {
+  threads = openThreads(memory, 2);
+  await expect.poll(() => threads!.started()).toBe(2);
+  const sizes = { rows: 64, inner: 8, columns: 2 ** 13, transposed: true };
+  const scratch = 2 ** 18;
+  const panelBytes = 4 * 8 * sizes.columns;
+  const [ofMain, ofOther] = [0, 1].map((thread) => {
+    const floats = scratchFloats(sizes);
+    return new Float32Array(memory.buffer, scratch + 4 * thread * floats, floats).fill(0);
+  });
+  new Float32Array(memory.buffer, 2 ** 19, sizes.inner * sizes.columns).fill(1);
+  const { chunks, ...chunk } = chunksOf(sizes);
+  const transposed = { ...product, ...sizes, ...chunk, matrix: 2 ** 19, panelBytes, scratch, c: 2 ** 22 };
+  // On a core that others want as well it may miss a job.
+  await expect
+    .poll(() => {
+      threads!.run('product', productParameters(transposed), chunks);
+      return [ofMain![0], ofOther![0]];
+    })
+    .toEqual([1, 1]);
+});
 
 test('the error of another thread is the error of the call, once, and after the rest is done', async () => {
   const opened = await openWith(`take(); failed('no such address'); done();`);
   expect(() => work(opened)).toThrow('no such address');
+  expect(() => work(opened)).not.toThrow();
+});
+
+test('where the main thread fails as well, its error is that of the call, and the next one has none', async () => {
+  const opened = await openWith(`take(); failed('no such address'); done();`);
+  // The last two rows lie past the memory's end.
+  const a = memory.buffer.byteLength - 4 * (ROWS - 2);
+  expect(() => work(opened, { a })).toThrow('memory access out of bounds');
   expect(() => work(opened)).not.toThrow();
 });
 

@@ -9,6 +9,8 @@ import type { ThreadData } from './thread.main.ts';
 export interface Threads {
   /** With the main thread. */
   readonly count: number;
+  /** How many of them can take chunks by now, with the main thread. */
+  started(): number;
   /**
    * Does all chunks of a job and returns when they are done. Their bits do not depend on the number of threads.
    * @throws what a chunk throws; Error where a thread ended, or does not go on
@@ -50,6 +52,7 @@ function alone(memory: SharedMemory): Threads {
   const heap = heapOf(memory);
   return {
     count: 1,
+    started: () => 1,
     run(job, parameters, chunks) {
       for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0);
     },
@@ -106,6 +109,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
 
   return {
     count,
+    started: () => 1 + Atomics.load(words, WORD.started),
     run(job, parameters, chunks) {
       if (broken) throw broken;
       const own: unknown[] = [];
@@ -114,8 +118,9 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
       const order = publish(job, parameters, chunks);
       takeChunks(control, order, work, (error) => own.push(error));
       waitForOthers(chunks);
-      if (own.length > 0) throw own[0];
+      // Of this job, whoever failed first: the next one begins without it.
       const failed = Atomics.exchange(words, WORD.failed, 0);
+      if (own.length > 0) throw own[0];
       if (failed > 0) throw new Error(new TextDecoder().decode(message.slice(0, failed)));
     },
     async close() {
