@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -143,8 +143,10 @@ describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', (
     await server.start();
     const run = await tandem.untilSucceeded(id, 240);
     expect(run.attempts).toHaveLength(1);
+    // The tree follows the records, which had to wait for the store.
     for (const directory of ['best_model', 'final']) {
-      expect(readdirSync(join(tandem.tree(run), directory))).toContain('manifest.json');
+      const manifest = join(tandem.tree(run), directory, 'manifest.json');
+      await expect.poll(() => existsSync(manifest), { timeout: 60_000 }).toBe(true);
     }
     await nothingLoose();
   });
