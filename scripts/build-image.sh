@@ -53,6 +53,9 @@ build_tandem() {
     cp -r "$tensorflow" "dist/image/tensorflow/$engine"
   fi
   without_build_stage compose/images/tandem/Dockerfile >dist/image.Dockerfile
+  if grep -q -e '--from=build' dist/image.Dockerfile; then
+    echo 'build-image.sh: compose/images/tandem/Dockerfile has a COPY --from=build of another form than without_build_stage here knows; adapt that' >&2; exit 70
+  fi
   tar -C dist -c image --transform='s/^image.Dockerfile$/Dockerfile/' image.Dockerfile \
     | build "$image" "$fingerprint" --build-arg PYTHON=none --label "org.opencontainers.image.version=$version"
   exec 9>&-

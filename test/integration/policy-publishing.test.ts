@@ -1,48 +1,16 @@
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { makeTinyModel } from '../../services/model/tiny-model.ts';
 import { preparePolicy } from '../support/fake-vllm/published-policy.ts';
-import { startTinyFake } from '../support/fake-vllm/tiny-fake.ts';
+import { adaptersOf, draw, openPublishing, startFake } from '../support/fake-vllm/publishing.ts';
 
 const never = new AbortController().signal;
-const clean: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const each of clean.splice(0).reverse()) await each();
-});
-
-type FakeOptions = Parameters<typeof startTinyFake>[0];
-const startFake = async (given: FakeOptions) => {
-  const fake = await startTinyFake(given);
-  clean.push(() => fake.close());
-  return fake;
-};
-
-async function open(given: FakeOptions, options: { temperature?: number; deadline?: number } = {}) {
-  const fake = await startFake(given);
-  const mode = given.profile === 'shared-1' ? 'sleep' : 'none';
-  const trainer = await preparePolicy({
-    model: fake.model,
-    origin: () => fake.origin,
-    handOff: { mode, deadline: options.deadline ?? 10 },
-    temperature: options.temperature ?? 1,
-  });
-  clean.push(trainer.dispose);
-  return { fake, trainer, publisher: trainer.publisherOf('run-x-a1') };
-}
-const adaptersOf = async (origin: string) => {
-  const { data } = (await (await fetch(`${origin}/v1/models`)).json()) as {
-    data: { id: string; parent: string | null }[];
-  };
-  return data.filter(({ parent }) => parent !== null).map(({ id }) => id);
-};
-const draw = { prompt: [40, 41], n: 1, maxTokens: 4, temperature: 1, seed: 1, stopTokenIds: [] };
 
 describe('a policy version that is published to vLLM', () => {
   it('has a name of its own, is checked before it is routed to, and the one before is unloaded and removed', async () => {
-    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    const { fake, trainer, publisher } = await openPublishing({ profile: 'split-2' });
     await publisher.serve(0, never);
     expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v0']);
     trainer.move(0.3);
@@ -57,7 +25,7 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('is unloaded only once no completion comes from it any more', async () => {
-    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    const { fake, trainer, publisher } = await openPublishing({ profile: 'split-2' });
     await publisher.serve(0, never);
     const long = trainer.server.complete({ ...draw, maxTokens: 200 }, never);
     trainer.move(0.3);
@@ -67,7 +35,7 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('does not wait for completions of versions that may lag behind, and holds no more of them than that', async () => {
-    const { fake, trainer } = await open({ profile: 'split-2' });
+    const { fake, trainer } = await openPublishing({ profile: 'split-2' });
     const publisher = trainer.publisherOf('run-x-a1', 1);
     await publisher.serve(0, never);
     const long = trainer.server.complete({ ...draw, n: 8, maxTokens: 240 }, never);
@@ -85,7 +53,7 @@ describe('a policy version that is published to vLLM', () => {
     let fake = await startFake({ profile: 'split-2' });
     const { model } = fake;
     const trainer = await preparePolicy({ model, origin: () => fake.origin });
-    clean.push(trainer.dispose);
+    onTestFinished(trainer.dispose);
     const publisher = trainer.publisherOf('run-x-a1');
     await publisher.serve(0, never);
     publisher.policyChanges();
@@ -95,7 +63,7 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('is found to be the base model under its name, even before that is far from it', async () => {
-    const { trainer, publisher } = await open({ profile: 'split-2', faults: { servesBase: true } });
+    const { trainer, publisher } = await openPublishing({ profile: 'split-2', faults: { servesBase: true } });
     await publisher.serve(0, never);
     trainer.moveBy(0.03);
     await expect(publisher.serve(1, never)).rejects.toMatchObject({
@@ -111,7 +79,7 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('is found to be answered from the cache of another with the same name', async () => {
-    const { fake, trainer, publisher } = await open({ profile: 'split-2', faults: { staleCache: true } });
+    const { fake, trainer, publisher } = await openPublishing({ profile: 'split-2', faults: { staleCache: true } });
     trainer.moveBy(1);
     await publisher.serve(0, never);
     const body = JSON.stringify({ lora_name: 'run-x-a1-v0' });
@@ -127,7 +95,10 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('is found to come with logprobs before the temperature', async () => {
-    const { publisher } = await open({ profile: 'split-2', without: ['--logprobs-mode'] }, { temperature: 0.3 });
+    const { publisher } = await openPublishing(
+      { profile: 'split-2', without: ['--logprobs-mode'] },
+      { temperature: 0.3 },
+    );
     await expect(publisher.serve(0, never)).rejects.toMatchObject({
       remedy: expect.stringContaining('--logprobs-mode processed_logprobs'),
     });
@@ -137,7 +108,7 @@ describe('a policy version that is published to vLLM', () => {
     let fake = await startFake({ profile: 'split-2' });
     const { model } = fake;
     const trainer = await preparePolicy({ model, origin: () => fake.origin });
-    clean.push(trainer.dispose);
+    onTestFinished(trainer.dispose);
     trainer.move(0.3);
     await trainer.publisherOf('run-x-a1').serve(3, never);
     const first = fake;
@@ -155,7 +126,7 @@ describe('a policy version that is published to vLLM', () => {
     ['what the trainer computes', false, 'differ by'],
     ['what the server said before, once the policy has changed', true, 'from what it said before'],
   ])('is missed when the server loses it and goes on: compared with %s', async (_, changes, message) => {
-    const { fake, trainer, publisher } = await open({ profile: 'split-2' });
+    const { fake, trainer, publisher } = await openPublishing({ profile: 'split-2' });
     trainer.move(0.3);
     await publisher.serve(1, never);
     if (changes) publisher.policyChanges();
@@ -171,10 +142,10 @@ describe('a policy version that is published to vLLM', () => {
   it('is not believed of a server that came back with another model', async () => {
     let fake = await startFake({ profile: 'split-2' });
     const trainer = await preparePolicy({ model: fake.model, origin: () => fake.origin });
-    clean.push(trainer.dispose);
+    onTestFinished(trainer.dispose);
     await trainer.publisherOf('run-x-a1').serve(0, never);
     const other = path.join(await mkdtemp(path.join(tmpdir(), 'tandem-other-')), 'model');
-    clean.push(() => rm(path.dirname(other), { recursive: true }));
+    onTestFinished(() => rm(path.dirname(other), { recursive: true }));
     await makeTinyModel(other, { seed: 5 });
     fake = await startFake({ profile: 'split-2', model: other });
     await expect(trainer.server.complete(draw, never)).rejects.toThrow('does not compute what the trainer computes');
@@ -187,7 +158,7 @@ describe('a policy version that is published to vLLM', () => {
     const first = await startFake({ profile: 'split-2', faults: { hangsAt } });
     let { origin } = first;
     const trainer = await preparePolicy({ model: first.model, origin: () => origin });
-    clean.push(trainer.dispose);
+    onTestFinished(trainer.dispose);
     trainer.move(0.3);
     const serving = trainer.publisherOf('run-x-a1').serve(1, never);
     await expect.poll(() => first.calls).toContain(`POST ${hangsAt}`);
@@ -201,7 +172,7 @@ describe('a policy version that is published to vLLM', () => {
     const first = await startFake({ profile: 'split-2' });
     let { origin } = first;
     const trainer = await preparePolicy({ model: first.model, origin: () => origin });
-    clean.push(trainer.dispose);
+    onTestFinished(trainer.dispose);
     const publisher = trainer.publisherOf('run-x-a1');
     await publisher.serve(0, never);
     first.faults.slowMs = 60_000;
@@ -219,100 +190,10 @@ describe('a policy version that is published to vLLM', () => {
   });
 
   it('that the server cannot find says that both must see the same directory', async () => {
-    const { fake, trainer } = await open({ profile: 'split-2' });
+    const { fake, trainer } = await openPublishing({ profile: 'split-2' });
     const missing = { kind: 'adapter', version: 0, name: 'x', path: `${fake.directory}/nowhere` } as const;
     await expect(trainer.server.call((client) => client.load(missing, never), never)).rejects.toMatchObject({
       remedy: expect.stringContaining('at the path where the trainer writes them'),
-    });
-  });
-});
-
-describe('GPUs that both roles share', () => {
-  it('go to the trainer and back in five steps, each in the log, and the adapter has a new name afterwards', async () => {
-    const { fake, trainer, publisher } = await open({ profile: 'shared-1', faults: { losesAdaptersInSleep: true } });
-    trainer.move(0.2);
-    await publisher.serve(4, never);
-    await trainer.handOff.toTrainer(never);
-    const asleep = fake.calls.length;
-    trainer.move(0.3);
-    await publisher.serve(5, never);
-    expect(trainer.lines).toEqual([
-      'Hand-off 1/5: server asleep | time=…',
-      'Hand-off 2/5: trained | time=…',
-      'Hand-off 3/5: server awake | time=…',
-      'Hand-off 4/5: adapter loaded | time=…',
-      'Hand-off 5/5: adapter checked | time=…',
-    ]);
-    expect(fake.calls).toContain('POST /sleep?level=1');
-    expect(fake.calls.slice(asleep).filter((call) => call.startsWith('POST'))).toEqual([
-      ...['POST /wake_up', 'POST /v1/load_lora_adapter'],
-      ...['POST /v1/completions', 'POST /v1/completions', 'POST /v1/unload_lora_adapter'],
-    ]);
-    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v5-w1']);
-    expect((await trainer.server.complete(draw, never)).completions).toHaveLength(1);
-  });
-
-  it('come back with the same version under a new name when nothing was learned', async () => {
-    const { fake, trainer, publisher } = await open({ profile: 'shared-1', faults: { losesAdaptersInSleep: true } });
-    trainer.move(0.2);
-    await publisher.serve(4, never);
-    await trainer.handOff.toTrainer(never);
-    await publisher.serve(4, never);
-    expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v4-w1']);
-    expect(await readdir(trainer.directory)).toEqual(['run-x-a1-v4']);
-  });
-
-  it.each([
-    ['does not answer /sleep', { hangsAt: '/sleep' }, 'did not go to sleep within 1 s'],
-    ['stays awake', { ignoresSleep: true }, 'did not go to sleep within 1 s'],
-  ])('stay with a server that %s, and the attempt ends as unhealthy', async (_, faults, message) => {
-    const { trainer, publisher } = await open({ profile: 'shared-1', faults }, { deadline: 1 });
-    await publisher.serve(0, never);
-    await expect(trainer.handOff.toTrainer(never)).rejects.toMatchObject({
-      ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
-      remedy: expect.stringContaining('deadlines.hand_off'),
-    });
-  });
-
-  it.each([
-    ['/wake_up', 'did not wake up within 1 s'],
-    ['/v1/load_lora_adapter', 'did not load the adapter within 1 s'],
-    ['/v1/completions', 'did not answer the check of its adapter within 1 s'],
-  ])('do not come back when %s hangs, and the message says in which step', async (hangsAt, message) => {
-    const { fake, trainer, publisher } = await open({ profile: 'shared-1' }, { deadline: 1 });
-    await publisher.serve(0, never);
-    await trainer.handOff.toTrainer(never);
-    fake.faults.hangsAt = hangsAt;
-    await expect(publisher.serve(1, never)).rejects.toMatchObject({
-      ...{ reason: 'vllm_unhealthy', message: expect.stringContaining(message) },
-    });
-  });
-
-  it('come back from a server that died in its sleep, though starting it anew takes longer than a step may', async () => {
-    const first = await startFake({ profile: 'shared-1' });
-    let origin = first.origin;
-    const handOff = { mode: 'sleep', deadline: 1 } as const;
-    const trainer = await preparePolicy({ model: first.model, origin: () => origin, handOff });
-    clean.push(trainer.dispose);
-    const publisher = trainer.publisherOf('run-x-a1');
-    await publisher.serve(0, never);
-    await trainer.handOff.toTrainer(never);
-    trainer.move(0.3);
-    origin = 'http://127.0.0.1:9';
-    const served = publisher.serve(1, never);
-    await sleep(1500);
-    ({ origin } = await startFake({ profile: 'shared-1', model: first.model }));
-    await served;
-    expect(await adaptersOf(origin)).toContain('run-x-a1-v1-w1');
-    expect(trainer.lines.at(-1)).toBe('Hand-off 5/5: adapter checked | time=…');
-  });
-
-  it('cannot be handed over by a server that was not started for it', async () => {
-    const { trainer, publisher } = await open({ profile: 'shared-1', without: ['--enable-sleep-mode'] });
-    await publisher.serve(0, never);
-    await expect(trainer.handOff.toTrainer(never)).rejects.toMatchObject({
-      reason: 'inference_failed',
-      remedy: expect.stringContaining('--enable-sleep-mode'),
     });
   });
 });

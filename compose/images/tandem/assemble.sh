@@ -23,18 +23,29 @@ main() {
 packages() {
   lock="$(sha256sum package-lock.json "$0" | sha256sum)"
   if [ "$(cat "$target/node_modules/.tandem-lock" 2>/dev/null || true)" = "$lock" ]; then return; fi
+  paths="$(needed)"
   rm -rf "$target/node_modules"
-  # shellcheck disable=SC2046 # names of packages have no spaces
-  cp -al --parents $(needed) "$target/" 2>/dev/null || { rm -rf "$target/node_modules"; cp -a --parents $(needed) "$target/"; }
+  # shellcheck disable=SC2086 # names of packages have no spaces
+  cp -al --parents $paths "$target/" 2>/dev/null || { rm -rf "$target/node_modules"; cp -a --parents $paths "$target/"; }
   prune
   echo "$lock" >"$target/node_modules/.tandem-lock"
 }
 
-# Packages that are not for development alone and not of another platform. Those within others come with them.
+# Packages that are not for development alone and not of another platform. Those within others come with them. One that an installation broke off
+# or left out is an error here, not in a run.
 needed() {
   node -e '
-    const { packages } = JSON.parse(require("node:fs").readFileSync("package-lock.json", "utf8"));
-    const paths = Object.entries(packages).flatMap(([path, { dev }]) => (path === "" || dev || !require("node:fs").existsSync(path) ? [] : [path]));
+    const { existsSync, readFileSync } = require("node:fs");
+    const { packages } = JSON.parse(readFileSync("package-lock.json", "utf8"));
+    const libc = process.report.getReport().header.glibcVersionRuntime ? "glibc" : "musl";
+    const isOfHere = (of) => (of.os ?? [process.platform]).includes(process.platform) && (of.cpu ?? [process.arch]).includes(process.arch) && (of.libc ?? [libc]).includes(libc);
+    const wanted = Object.entries(packages).filter(([path, { dev }]) => path !== "" && !dev);
+    const missing = wanted.filter(([path, of]) => isOfHere(of) && !existsSync(path)).map(([path]) => path);
+    if (missing.length > 0) {
+      console.error(`assemble.sh: not installed: ${missing.join(", ")}; run npm ci`);
+      process.exit(69);
+    }
+    const paths = wanted.map(([path]) => path).filter((path) => existsSync(path));
     console.log(paths.filter((path) => path.lastIndexOf("node_modules/") === 0).join("\n"));
   '
 }
