@@ -46,6 +46,14 @@ export function createControl(buffer = new SharedArrayBuffer(BYTES)): Control {
   };
 }
 
+/**
+ * Which scratch a chunk computes in, so that no two at work at once have the same: each thread has one, or each chunk where there are fewer.
+ * @param threads with the main one
+ */
+export function slotOf(chunk: number, chunks: number, thread: number, threads: number): number {
+  return chunks <= threads ? chunk : thread;
+}
+
 /** Takes chunks of a job for as long as there are any, and counts each as done, also where `work` throws: then it is `failed` that hears of it. */
 export function takeChunks(
   { words }: Control,

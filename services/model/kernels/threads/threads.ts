@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { programFile } from '../../../platform/program-file.ts';
-import { createControl, MOST_PARAMETERS, takeChunks, WORD, waitForChange } from './control.ts';
+import { createControl, MOST_PARAMETERS, slotOf, takeChunks, WORD, waitForChange } from './control.ts';
 import { heapOf, type SharedMemory } from './heap-views.ts';
 import { type JobName, jobNames, jobs } from './jobs.ts';
 import type { ThreadData } from './thread.main.ts';
@@ -11,6 +11,8 @@ export interface Threads {
   readonly count: number;
   /** How many of them can take chunks by now, with the main thread. */
   started(): number;
+  /** How many scratches so many chunks of a job need. */
+  slots(chunks: number): number;
   /**
    * Does all chunks of a job and returns when they are done. Their bits do not depend on the number of threads.
    * @throws what a chunk throws; Error where a thread ended, or does not go on
@@ -53,6 +55,7 @@ function alone(memory: SharedMemory): Threads {
   return {
     count: 1,
     started: () => 1,
+    slots: () => 1,
     run(job, parameters, chunks) {
       for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0);
     },
@@ -67,7 +70,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   let broken: Error | null = null;
   let closing = false;
   const workers = Array.from({ length: count - 1 }, (_, i) => {
-    const worker = startThread({ control: words.buffer, memory, thread: i + 1 });
+    const worker = startThread({ control: words.buffer, memory, thread: i + 1, count });
     worker.unref();
     worker.on('error', (error) => {
       broken ??= new Error(`a thread of the engine ended: ${error.message}; TANDEM_THREADS=1 does without`);
@@ -110,10 +113,11 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   return {
     count,
     started: () => 1 + Atomics.load(words, WORD.started),
+    slots: (chunks) => Math.max(1, Math.min(count, chunks)),
     run(job, parameters, chunks) {
       if (broken) throw broken;
       const own: unknown[] = [];
-      const work = (chunk: number) => jobs[job](heap, parameters, chunk, 0);
+      const work = (chunk: number) => jobs[job](heap, parameters, chunk, slotOf(chunk, chunks, 0, count));
       if (chunks === 1) return work(0);
       const order = publish(job, parameters, chunks);
       takeChunks(control, order, work, (error) => own.push(error));
