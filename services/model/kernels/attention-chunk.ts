@@ -1,7 +1,7 @@
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import { attentionBackward } from './attention-backward.ts';
 import { attentionForward } from './attention-blocks.ts';
-import { engineProduct } from './engine-product.ts';
+import { type EngineProduct, engineProduct } from './engine-product.ts';
 import type { Heap } from './threads/heap-views.ts';
 
 /** Where attention of packed sequences lies in the engine's memory: addresses in bytes. Each chunk is a sequence and a head of keys. */
@@ -33,17 +33,38 @@ export function attentionParameters(shape: AttentionShape, rows: number, places:
   return [heads, kvHeads, headDim, rows, spans, scratch, scratchFloats, q, k, v, out, lse, ...own];
 }
 
-export function forwardChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, slot: number): void {
+export function forwardChunk(
+  heap: Heap,
+  numbers: ArrayLike<number>,
+  chunk: number,
+  slot: number,
+  alive: () => void,
+): void {
   const { shape, span, kvHead, scratch, values } = partOf(heap, numbers, chunk, slot);
-  attentionForward(shape, span, kvHead, values, scratch, engineProduct(heap.memory, 'double'));
+  attentionForward(shape, span, kvHead, values, scratch, productWithSigns(heap, alive));
 }
 
-export function backwardChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, slot: number): void {
+export function backwardChunk(
+  heap: Heap,
+  numbers: ArrayLike<number>,
+  chunk: number,
+  slot: number,
+  alive: () => void,
+): void {
   const { shape, span, kvHead, scratch, values, queries, keys } = partOf(heap, numbers, chunk, slot);
   const [dOut, dq] = [heap.floats(numbers[12]!, queries), heap.floats(numbers[13]!, queries)];
   const [dk, dv] = [heap.floats(numbers[14]!, keys), heap.floats(numbers[15]!, keys)];
   const gradients = { ...values, dOut, dq, dk, dv };
-  attentionBackward(shape, span, kvHead, gradients, scratch, engineProduct(heap.memory, 'double'));
+  attentionBackward(shape, span, kvHead, gradients, scratch, productWithSigns(heap, alive));
+}
+
+/** A chunk of a long sequence takes minutes, each of its products far less than a second. */
+function productWithSigns(heap: Heap, alive: () => void): EngineProduct {
+  const product = engineProduct(heap.memory, 'double');
+  return (...operands) => {
+    alive();
+    product(...operands);
+  };
 }
 
 function partOf(heap: Heap, numbers: ArrayLike<number>, chunk: number, slot: number) {

@@ -31,6 +31,8 @@ export const WORD = {
   failed: 8,
   /** Threads other than the main one that look for work, or sleep until there is some. */
   started: 9,
+  /** Counted up by threads in the middle of a chunk that takes long. */
+  alive: 10,
 } as const;
 
 const WORDS = 16;

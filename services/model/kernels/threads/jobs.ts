@@ -7,8 +7,9 @@ import type { Heap } from './heap-views.ts';
 /**
  * A part of some work on the engine's memory.
  * @param slot from 0: the scratch that no other chunk has meanwhile
+ * @param alive to be called now and then by what may take more than seconds
  */
-export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, slot: number) => void;
+export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, slot: number, alive: () => void) => void;
 
 /** What threads can do, by name. */
 export const jobs = {

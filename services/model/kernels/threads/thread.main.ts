@@ -20,6 +20,7 @@ const { control: buffer, memory, thread, count } = workerData as ThreadData;
 const control = createControl(buffer);
 const heap = heapOf(memory);
 const { words, parameters } = control;
+const alive = () => void Atomics.add(words, WORD.alive, 1);
 
 Atomics.add(words, WORD.started, 1);
 for (let generation = 0; ; ) {
@@ -33,7 +34,7 @@ for (let generation = 0; ; ) {
   takeChunks(
     control,
     order,
-    (chunk) => job(heap, own, chunk, slotOf(chunk, order.chunks, thread, count)),
+    (chunk) => job(heap, own, chunk, slotOf(chunk, order.chunks, thread, count), alive),
     (error) => report(control, error),
   );
 }

@@ -25,7 +25,7 @@ export interface Threads {
 const PROGRAM = 'thread.main.js';
 /** How long the main thread looks whether the others are done before it sleeps, milliseconds. */
 const AWAKE_MS = 0.05;
-/** The main thread sleeps so many times without a chunk done before it gives up. Counted, not timed: a process that was stopped goes on where it was. */
+/** The main thread sleeps so many times without a chunk done, or a sign of one being worked on, before it gives up. Counted, not timed: a process that was stopped goes on where it was. */
 const NAPS = 120;
 
 /** What tests replace. */
@@ -34,6 +34,9 @@ interface ThreadOptions {
   /** How long the main thread sleeps at most before it looks again, milliseconds. */
   readonly napMs?: number;
 }
+
+/** The main thread waits for the others, and nobody for it. */
+const nobodyAsks = () => undefined;
 
 const opened = new WeakMap<object, Threads>();
 
@@ -57,7 +60,7 @@ function alone(memory: SharedMemory): Threads {
     started: () => 1,
     slots: () => 1,
     run(job, parameters, chunks) {
-      for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0);
+      for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0, nobodyAsks);
     },
     close: async () => undefined,
   };
@@ -96,7 +99,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   }
 
   function waitForOthers(chunks: number): void {
-    for (let idle = 0; idle < NAPS; ) {
+    for (let [idle, signs] = [0, 0]; idle < NAPS; ) {
       const done = Atomics.load(words, WORD.done);
       if (done === chunks) return;
       const nap = () => {
@@ -104,7 +107,10 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
         Atomics.wait(words, WORD.done, done, napMs);
         Atomics.store(words, WORD.mainSleeps, 0);
       };
-      idle = waitForChange(control, WORD.done, done, AWAKE_MS, nap) ? 0 : idle + 1;
+      const changed = waitForChange(control, WORD.done, done, AWAKE_MS, nap);
+      const alive = Atomics.load(words, WORD.alive);
+      idle = changed || alive !== signs ? 0 : idle + 1;
+      signs = alive;
     }
     broken = new Error('a thread of the engine does not go on; TANDEM_THREADS=1 does without');
     throw broken;
@@ -117,7 +123,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
     run(job, parameters, chunks) {
       if (broken) throw broken;
       const own: unknown[] = [];
-      const work = (chunk: number) => jobs[job](heap, parameters, chunk, slotOf(chunk, chunks, 0, count));
+      const work = (chunk: number) => jobs[job](heap, parameters, chunk, slotOf(chunk, chunks, 0, count), nobodyAsks);
       if (chunks === 1) return work(0);
       const order = publish(job, parameters, chunks);
       takeChunks(control, order, work, (error) => own.push(error));
