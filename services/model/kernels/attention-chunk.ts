@@ -1,14 +1,14 @@
 import type { AttentionShape, AttentionSpan } from './attention.ts';
 import { attentionBackward } from './attention-backward.ts';
 import { attentionForward } from './attention-blocks.ts';
-import { engineProduct } from './engine-product.ts';
+import { type EngineProduct, engineProduct } from './engine-product.ts';
 import type { Heap } from './threads/heap-views.ts';
 
 /** Where attention of packed sequences lies in the engine's memory: addresses in bytes. Each chunk is a sequence and a head of keys. */
 export interface AttentionPlaces {
   /** Doubles, four for each sequence: see `spanNumbers`. */
   readonly spans: number;
-  /** `scratchFloats` for each thread. */
+  /** `scratchFloats` for each slot. */
   readonly scratch: number;
   readonly scratchFloats: number;
   readonly q: number;
@@ -33,20 +33,41 @@ export function attentionParameters(shape: AttentionShape, rows: number, places:
   return [heads, kvHeads, headDim, rows, spans, scratch, scratchFloats, q, k, v, out, lse, ...own];
 }
 
-export function forwardChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, thread: number): void {
-  const { shape, span, kvHead, scratch, values } = partOf(heap, numbers, chunk, thread);
-  attentionForward(shape, span, kvHead, values, scratch, engineProduct(heap.memory, 'double'));
+export function forwardChunk(
+  heap: Heap,
+  numbers: ArrayLike<number>,
+  chunk: number,
+  slot: number,
+  alive: () => void,
+): void {
+  const { shape, span, kvHead, scratch, values } = partOf(heap, numbers, chunk, slot);
+  attentionForward(shape, span, kvHead, values, scratch, productWithSigns(heap, alive));
 }
 
-export function backwardChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, thread: number): void {
-  const { shape, span, kvHead, scratch, values, queries, keys } = partOf(heap, numbers, chunk, thread);
+export function backwardChunk(
+  heap: Heap,
+  numbers: ArrayLike<number>,
+  chunk: number,
+  slot: number,
+  alive: () => void,
+): void {
+  const { shape, span, kvHead, scratch, values, queries, keys } = partOf(heap, numbers, chunk, slot);
   const [dOut, dq] = [heap.floats(numbers[12]!, queries), heap.floats(numbers[13]!, queries)];
   const [dk, dv] = [heap.floats(numbers[14]!, keys), heap.floats(numbers[15]!, keys)];
   const gradients = { ...values, dOut, dq, dk, dv };
-  attentionBackward(shape, span, kvHead, gradients, scratch, engineProduct(heap.memory, 'double'));
+  attentionBackward(shape, span, kvHead, gradients, scratch, productWithSigns(heap, alive));
 }
 
-function partOf(heap: Heap, numbers: ArrayLike<number>, chunk: number, thread: number) {
+/** A chunk of a long sequence takes minutes, each of its products far less than a second. */
+function productWithSigns(heap: Heap, alive: () => void): EngineProduct {
+  const product = engineProduct(heap.memory, 'double');
+  return (...operands) => {
+    alive();
+    product(...operands);
+  };
+}
+
+function partOf(heap: Heap, numbers: ArrayLike<number>, chunk: number, slot: number) {
   const [heads, kvHeads, headDim, rows, spans, scratchAt, scratchFloats, q, k, v, out, lse] = Array.from(numbers) as [
     ...[number, number, number, number, number, number, number, number, number, number, number, number],
   ];
@@ -59,7 +80,7 @@ function partOf(heap: Heap, numbers: ArrayLike<number>, chunk: number, thread: n
     shape: { heads, kvHeads, headDim },
     span: { queryStart, queryLength, keyStart, keyLength },
     kvHead: chunk % kvHeads,
-    scratch: heap.floats(scratchAt + 4 * scratchFloats * thread, scratchFloats),
+    scratch: heap.floats(scratchAt + 4 * scratchFloats * slot, scratchFloats),
     queries,
     keys,
     values: {

@@ -5,6 +5,7 @@ import {
   pack,
   packedBytes,
   packTransposed,
+  scratchBytes,
   times,
   timesTransposed,
   unpack,
@@ -18,7 +19,7 @@ export function trainedLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined
     shape: [inner, outer],
     ...(bias && { bias }),
     trained: bias ? [matrix, bias] : [matrix],
-    scratch: () => [packedBytes(inner, outer)],
+    scratch: (product) => [packedBytes(inner, outer), ...scratchBytes(inner, outer, product)],
     times: (x) => passing(pack(matrix), (packed) => times(x, packed)),
     timesTransposed: (dy) => passing(pack(matrix), (packed) => timesTransposed(dy, packed)),
     gradients: (x, dy) => [transposedProduct(x, dy), ...(bias ? [tf.sum(dy, 0)] : [])],
@@ -40,7 +41,10 @@ export function frozenLinear(matrix: tf.Tensor2D, bias: tf.Tensor1D | undefined)
     shape: [inner, outer],
     ...(bias && { bias }),
     trained: [],
-    scratch: () => (packed === undefined ? [packedBytes(inner, outer)] : []),
+    scratch: (product) => [
+      ...(packed === undefined ? [packedBytes(inner, outer)] : []),
+      ...scratchBytes(inner, outer, product),
+    ],
     times: (x) => times(x, kept()),
     timesTransposed: (dy) => timesTransposed(dy, kept()),
     gradients: () => [],
@@ -66,7 +70,10 @@ export function tiedTrainedHead(embedding: tf.Tensor2D): LinearWeight {
     get trained() {
       return [matrix()];
     },
-    scratch: () => (transposed === undefined ? [bytes, bytes] : [bytes]),
+    scratch: (product) => [
+      ...(transposed === undefined ? [bytes, bytes] : [bytes]),
+      ...scratchBytes(hidden, vocabulary, product),
+    ],
     times: (x) => passing(packTransposed(embedding), (packed) => times(x, packed)),
     timesTransposed: (dy) => passing(packTransposed(embedding), (packed) => timesTransposed(dy, packed)),
     gradients: (x, dy) => [transposedProduct(x, dy)],
@@ -84,7 +91,10 @@ export function tiedFrozenHead(embedding: tf.Tensor2D): OwnedLinear {
   return {
     shape: [hidden, vocabulary],
     trained: [],
-    scratch: () => (packed === undefined ? [packedBytes(hidden, vocabulary)] : []),
+    scratch: (product) => [
+      ...(packed === undefined ? [packedBytes(hidden, vocabulary)] : []),
+      ...scratchBytes(hidden, vocabulary, product),
+    ],
     times: (x) => times(x, kept()),
     timesTransposed: (dy) => timesTransposed(dy, kept()),
     gradients: () => [],

@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Engine } from '../backend.ts';
 import { computeOnThreads, matrix, startKernels, values } from '../testing/support.ts';
+import { attentionScratch } from './attention-blocks.ts';
 import { frozenLinear, tiedFrozenHead, tiedTrainedHead, trainedLinear } from './float-linear.ts';
 import { describeKernels } from './kernels.contract.ts';
 import type { OwnedLinear } from './kernels.ts';
@@ -10,14 +11,15 @@ import { createWasmKernels } from './wasm-kernels.ts';
 beforeAll(startKernels);
 describeKernels('wasm', startKernels);
 
+const kernelsAsking = (checkMemory: Engine['checkMemory']) =>
+  createWasmKernels({ name: 'wasm', version: '', reason: '', memoryLimitBytes: 0, usedBytes: () => 0, checkMemory });
+
 describe('linear asks for the copies of a matrix', () => {
-  // 24 KiB, where every operand and result is smaller.
-  const [inner, outer] = [8, 768];
+  // 48 KiB, where every operand and result is smaller.
+  const [inner, outer] = [16, 768];
   const bytes = 4 * inner * outer;
   const ofMatrix = () => matrix(inner, outer, 1);
   const ofEmbedding = () => matrix(outer, inner, 1);
-  const kernelsAsking = (checkMemory: Engine['checkMemory']) =>
-    createWasmKernels({ name: 'wasm', version: '', reason: '', memoryLimitBytes: 0, usedBytes: () => 0, checkMemory });
 
   test.each([
     ['frozen: one, which is kept', () => frozenLinear(ofMatrix(), undefined), [1, 0, 0, 0]],
@@ -51,10 +53,43 @@ describe('linear asks for the copies of a matrix', () => {
   });
 });
 
-test('values and gradients are the same bits on three threads as on one', async () => {
+describe('on three threads', () => {
+  beforeAll(() => computeOnThreads(3));
+  afterAll(() => computeOnThreads(1));
+
+  test.each([
+    [1, 1, 1],
+    [1, 2, 2],
+    [4, 2, 3],
+  ])('attention of %i sequences to %i heads of keys asks for scratch of %i', (sequences, kvHeads, slots) => {
+    const shape = { heads: 2, kvHeads, headDim: 8 };
+    const spans = Array.from({ length: sequences }, (_, i) => ({
+      ...{ queryStart: 5 * i, queryLength: 5, keyStart: 5 * i, keyLength: 5 },
+    }));
+    const asked: number[] = [];
+    tf.tidy(() => {
+      const [q, k, v] = [2, kvHeads, kvHeads].map((heads) => matrix(5 * sequences, 8 * heads, 1));
+      kernelsAsking((...blocks) => asked.push(...blocks)).attention({ q: q!, k: k!, v: v! }, shape, spans);
+    });
+    expect(asked).toEqual([4 * slots * attentionScratch(shape, spans)]);
+  });
+
+  test('a head asks for scratch of each for its backward pass: a panel as long as the vocabulary', () => {
+    const [hidden, vocabulary] = [16, 768];
+    const head = tiedFrozenHead(matrix(vocabulary, hidden, 1));
+    const packed = 4 * hidden * vocabulary;
+    expect(head.scratch('times')).toEqual([packed]);
+    expect(head.scratch('timesTransposed')).toEqual([packed, 3 * 4 * 8 * vocabulary]);
+  });
+});
+
+test.each([
+  ['more chunks of attention', [300, 21]],
+  ['fewer', [321]],
+])('values and gradients are the same bits on three threads as on one, with %s', async (_, lengths) => {
   const kernels = await startKernels();
   const shape = { heads: 4, kvHeads: 2, headDim: 16 };
-  const spans = [300, 21].map((length, i) => ({
+  const spans = lengths.map((length, i) => ({
     ...{ queryStart: 300 * i, queryLength: length, keyStart: 300 * i, keyLength: length },
   }));
   const norm = tf.tensor1d(values(64, 1));

@@ -2,7 +2,7 @@ import { dequantiseNf4, type Nf4Tensor } from '../nf4.ts';
 import type * as tf from '../tf.ts';
 import { passing } from './float-linear.ts';
 import type { OwnedLinear } from './kernels.ts';
-import { packedBytes, packFrom, times, timesTransposed } from './packed-matrix.ts';
+import { packedBytes, packFrom, scratchBytes, times, timesTransposed } from './packed-matrix.ts';
 import { PANEL } from './panel-code.ts';
 
 /**
@@ -23,7 +23,7 @@ export function nf4Linear(weight: Nf4Tensor, bias: tf.Tensor1D | undefined): Own
     shape: [inner, outer],
     ...(bias && { bias }),
     trained: [],
-    scratch: () => [packedBytes(inner, outer)],
+    scratch: (product) => [packedBytes(inner, outer), ...scratchBytes(inner, outer, product)],
     times: (x) => passing(inFloats(), (packed) => times(x, packed)),
     timesTransposed: (dy) => passing(inFloats(), (packed) => timesTransposed(dy, packed)),
     gradients: () => [],

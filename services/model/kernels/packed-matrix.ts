@@ -1,6 +1,6 @@
 import type * as tf from '../tf.ts';
 import { compute, computeMany, engineMemory } from './heap.ts';
-import { chunksOf, productParameters, scratchFloats } from './packed-product-chunk.ts';
+import { chunksOf, MOST_ROWS, productParameters, scratchFloats } from './packed-product-chunk.ts';
 import { PANEL, ROW_BYTES } from './panel-code.ts';
 import { threadsOf } from './threads/threads.ts';
 
@@ -110,6 +110,14 @@ export function timesTransposed(dy: tf.Tensor2D, matrix: PackedMatrix, options: 
   return product(dy, matrix, true, options);
 }
 
+/** Bytes of the scratch of a product with a matrix [inner, columns], of many rows: all threads' together, at most. */
+export function scratchBytes(inner: number, columns: number, product: 'times' | 'timesTransposed'): number[] {
+  const [sums, results] = product === 'times' ? [inner, columns] : [columns, inner];
+  const sizes = { rows: MOST_ROWS, inner: sums, columns: results, transposed: product === 'timesTransposed' };
+  const floats = threadsOf(engineMemory()).count * scratchFloats(sizes);
+  return floats > 0 ? [Float32Array.BYTES_PER_ELEMENT * floats] : [];
+}
+
 function product(
   x: tf.Tensor2D,
   matrix: PackedMatrix,
@@ -121,7 +129,7 @@ function product(
   const [inner, columns] = transposed ? [matrix.columns, matrix.inner] : [matrix.inner, matrix.columns];
   if (x.shape[1] !== inner) throw new RangeError(`rows of ${x.shape[1]} values do not go with a matrix of ${inner}`);
   const { chunks, chunkRows, chunkPanels } = chunksOf({ rows, inner, columns });
-  const scratch = threads.count * scratchFloats({ rows, inner, columns, transposed });
+  const scratch = threads.slots(chunks) * scratchFloats({ rows, inner, columns, transposed });
   const inputs = onto ? [x, matrix.tensor, onto] : [x, matrix.tensor];
   // A token that is decoded pays for each tensor.
   const shapes: number[][] = onto ? [] : [[rows, columns]];

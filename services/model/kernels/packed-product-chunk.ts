@@ -22,7 +22,7 @@ export interface PackedProduct {
   /** 0 or 1: to what c holds. */
   readonly added: boolean;
   readonly scale: number;
-  /** `scratchFloats` for each thread. */
+  /** `scratchFloats` for each slot. */
   readonly scratch: number;
   /** Of one chunk. */
   readonly chunkRows: number;
@@ -32,7 +32,7 @@ export interface PackedProduct {
 /** Rows that are summed at once, and panels that a single row takes at once: enough sums to hide how long one addition takes. */
 const [ROWS, PANELS] = [4, 4];
 /** Rows of a chunk: what a thread reads again for each panel stays in its cache. */
-const MOST_ROWS = 256;
+export const MOST_ROWS = 256;
 /** Multiplications of a chunk, some 15 microseconds: far more than taking one costs. */
 const CHUNK_TERMS = 2 ** 18;
 
@@ -44,7 +44,7 @@ export function chunksOf({ rows, inner, columns }: Pick<PackedProduct, 'rows' | 
   return { chunkRows, chunkPanels, chunks: Math.ceil(rows / chunkRows) * Math.ceil(panels / chunkPanels) };
 }
 
-/** Floats of scratch for each thread: a panel of the transpose, and the columns of a panel that is not full. */
+/** Floats of scratch for each slot: a panel of the transpose, and the columns of a panel that is not full. */
 export function scratchFloats({
   inner,
   rows,
@@ -84,7 +84,7 @@ function fromParameters(n: ArrayLike<number>): PackedProduct {
 }
 
 /** Computes some columns of some rows. */
-export function productChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, thread: number): void {
+export function productChunk(heap: Heap, numbers: ArrayLike<number>, chunk: number, slot: number): void {
   const p = fromParameters(numbers);
   const code = codeFor(heap.memory);
   const blocks = Math.ceil(p.rows / p.chunkRows);
@@ -94,7 +94,7 @@ export function productChunk(heap: Heap, numbers: ArrayLike<number>, chunk: numb
   const lastPanel = Math.min(firstPanel + p.chunkPanels, Math.ceil(p.columns / PANEL));
   const full = Math.min(lastPanel, Math.floor(p.columns / PANEL));
   const [a, c] = [p.a + 4 * p.inner * firstRow, p.c + 4 * p.columns * firstRow];
-  const scratch = p.scratch + 4 * thread * scratchFloats(p);
+  const scratch = p.scratch + 4 * slot * scratchFloats(p);
   const tiles = (run: Run, b: number, into: number, row: number, count: number, added: boolean, width: number) =>
     run(
       a + 4 * p.inner * row,

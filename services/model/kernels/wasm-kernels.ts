@@ -101,11 +101,11 @@ function attention(
   const threads = threadsOf(engineMemory());
   const rows = q.shape[0];
   const scratchFloats = attentionScratch(shape, spans);
-  const scratch = [threads.count * scratchFloats];
   const numbers = spanNumbers(spans);
   // Doubles are tensors of twice as many floats, which nothing reads as such.
   const [ofSpans, ofLse] = [[2 * numbers.length], [2 * rows * shape.heads]];
   const chunks = spans.length * shape.kvHeads;
+  const scratch = [threads.slots(chunks) * scratchFloats];
   const placed = (spansIn: Float32Array, memory: Float32Array) => {
     new Float64Array(spansIn.buffer, spansIn.byteOffset, numbers.length).set(numbers);
     return { spans: spansIn.byteOffset, scratch: memory.byteOffset, scratchFloats };

@@ -31,6 +31,8 @@ export const WORD = {
   failed: 8,
   /** Threads other than the main one that look for work, or sleep until there is some. */
   started: 9,
+  /** Counted up by threads in the middle of a chunk that takes long. */
+  alive: 10,
 } as const;
 
 const WORDS = 16;
@@ -44,6 +46,14 @@ export function createControl(buffer = new SharedArrayBuffer(BYTES)): Control {
     parameters: new Float64Array(buffer, 4 * WORDS, MOST_PARAMETERS),
     message: new Uint8Array(buffer, 4 * WORDS + 8 * MOST_PARAMETERS, MESSAGE_BYTES),
   };
+}
+
+/**
+ * Which scratch a chunk computes in, so that no two at work at once have the same: each thread has one, or each chunk where there are fewer.
+ * @param threads with the main one
+ */
+export function slotOf(chunk: number, chunks: number, thread: number, threads: number): number {
+  return chunks <= threads ? chunk : thread;
 }
 
 /** Takes chunks of a job for as long as there are any, and counts each as done, also where `work` throws: then it is `failed` that hears of it. */

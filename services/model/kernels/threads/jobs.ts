@@ -6,9 +6,10 @@ import type { Heap } from './heap-views.ts';
 
 /**
  * A part of some work on the engine's memory.
- * @param thread who does it, from 0: each has scratch of its own
+ * @param slot from 0: the scratch that no other chunk has meanwhile
+ * @param alive to be called now and then by what may take more than seconds
  */
-export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, thread: number) => void;
+export type Job = (heap: Heap, parameters: ArrayLike<number>, chunk: number, slot: number, alive: () => void) => void;
 
 /** What threads can do, by name. */
 export const jobs = {

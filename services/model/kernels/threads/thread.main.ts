@@ -1,5 +1,5 @@
 import { workerData } from 'node:worker_threads';
-import { type Control, createControl, takeChunks, WORD, waitForChange } from './control.ts';
+import { type Control, createControl, slotOf, takeChunks, WORD, waitForChange } from './control.ts';
 import { heapOf, type SharedMemory } from './heap-views.ts';
 import { jobNames, jobs } from './jobs.ts';
 
@@ -9,15 +9,18 @@ export interface ThreadData {
   readonly memory: SharedMemory;
   /** From 1; the main thread is 0. */
   readonly thread: number;
+  /** How many there are, with the main thread. */
+  readonly count: number;
 }
 
 /** How long a thread looks for more work before it sleeps: longer than what the main thread does by itself between two products. Milliseconds. */
 const AWAKE_MS = 1;
 
-const { control: buffer, memory, thread } = workerData as ThreadData;
+const { control: buffer, memory, thread, count } = workerData as ThreadData;
 const control = createControl(buffer);
 const heap = heapOf(memory);
 const { words, parameters } = control;
+const alive = () => void Atomics.add(words, WORD.alive, 1);
 
 Atomics.add(words, WORD.started, 1);
 for (let generation = 0; ; ) {
@@ -31,7 +34,7 @@ for (let generation = 0; ; ) {
   takeChunks(
     control,
     order,
-    (chunk) => job(heap, own, chunk, thread),
+    (chunk) => job(heap, own, chunk, slotOf(chunk, order.chunks, thread, count), alive),
     (error) => report(control, error),
   );
 }

@@ -92,6 +92,14 @@ test('a thread that does not go on is an error, now and from then on', async () 
   }
 });
 
+test('a thread that says it is at work is waited for, however long its chunk takes', async () => {
+  const opened = await openWith(
+    `take(); for (let i = 0; i < 50; i++) { Atomics.add(words, ${WORD.alive}, 1); Atomics.wait(words, 15, 0, 40); } done();`,
+    5,
+  );
+  expect(() => work(opened)).not.toThrow();
+});
+
 test('a thread that ended is an error', async () => {
   const opened = await openWith(`take(); done(); throw new Error('out of memory');`);
   work(opened);

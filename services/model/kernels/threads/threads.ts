@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads';
 import { programFile } from '../../../platform/program-file.ts';
-import { createControl, MOST_PARAMETERS, takeChunks, WORD, waitForChange } from './control.ts';
+import { createControl, MOST_PARAMETERS, slotOf, takeChunks, WORD, waitForChange } from './control.ts';
 import { heapOf, type SharedMemory } from './heap-views.ts';
 import { type JobName, jobNames, jobs } from './jobs.ts';
 import type { ThreadData } from './thread.main.ts';
@@ -11,6 +11,8 @@ export interface Threads {
   readonly count: number;
   /** How many of them can take chunks by now, with the main thread. */
   started(): number;
+  /** How many scratches so many chunks of a job need. */
+  slots(chunks: number): number;
   /**
    * Does all chunks of a job and returns when they are done. Their bits do not depend on the number of threads.
    * @throws what a chunk throws; Error where a thread ended, or does not go on
@@ -23,7 +25,7 @@ export interface Threads {
 const PROGRAM = 'thread.main.js';
 /** How long the main thread looks whether the others are done before it sleeps, milliseconds. */
 const AWAKE_MS = 0.05;
-/** The main thread sleeps so many times without a chunk done before it gives up. Counted, not timed: a process that was stopped goes on where it was. */
+/** The main thread sleeps so many times without a chunk done, or a sign of one being worked on, before it gives up. Counted, not timed: a process that was stopped goes on where it was. */
 const NAPS = 120;
 
 /** What tests replace. */
@@ -32,6 +34,9 @@ interface ThreadOptions {
   /** How long the main thread sleeps at most before it looks again, milliseconds. */
   readonly napMs?: number;
 }
+
+/** The main thread waits for the others, and nobody for it. */
+const nobodyAsks = () => undefined;
 
 const opened = new WeakMap<object, Threads>();
 
@@ -53,8 +58,9 @@ function alone(memory: SharedMemory): Threads {
   return {
     count: 1,
     started: () => 1,
+    slots: () => 1,
     run(job, parameters, chunks) {
-      for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0);
+      for (let chunk = 0; chunk < chunks; chunk++) jobs[job](heap, parameters, chunk, 0, nobodyAsks);
     },
     close: async () => undefined,
   };
@@ -67,7 +73,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   let broken: Error | null = null;
   let closing = false;
   const workers = Array.from({ length: count - 1 }, (_, i) => {
-    const worker = startThread({ control: words.buffer, memory, thread: i + 1 });
+    const worker = startThread({ control: words.buffer, memory, thread: i + 1, count });
     worker.unref();
     worker.on('error', (error) => {
       broken ??= new Error(`a thread of the engine ended: ${error.message}; TANDEM_THREADS=1 does without`);
@@ -93,7 +99,7 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   }
 
   function waitForOthers(chunks: number): void {
-    for (let idle = 0; idle < NAPS; ) {
+    for (let [idle, signs] = [0, 0]; idle < NAPS; ) {
       const done = Atomics.load(words, WORD.done);
       if (done === chunks) return;
       const nap = () => {
@@ -101,7 +107,10 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
         Atomics.wait(words, WORD.done, done, napMs);
         Atomics.store(words, WORD.mainSleeps, 0);
       };
-      idle = waitForChange(control, WORD.done, done, AWAKE_MS, nap) ? 0 : idle + 1;
+      const changed = waitForChange(control, WORD.done, done, AWAKE_MS, nap);
+      const alive = Atomics.load(words, WORD.alive);
+      idle = changed || alive !== signs ? 0 : idle + 1;
+      signs = alive;
     }
     broken = new Error('a thread of the engine does not go on; TANDEM_THREADS=1 does without');
     throw broken;
@@ -110,10 +119,11 @@ function together(memory: SharedMemory, count: number, { startThread = start, na
   return {
     count,
     started: () => 1 + Atomics.load(words, WORD.started),
+    slots: (chunks) => Math.max(1, Math.min(count, chunks)),
     run(job, parameters, chunks) {
       if (broken) throw broken;
       const own: unknown[] = [];
-      const work = (chunk: number) => jobs[job](heap, parameters, chunk, 0);
+      const work = (chunk: number) => jobs[job](heap, parameters, chunk, slotOf(chunk, chunks, 0, count), nobodyAsks);
       if (chunks === 1) return work(0);
       const order = publish(job, parameters, chunks);
       takeChunks(control, order, work, (error) => own.push(error));
