@@ -23,7 +23,8 @@ test('names the phase, the step, how much, and the settings with what they would
     /Set training.micro_batch_tokens: 2048 \(\d+ MiB\), or training.gradient_checkpointing: true \(\d+ MiB\).*then resume; model.use_4bit, model.use_lora and model.lora.r need a new run/,
   );
   expect(failure.remedy).toContain('a smaller TANDEM_THREADS needs less');
-  expect(explainFailure(outOfMemory(error, { ...at, engine: 'node' })).remedy).not.toContain('TANDEM_THREADS');
+  const onNode = { ...at, memory: { ...wasmMemory, engine: 'node' } } as const;
+  expect(explainFailure(outOfMemory(error, onNode)).remedy).not.toContain('TANDEM_THREADS');
 });
 
 test('what settings would take is reckoned for the operations that the addon has', () => {
