@@ -66,12 +66,20 @@ describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', (
     });
     expect(loose).toEqual([]);
   };
+  /** The tree follows the records, and its files come from the store. */
+  const untilTreeIsWhole = async (run: Run) => {
+    for (const directory of ['best_model', 'final']) {
+      const manifest = join(tandem.tree(run), directory, 'manifest.json');
+      await expect.poll(() => existsSync(manifest), { timeout: 60_000 }).toBe(true);
+    }
+  };
   const manifestsOf = async (run: string) =>
     (await keys(`runs/${run}/checkpoints/`)).filter((key) => key.endsWith('/manifest.json')).sort();
 
   test('train to the end, with the same trees and checkpoints as on files, and nothing beside them', async () => {
     const { id } = await tandem.post<Run>('/runs', small.sft({ max_steps: 20 }));
     const run = await tandem.untilSucceeded(id);
+    await untilTreeIsWhole(run);
     const tree = (path: string) => readdirSync(join(tandem.tree(run), path)).sort();
     expect(tree('checkpoints')).toEqual(['checkpoint-14', 'checkpoint-7']);
     for (const directory of ['checkpoints/checkpoint-14', 'best_model', 'final']) {
@@ -143,11 +151,7 @@ describe.skipIf(minioBinary() === null)('runs whose checkpoints lie in MinIO', (
     await server.start();
     const run = await tandem.untilSucceeded(id, 240);
     expect(run.attempts).toHaveLength(1);
-    // The tree follows the records, which had to wait for the store.
-    for (const directory of ['best_model', 'final']) {
-      const manifest = join(tandem.tree(run), directory, 'manifest.json');
-      await expect.poll(() => existsSync(manifest), { timeout: 60_000 }).toBe(true);
-    }
+    await untilTreeIsWhole(run);
     await nothingLoose();
   });
 
