@@ -29,7 +29,9 @@ export function outOfMemory(
     'oom_host',
     `Out of the engine's memory in the phase ${at.phase} of step ${at.step}: it holds ${used} and needs ${needed} more, above its limit of ${limit}`,
     (settings.length === 0 ? 'Use a smaller model.' : `${now}. Set ${listed(settings)}, ${then}.`) +
-      (memory.engine === 'wasm' ? ' Each thread of the engine takes some more: a smaller TANDEM_THREADS needs less.' : ''),
+      (memory.engine === 'wasm'
+        ? ' Each thread of the engine takes some more: a smaller TANDEM_THREADS needs less.'
+        : ''),
     { cause: error },
   );
 }
