@@ -24,6 +24,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = findRoot(here);
 
 try {
+  refuseArguments(process.argv.slice(2));
   const environment = withEnvFile(process.env, join(process.cwd(), '.env'));
   const keyFile = apiKeyFile(environment, process.cwd());
   if (keyFile !== null) await ensureApiKeyFile(keyFile);
@@ -52,6 +53,14 @@ try {
   });
 } catch (error) {
   fail(error);
+}
+
+/** Settings come from the environment alone: `--help` must not start a service. What was given is not repeated, since it may be a secret. */
+function refuseArguments(given: readonly string[]): void {
+  if (given.length === 0) return;
+  throw new SettingsError(
+    'the control plane takes no arguments: set environment variables, or lines of a file .env, such as PORT=8080; .env.example lists them all',
+  );
 }
 
 function fail(error: unknown): void {

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,6 +34,17 @@ const putHome = (name: string, content: string | Buffer): void => {
   mkdirSync(home(), { recursive: true });
   writeFileSync(home(name), content);
 };
+
+test('arguments are refused and not repeated', async () => {
+  for (const given of ['--help', '--api-key=a-secret']) {
+    const { printed, code } = await failedStart(directory, {}, [given]);
+    expect(printed).toBe(
+      'tandem: the control plane takes no arguments: set environment variables, or lines of a file .env, such as PORT=8080; .env.example lists them all\n',
+    );
+    expect(code).toBe(EXIT_USAGE);
+  }
+  expect(existsSync(home())).toBe(false);
+});
 
 describe('directories', () => {
   test('a home that is a file, or lies below one, is named', async () => {

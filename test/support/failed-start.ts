@@ -5,8 +5,8 @@ const mainFile = resolve(import.meta.dirname, '../../dist/services/control-plane
 const PATIENCE_MS = 20_000;
 
 /** A start of a control plane that is to be refused: its exit code and what it printed. Needs `npm run build` to have been run. */
-export async function failedStart(directory: string, env: Record<string, string>) {
-  const child = spawn(process.execPath, [mainFile], {
+export async function failedStart(directory: string, env: Record<string, string>, args: readonly string[] = []) {
+  const child = spawn(process.execPath, [mainFile, ...args], {
     cwd: directory,
     env: {
       PATH: process.env['PATH'] ?? '',
