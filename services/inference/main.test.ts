@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { access, mkdtemp, readFile } from 'node:fs/promises';
+import { access, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { makeTinyModel } from '../model/tiny-model.ts';
 
 const MAIN = path.resolve('dist/services/inference/main.js');
@@ -17,6 +17,8 @@ beforeAll(async () => {
   home = await mkdtemp(path.join(tmpdir(), 'tandem-inference-main-'));
   await makeTinyModel(path.join(home, 'model'));
 });
+
+afterAll(() => rm(home, { recursive: true, force: true }));
 
 afterEach(() => {
   for (const child of children.splice(0)) child.kill('SIGKILL');

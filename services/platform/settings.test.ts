@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { parseEnvironment, SettingsError, withEnvFile } from './settings.ts';
 
@@ -21,6 +21,7 @@ describe('parseEnvironment', () => {
 describe('withEnvFile', () => {
   it('lets what is set by hand win over the file, and needs no file', () => {
     const directory = mkdtempSync(join(tmpdir(), 'tandem-env-'));
+    onTestFinished(() => rmSync(directory, { recursive: true }));
     writeFileSync(join(directory, '.env'), '# comment\nPORT=9000\nTANDEM_HOME="my home"\n');
     const environment = { PORT: '9001' };
     expect(withEnvFile(environment, join(directory, '.env'))).toEqual({ PORT: '9001', TANDEM_HOME: 'my home' });

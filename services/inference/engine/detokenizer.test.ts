@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { loadTokenizer } from '../../model/tokenizer.ts';
-import { tinyModelDirectory } from '../testing/tiny-engine.ts';
+import { ofTinyModel } from '../testing/tiny-engine.ts';
 import { createDetokenizer } from './detokenizer.ts';
 
 it('gives the text of the whole, character by character, when characters are split over tokens', async () => {
-  const tokenizer = await loadTokenizer(await tinyModelDirectory());
+  const tokenizer = await ofTinyModel(loadTokenizer);
   const text = 'naïve 東京 👩‍🚀 ok';
   const detokenizer = createDetokenizer((tokens) => tokenizer.decode(tokens));
   const pieces = tokenizer.encode(text).map((token) => detokenizer.push(token));
@@ -15,7 +15,7 @@ it('gives the text of the whole, character by character, when characters are spl
 });
 
 it('gives an incomplete character as U+FFFD at the end', async () => {
-  const tokenizer = await loadTokenizer(await tinyModelDirectory());
+  const tokenizer = await ofTinyModel(loadTokenizer);
   const detokenizer = createDetokenizer((tokens) => tokenizer.decode(tokens));
   for (const token of tokenizer.encode('a東').slice(0, -1)) detokenizer.push(token);
   expect(detokenizer.text).toBe('a');

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { makeTinyModel } from '../../model/tiny-model.ts';
@@ -42,5 +42,10 @@ export async function startEmbeddedServer(extraArguments: readonly string[] = []
     return directory;
   }
 
-  return { ...server, adaptersRoot, modelDirectory, reports, writeAdapter, writeModel };
+  async function close() {
+    await server.close();
+    await rm(home, { recursive: true, force: true });
+  }
+
+  return { ...server, close, adaptersRoot, modelDirectory, reports, writeAdapter, writeModel };
 }

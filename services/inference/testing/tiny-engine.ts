@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { startEngine } from '../../model/backend.ts';
@@ -13,16 +13,20 @@ import { loadDecoder } from '../engine/load-decoder.ts';
 import type { SamplingOptions } from '../engine/sampling-options.ts';
 import type { ServedModel } from '../engine/served-model.ts';
 
-/** A tiny model's directory, in a temporary place. */
-export async function tinyModelDirectory(seed = 0): Promise<string> {
+/** What `load` makes of a tiny model's directory, which is there until then. */
+export async function ofTinyModel<T>(load: (directory: string) => Promise<T>, seed = 0): Promise<T> {
   const directory = await mkdtemp(path.join(tmpdir(), 'tandem-inference-'));
-  await makeTinyModel(directory, { seed });
-  return directory;
+  try {
+    await makeTinyModel(directory, { seed });
+    return await load(directory);
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
 }
 
 export async function tinyDecoder(seed = 0): Promise<Decoder> {
   const engine = await startEngine({ engine: 'wasm' });
-  return loadDecoder(engine, await tinyModelDirectory(seed));
+  return ofTinyModel((directory) => loadDecoder(engine, directory), seed);
 }
 
 /** An adapter on all projections whose B is not zero, so that it changes what the model says. */
