@@ -3,17 +3,18 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, onTestFinished, test } from 'vitest';
 import { createFunctionProcess } from '../../services/trainer/rollout/rewards/function-process.ts';
+import { isRunning } from '../support/processes.ts';
 
 const rewards = resolve(import.meta.dirname, '../../dist/services/trainer/rollout/rewards');
 const python = (process.env['PATH'] ?? '').split(':').some((directory) => existsSync(join(directory, 'python3')));
 
 let directory: string;
-beforeAll(() => {
+beforeEach(() => {
   directory = mkdtempSync(join(tmpdir(), 'tandem-reward-'));
 });
-afterAll(() => rmSync(directory, { recursive: true, force: true }));
+afterEach(() => rmSync(directory, { recursive: true, force: true }));
 
 /** Functions that write down their process and one that they start, and never return. */
 const functions = {
@@ -45,6 +46,7 @@ test.each(
     env: { ...process.env, TMPDIR: directory },
     stdio: 'ignore',
   });
+  onTestFinished(() => void child.kill('SIGKILL'));
   const written = `${file}.pid`;
   await until(() => existsSync(written) && readFileSync(written, 'utf8').endsWith('.'));
   const pids = readFileSync(written, 'utf8').slice(0, -1).split(' ').map(Number);
@@ -120,12 +122,6 @@ test('a JavaScript function that fills its heap is told the limit, and nothing o
 function write(name: string, text: string): string {
   writeFileSync(join(directory, name), text);
   return join(directory, name);
-}
-
-function isRunning(pid: number): boolean {
-  // What has ended and is not yet collected has no command line.
-  const cmdline = `/proc/${pid}/cmdline`;
-  return existsSync(cmdline) && readFileSync(cmdline, 'utf8') !== '';
 }
 
 async function until(ready: () => boolean): Promise<void> {

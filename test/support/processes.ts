@@ -34,13 +34,28 @@ export function processesOf(home: string): { pid: number; startTime: string; com
   return readdirSync('/proc').flatMap((name) => {
     const pid = Number(name);
     if (!Number.isInteger(pid) || pid === process.pid) return [];
-    const stat = read(pid, 'stat');
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const { state, fields } = statOf(pid);
     const command = read(pid, 'cmdline').split('\0').slice(0, -1);
-    if (stat === '' || state === 'Z' || state === 'X') return [];
+    if (hasEnded(state)) return [];
     if (!command.some((word) => word.includes(home)) && !read(pid, 'environ').includes(home)) return [];
     return [{ pid, startTime: fields[18] ?? '', command }];
   });
+}
+
+/** Not its command line: that is empty for a moment while a program is put in the place of another, too. */
+export function isRunning(pid: number): boolean {
+  return !hasEnded(statOf(pid).state);
+}
+
+function statOf(pid: number): { state: string; fields: string[] } {
+  const stat = read(pid, 'stat');
+  const [state = '', ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return { state, fields };
+}
+
+/** Also what nobody has collected yet. */
+function hasEnded(state: string): boolean {
+  return state === '' || state === 'Z' || state === 'X';
 }
 
 function read(pid: number, file: 'stat' | 'cmdline' | 'environ'): string {
