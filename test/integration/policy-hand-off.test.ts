@@ -6,15 +6,18 @@ import { adaptersOf, draw, openPublishing, startFake } from '../support/fake-vll
 
 const never = new AbortController().signal;
 
+/** A server that has served version 4 and sleeps, while the trainer has the GPUs. */
+async function openAsleep() {
+  const opened = await openPublishing({ profile: 'shared-1', faults: { losesAdaptersInSleep: true } });
+  opened.trainer.move(0.2);
+  await opened.publisher.serve(4, never);
+  await opened.trainer.handOff.toTrainer(never);
+  return opened;
+}
+
 describe('GPUs that both roles share', () => {
   it('go to the trainer and back in five steps, each in the log, and the adapter has a new name afterwards', async () => {
-    const { fake, trainer, publisher } = await openPublishing({
-      profile: 'shared-1',
-      faults: { losesAdaptersInSleep: true },
-    });
-    trainer.move(0.2);
-    await publisher.serve(4, never);
-    await trainer.handOff.toTrainer(never);
+    const { fake, trainer, publisher } = await openAsleep();
     const asleep = fake.calls.length;
     trainer.move(0.3);
     await publisher.serve(5, never);
@@ -35,13 +38,7 @@ describe('GPUs that both roles share', () => {
   });
 
   it('come back with the same version under a new name when nothing was learned', async () => {
-    const { fake, trainer, publisher } = await openPublishing({
-      profile: 'shared-1',
-      faults: { losesAdaptersInSleep: true },
-    });
-    trainer.move(0.2);
-    await publisher.serve(4, never);
-    await trainer.handOff.toTrainer(never);
+    const { fake, trainer, publisher } = await openAsleep();
     await publisher.serve(4, never);
     expect(await adaptersOf(fake.origin)).toEqual(['run-x-a1-v4-w1']);
     expect(await readdir(trainer.directory)).toEqual(['run-x-a1-v4']);
