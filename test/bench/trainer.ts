@@ -8,7 +8,7 @@ import { fillNormal } from '../../services/model/random.ts';
 import { makeTinyModel, type TinyModelOptions } from '../../services/model/tiny-model.ts';
 import { type Bench, round, table } from './support/bench.ts';
 import { benchModels, largestModel } from './support/bench-models.ts';
-import { fastest, timed, timedInTurns } from './support/measure.ts';
+import { fastest, median, timed, timedInTurns } from './support/measure.ts';
 import { type EngineEnd, type StepProcess, startStepProcess } from './support/step-process.ts';
 import { type BenchMethod, benchMethods, stepShape, stepTokens } from './support/step-shape.ts';
 import { benchLora } from './support/training-step.ts';
@@ -77,12 +77,14 @@ async function measureModel(
     }
     const first = await firstSteps(processes);
     const { plain: _, ...inTurns } = processes;
-    const seconds = { ...(await timeSteps(inTurns, turns)), ...(first.plain && { plain: first.plain.seconds }) };
+    const times = await timeSteps(inTurns, turns);
+    const seconds = { ...times.fastest, ...(first.plain && { plain: first.plain.seconds }) };
+    const { medians } = times;
     const ends: Ends = {};
     for (const [runner, each] of Object.entries(processes)) ends[runner as Runner] = await each.end();
-    print(tableOf(name, seconds, ends));
+    print(tableOf(name, { seconds, medians, ends }));
     for (const [runner, reason] of Object.entries(why)) print(`no ${runner}: ${reason}`);
-    return { ...figuresOf({ processes, seconds, ends }), ...(Object.keys(why).length > 0 && { why }) };
+    return { ...figuresOf({ processes, seconds, medians, ends }), ...(Object.keys(why).length > 0 && { why }) };
   } finally {
     for (const each of Object.values(processes)) each.stop();
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
@@ -109,7 +111,7 @@ function start(runner: Runner, directory: string, adapter: string) {
   return startStepProcess(process.execPath, [trainingMain, ...given]);
 }
 
-/** On all cores, as people run it; wasm has one thread. */
+/** On all cores, as people run it. */
 async function startPytorch(directory: string, adapter: string) {
   const python = process.env['TANDEM_TORCH_PYTHON'] ?? join(homedir(), '.cache/tandem-test/torch/bin/python');
   if (!existsSync(python)) {
@@ -147,35 +149,46 @@ function requireSameLoss(runner: Runner, method: BenchMethod, loss: number, expe
   );
 }
 
-/** The fastest of each, in seconds. */
-async function timeSteps(processes: Processes, turns: Turns): Promise<Seconds> {
-  const seconds: Partial<Record<Runner, PerMethod>> = {};
+/** In seconds. The fastest step is one that nothing else got in the way of; with several threads that is luck, which the median leaves out. */
+async function timeSteps(processes: Processes, turns: Turns): Promise<{ fastest: Seconds; medians: Seconds }> {
+  const [least, medians]: [Seconds, Seconds] = [{}, {}];
   for (const method of benchMethods) {
     const works = Object.entries(processes).map(([runner, each]) => [runner, () => each.step(method)] as const);
     const times = await timedInTurns(Object.fromEntries(works), turns);
-    for (const [runner, each] of Object.entries(times)) {
-      seconds[runner as Runner] = { ...seconds[runner as Runner], [method]: fastest(each) / 1000 };
+    for (const [runner, each] of Object.entries(times) as [Runner, number[]][]) {
+      least[runner] = { ...least[runner], [method]: fastest(each) / 1000 };
+      medians[runner] = { ...medians[runner], [method]: median(each) / 1000 };
     }
   }
-  return seconds;
+  return { fastest: least, medians };
 }
 
-function tableOf(name: string, seconds: Seconds, ends: Ends): string {
+function tableOf(name: string, { seconds, medians, ends }: Omit<Measured, 'processes'>): string {
   const rows = Object.entries(seconds).flatMap(([runner, times]) =>
     Object.entries(times).map(([method, each]) => [
       `${runner}, ${method}`,
       each * 1000,
       stepTokens / each,
-      seconds.pytorch ? seconds.pytorch[method as BenchMethod]! / each : '',
+      ratioToPytorch(seconds, runner as Runner, method as BenchMethod) ?? '',
+      ratioToPytorch(medians, runner as Runner, method as BenchMethod) ?? '',
       Math.round(ends[runner as Runner]!.peakMib),
     ]),
   );
-  return table([[`${name}, steps of ${stepTokens} tokens`, 'ms', 'tokens/s', 'to PyTorch', 'peak MiB'], ...rows]);
+  return table([
+    [`${name}, steps of ${stepTokens} tokens`, 'ms', 'tokens/s', 'to PyTorch', 'by medians', 'peak MiB'],
+    ...rows,
+  ]);
+}
+
+function ratioToPytorch(seconds: Seconds, runner: Runner, method: BenchMethod): number | null {
+  const [pytorch, ours] = [seconds.pytorch?.[method], seconds[runner]?.[method]];
+  return pytorch && ours ? round(pytorch / ours) : null;
 }
 
 interface Measured {
   readonly processes: Processes;
   readonly seconds: Seconds;
+  readonly medians: Seconds;
   readonly ends: Ends;
 }
 
@@ -199,12 +212,13 @@ function figuresOf(measured: Measured) {
 }
 
 /** Of SFT, and per method; null where the engine cannot be had. */
-function engineFigures(engine: Engine, { processes, seconds, ends }: Measured) {
+function engineFigures(engine: Engine, { processes, seconds, medians, ends }: Measured) {
   const [started, times, end] = [processes[engine], seconds[engine], ends[engine]];
   if (!started || !times || !end) return null;
   const of = (method: BenchMethod) => ({
     tokens_per_s: round(stepTokens / times[method]!),
-    ratio_to_pytorch: seconds.pytorch ? round(seconds.pytorch[method]! / times[method]!) : null,
+    ratio_to_pytorch: ratioToPytorch(seconds, engine, method),
+    median_ratio_to_pytorch: ratioToPytorch(medians, engine, method),
     flop_share: round(started.flops![method] / times[method]! / end.matmulPeak!),
   });
   return {

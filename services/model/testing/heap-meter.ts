@@ -28,7 +28,8 @@ export function meterHeap(): { peak(): HeapUse; end(): void } {
     sizes.set(address, bytes);
     held += bytes;
     tensors = Math.max(tensors, held);
-    top = Math.max(top, address + bytes);
+    // Above 2 GiB addresses come as negative numbers.
+    top = Math.max(top, (address >>> 0) + bytes);
     return address;
   };
   heap._free = (address) => {

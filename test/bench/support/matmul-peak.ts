@@ -3,7 +3,8 @@ import type { Kernels } from '../../../services/model/kernels/kernels.ts';
 
 /** The first fits the cache of a core; the second is enough work for many. */
 const SIZES = [384, 1024];
-const TRIALS = 5;
+/** For each size: single products of a few milliseconds say what else the machine does. */
+const MILLISECONDS = 1000;
 
 /** Floating point operations per second of the engine's product with a weight, at its best. */
 export function matmulPeak({ weights }: Kernels): number {
@@ -16,7 +17,7 @@ function peakOf(weights: Kernels['weights'], size: number): number {
   const [a, b] = [tf.ones<tf.Rank.R2>([size, size]), tf.ones<tf.Rank.R2>([size, size])];
   const weight = weights.frozen(b, undefined);
   let best = 0;
-  for (let trial = 0; trial < TRIALS; trial++) {
+  for (const begun = performance.now(); performance.now() - begun < MILLISECONDS; ) {
     const start = performance.now();
     // One value of it is waited for: a GPU goes on by itself.
     tf.tidy(() => tf.slice(weight.times(a), [0, 0], [1, 1]).dataSync());

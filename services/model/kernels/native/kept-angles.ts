@@ -19,10 +19,9 @@ export function keptAngles(
     const before = last?.pair;
     last = undefined;
     for (const tensor of before ?? []) tensor.dispose();
-    const pair = fill.map((fillRow) => {
-      const values = tabulate(positions, table, fillRow);
-      return tf.keep(tf.tensor(values, shape(positions.length, table.headDim)));
-    }) as unknown as Pair;
+    const make = (fillRow: FillRow) =>
+      tf.keep(tf.tensor(tabulate(positions, table, fillRow), shape(positions.length, table.headDim)));
+    const pair: Pair = [make(fill[0]), make(fill[1])];
     last = { positions, table, pair };
     return pair;
   };
