@@ -26,15 +26,24 @@ export interface TandemInDocker {
   dispose(): Promise<void>;
 }
 
-/** `more` makes the images that it needs besides ours. */
+interface ImageOptions {
+  /** Makes the images that are needed besides ours. */
+  readonly more?: (daemon: DockerDaemon) => void;
+  /** Of ours: with TensorFlow for cores. */
+  readonly engine?: 'cpu';
+}
+
 export async function startTandemInDocker(
   env: Record<string, string> = {},
-  more: (daemon: DockerDaemon) => void = () => undefined,
+  { more, engine }: ImageOptions = {},
 ): Promise<TandemInDocker> {
   const daemon = await startDaemonWithImages((started) => {
-    buildImages(started, ['tandem']);
-    more(started);
+    if (engine === undefined) buildImages(started, ['tandem']);
+    more?.(started);
   });
+  const image = engine === undefined ? IMAGE : `${IMAGE}-${engine}`;
+  // Not kept for the tests that come after: each would have a copy.
+  if (engine !== undefined) buildImages(daemon, ['tandem'], { TANDEM_IMAGE: image, TANDEM_ENGINE: engine });
   const server = await startMinio();
   const close = async () => {
     await daemon.close();
@@ -47,7 +56,7 @@ export async function startTandemInDocker(
       ...s3Settings(server, endpoint),
       TANDEM_RUNTIME: 'docker',
       DOCKER_HOST: daemon.host,
-      TANDEM_IMAGE: IMAGE,
+      TANDEM_IMAGE: image,
       TANDEM_AGENT_ADDR: `${daemon.hostAddress}:${agents}`,
       TANDEM_AGENT_URL: `http://${daemon.hostAddress}:${agents}`,
       ...env,
@@ -56,7 +65,7 @@ export async function startTandemInDocker(
       await tandem.dispose();
       await close();
     };
-    return { tandem, daemon, server, image: IMAGE, dispose };
+    return { tandem, daemon, server, image, dispose };
   } catch (error) {
     await close();
     throw error;
@@ -64,11 +73,11 @@ export async function startTandemInDocker(
 }
 
 /** Builds images of `scripts/build-image.sh` on a base that is made of this machine's Node, unless they are there and of the same things. */
-export function buildImages(daemon: DockerDaemon, names: readonly string[]): void {
+export function buildImages(daemon: DockerDaemon, names: readonly string[], env: Record<string, string> = {}): void {
   const base = daemon.importBaseImage();
   execFileSync('scripts/build-image.sh', ['--base', base, ...names], {
     cwd: root,
-    env: { ...process.env, DOCKER_HOST: daemon.host },
+    env: { ...process.env, ...env, DOCKER_HOST: daemon.host },
     stdio: 'pipe',
   });
 }
