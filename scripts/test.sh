@@ -237,7 +237,11 @@ report() {
       const hasFailedTest = (result) => result.assertionResults.some((test) => test.status === "failed");
       sum.failed += run.numFailedTests + run.testResults.filter((result) => result.status === "failed" && !hasFailedTest(result)).length;
       sum.skipped += run.numPendingTests + run.numTodoTests;
-      for (const t of run.testResults.flatMap((r) => r.assertionResults)) if (t.status === "pending") console.log("skipped: " + t.fullName);
+      for (const { status, fullName, failureMessages } of run.testResults.flatMap((result) => result.assertionResults)) {
+        if (status === "pending") console.log("skipped: " + fullName);
+        // What passed has such only of a first try.
+        if (status === "passed") for (const message of failureMessages) console.log("repeated: " + fullName + ": " + message.slice(0, 600));
+      }
     }
     console.log(`${sum.passed} passed, ${sum.failed} failed, ${sum.skipped} skipped`);
     if (sum.failed > 0 || sum.passed === 0) process.exitCode = 1;

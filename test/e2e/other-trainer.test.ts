@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Run } from '../../services/contracts/run.ts';
+import type { DockerDaemon } from '../support/docker-daemon/docker-daemon.ts';
 import { makeSmallRuns, type SmallRuns } from '../support/small-runs.ts';
 import { pidOf, startTandem, type Tandem } from '../support/tandem.ts';
 import { noContainers, startTandemInDocker } from '../support/tandem-in-docker.ts';
@@ -17,7 +18,7 @@ const noPython = spawnSync('python3', ['--version']).status === 0 ? null : 'no p
 /** A control plane with real containers, which allows the image of the trainer. */
 async function startInContainers(): Promise<Stage> {
   const image = 'plain-trainer:under-test';
-  const { tandem, dispose } = await startTandemInDocker({ TANDEM_TRAINER_IMAGES: image }, (daemon) => {
+  const make = (daemon: DockerDaemon) => {
     const context = mkdtempSync(join(tmpdir(), 'tandem-image-'));
     copyFileSync('services/contracts/plain_trainer.py', join(context, 'trainer.py'));
     const base = daemon.importBaseImage({ withPython: true });
@@ -25,7 +26,8 @@ async function startInContainers(): Promise<Stage> {
     writeFileSync(join(context, 'Dockerfile'), lines.join('\n'));
     daemon.docker('build', '--quiet', '--tag', image, context);
     rmSync(context, { recursive: true });
-  });
+  };
+  const { tandem, dispose } = await startTandemInDocker({ TANDEM_TRAINER_IMAGES: image }, { more: make });
   return { tandem, dispose, spec: { trainer: 'image', trainer_image: image } };
 }
 

@@ -11,7 +11,7 @@ import { ended, startTandem, type Tandem } from '../support/tandem.ts';
 import { expectAllKept, expectWholeCheckpoints } from '../support/what-is-kept.ts';
 
 const full = process.env['TANDEM_TEST_FULL'] === '1';
-const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 1000 : 20));
+const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 1000 : 12));
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
 /** What a kill takes on average with the run that follows it, generously. */
 const SECONDS_PER_KILL = 12;

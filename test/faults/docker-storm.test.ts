@@ -21,7 +21,7 @@ import {
 import { expectAllKept } from '../support/what-is-kept.ts';
 
 const full = process.env['TANDEM_TEST_FULL'] === '1';
-const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 10));
+const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 8));
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
 const SECONDS_PER_KILL = 20;
 const GPUS = [0, 1, 2].map((i) => `GPU-00000000-0000-4000-8000-00000000000${i}`);

@@ -13,7 +13,7 @@ import { type CheckpointWatch, watchCheckpoints } from '../support/watch-checkpo
 
 const full = process.env['TANDEM_TEST_FULL'] === '1';
 const seed = Number(process.env['TANDEM_TEST_SEED'] ?? Date.now() % 100_000);
-const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 9));
+const kills = Number(process.env['TANDEM_TEST_KILLS'] ?? (full ? 300 : 7));
 const SECONDS = 300;
 /** Runs of which each ended before a step came; then it never comes. */
 const MOST_IN_VAIN = 5;

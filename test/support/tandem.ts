@@ -77,8 +77,9 @@ export async function startTandem(env: Record<string, string> = {}, main = CONTR
         TANDEM_DATA_ROOTS: directory,
         // No test asks the real hub.
         HF_ENDPOINT: 'http://127.0.0.1:9',
-        // The engine of all tests (vitest.config.ts), whatever is installed here.
+        // The engine of all tests and its threads (vitest.config.ts), whatever is installed here.
         TANDEM_TF: process.env['TANDEM_TF'] ?? 'wasm',
+        TANDEM_THREADS: process.env['TANDEM_THREADS'] ?? '',
         ...env,
       },
       stdio: ['ignore', output, output],
