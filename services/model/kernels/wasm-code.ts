@@ -67,7 +67,10 @@ export const lanes = {
   float: {
     spread: (address: Code): Code => [...address, ...simd(9, access(0))],
     plus: binary(228),
+    minus: binary(229),
     times: binary(230),
+    over: binary(231),
+    root: (value: Code): Code => [...value, ...simd(227)],
   },
   double: {
     spread: (address: Code): Code => [...address, ...simd(10, access(0))],

@@ -1,4 +1,5 @@
 import { transpose } from '../../model/layout.ts';
+import { createUpdate, type Scalars } from './adamw-update.ts';
 
 /** A trained tensor. */
 export interface Parameter {
@@ -52,6 +53,7 @@ export interface AdamW {
  */
 export function createAdamW(options: AdamWOptions): AdamW {
   const { parameters } = options;
+  const update = createUpdate(Math.fround(1 - options.betas[0]));
   const slots = parameters.map(({ data }) => ({
     step: 0,
     expAvg: new Float32Array(data.length),
@@ -64,7 +66,7 @@ export function createAdamW(options: AdamWOptions): AdamW {
       checkGradients(parameters, grads);
       for (const [i, slot] of slots.entries()) {
         slot.step = Math.fround(slot.step + 1);
-        update({ parameter: parameters[i]!.data, grad: grads[i]!, lr, options, ...slot });
+        update({ parameter: parameters[i]!.data, grad: grads[i]!, ...slot }, scalarsOf(options, slot.step, lr));
       }
     },
     stateDict: () =>
@@ -86,43 +88,18 @@ export function createAdamW(options: AdamWOptions): AdamW {
   };
 }
 
-interface Update {
-  readonly parameter: Float32Array;
-  readonly grad: Float32Array;
-  readonly expAvg: Float32Array;
-  readonly expAvgSq: Float32Array;
-  readonly step: number;
-  readonly lr: number;
-  readonly options: AdamWOptions;
-}
-
-function update({ parameter, grad, expAvg, expAvgSq, step, lr, options }: Update): void {
-  const [beta1, beta2] = options.betas;
-  const f = Math.fround;
-  const keep = f(1 - lr * options.weightDecay);
-  const weight1 = f(1 - beta1);
-  const decay2 = f(beta2);
-  const weight2 = f(1 - beta2);
-  const stepSize = f(-(lr / (1 - beta1 ** step)));
-  const correction2 = f(Math.sqrt(1 - beta2 ** step));
-  const eps = f(options.eps);
-
-  for (let i = 0; i < parameter.length; i++) {
-    const g = grad[i]!;
-    const m = lerp(expAvg[i]!, g, weight1);
-    const v = f(f(expAvgSq[i]! * decay2) + f(f(weight2 * g) * g));
-    const denominator = f(f(f(Math.sqrt(v)) / correction2) + eps);
-    expAvg[i] = m;
-    expAvgSq[i] = v;
-    parameter[i] = f(f(parameter[i]! * keep) + f(f(stepSize * m) / denominator));
-  }
-}
-
-/** torch.lerp takes the form that loses less, by the weight. */
-function lerp(start: number, end: number, weight: number): number {
-  const f = Math.fround;
-  const difference = f(end - start);
-  return weight < 0.5 ? f(start + f(weight * difference)) : f(end - f(difference * f(1 - weight)));
+/** The scalars of update `step`, in float64: https://github.com/pytorch/pytorch, torch/optim/adam.py, _single_tensor_adam. */
+function scalarsOf({ betas, eps, weightDecay }: AdamWOptions, step: number, lr: number): Scalars {
+  const [beta1, beta2] = betas;
+  return {
+    keep: 1 - lr * weightDecay,
+    weight1: Math.fround(1 - beta1),
+    beta2,
+    weight2: 1 - beta2,
+    stepSize: -(lr / (1 - beta1 ** step)),
+    correction2: Math.sqrt(1 - beta2 ** step),
+    eps,
+  };
 }
 
 function checkGradients(parameters: readonly Parameter[], grads: readonly Float32Array[]): void {
