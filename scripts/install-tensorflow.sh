@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs TensorFlow for the engines `node` and `gpu` (TANDEM_TF). Without it everything runs too, on wasm.
 #   ./scripts/install-tensorflow.sh                      --cuda where nvidia-smi shows a GPU and there is a build for it (x64), else --cpu
-#   ./scripts/install-tensorflow.sh --cpu                the C library of PyPI's wheel, and tfjs-node's addon built against it: 262 MiB to fetch, 0.9 GB on disk
+#   ./scripts/install-tensorflow.sh --cpu                the C library of PyPI's wheel, and tfjs-node's addon built against it and OpenBLAS: 270 MiB to fetch, 0.9 GB on disk
 #   ./scripts/install-tensorflow.sh --cuda               the same for GPUs, with CUDA and cuDNN: 3.2 GiB to fetch, 5.5 GB on disk; needs the driver alone (525 or newer)
 #   ./scripts/install-tensorflow.sh --published [--cuda] tfjs-node as its makers publish it: TensorFlow 2.9.1, for GPUs CUDA 11.2 and cuDNN 8.1 of your own
 # Everything goes to TANDEM_TENSORFLOW_HOME (default ~/.cache/tandem/tensorflow); what is there is not fetched again. PIP_INDEX_URL names a mirror of PyPI.
@@ -121,7 +121,8 @@ find_url() {
 unpack() {
   local wheel="$1" target="$2"
   local members=('tensorflow/libtensorflow_*' 'tensorflow/include/tensorflow/c/*' 'tensorflow/include/tensorflow/core/platform/*'
-    'tensorflow/include/tensorflow/core/common_runtime/next_pluggable_device/c/*' 'tensorflow/include/tsl/platform/*' 'tensorflow/include/xla/tsl/c/*' 'nvidia/*.so*' 'nvidia/*/bin/*' 'nvidia/*/nvvm/*')
+    'tensorflow/include/tensorflow/core/common_runtime/next_pluggable_device/c/*' 'tensorflow/include/tsl/platform/*' 'tensorflow/include/xla/tsl/c/*' 'nvidia/*.so*' 'nvidia/*/bin/*' 'nvidia/*/nvvm/*'
+    'scipy_openblas32/include/*.h' 'scipy_openblas32/lib/*.so' 'scipy_openblas32-*/licenses/*')
   if command -v unzip >/dev/null; then
     # 11: a pattern that matches nothing, as each does in some wheel.
     unzip -q -o "$wheel" "${members[@]}" -d "$target" 2>/dev/null || [[ $? == 11 ]] || fail 74 "$(basename "$wheel") could not be unpacked (is the disk full?)"
@@ -136,7 +137,7 @@ with zipfile.ZipFile(wheel) as archive:
 }
 
 build_addon() {
-  local target="$1" headers log name library rpath='$ORIGIN/tensorflow' cuda=() before=()
+  local target="$1" headers log name library rpath='$ORIGIN/tensorflow:$ORIGIN/scipy_openblas32/lib' cuda=() before=()
   headers="$(node_headers "$target")"
   # TensorFlow opens these by their bare names, and finds what the addon has loaded already: so nobody has to set LD_LIBRARY_PATH.
   for name in cudart cublasLt cublas cufft curand nvJitLink cusparse cusolver nvrtc cudnn; do
@@ -152,10 +153,11 @@ build_addon() {
   log="$target/build.log"
   echo "Building tfjs-node's addon with $compiler ..."
   "$compiler" -std=c++17 -O3 -fPIC -shared -DNAPI_VERSION=8 -DNODE_GYP_MODULE_NAME=tfjs_binding -DBUILDING_NODE_EXTENSION \
-    -I"$headers" -I"$target/tensorflow/include" -I"$package" "$package"/binding/*.cc "$here"/tensorflow/*.cc -o "$target/tfjs_binding.node" \
-    -Wl,-z,nodelete "${before[@]}" -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 "-Wl,-rpath,$rpath" >"$log" 2>&1 \
+    -I"$headers" -I"$target/tensorflow/include" -I"$target/scipy_openblas32/include" -I"$package" "$package"/binding/*.cc "$here"/tensorflow/*.cc -o "$target/tfjs_binding.node" \
+    -Wl,-z,nodelete "${before[@]}" -Wl,--no-as-needed "${cuda[@]+"${cuda[@]}"}" -L"$target/tensorflow" -l:libtensorflow_cc.so.2 -l:libtensorflow_framework.so.2 \
+    -L"$target/scipy_openblas32/lib" -l:libscipy_openblas.so "-Wl,-rpath,$rpath" >"$log" 2>&1 \
     || { tail -n 20 "$log" >&2; fail 70 "the addon could not be built; the compiler's words are above"; }
-  rm -rf "$log" "$target/tensorflow/include" "$target/node-headers"
+  rm -rf "$log" "$target/tensorflow/include" "$target/scipy_openblas32/include" "$target/node-headers"
 }
 
 # Those of Node-API alone, which do not change with Node: beside node, where its packages put them, else from npm.

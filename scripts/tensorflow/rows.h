@@ -28,6 +28,20 @@ inline __attribute__((always_inline)) float sum(int64_t count, Term term) {
   return total;
 }
 
+// The largest of so many values, one at the least.
+inline __attribute__((always_inline)) float largest(int64_t count, const float* values) {
+  float lanes[LANES];
+  for (float& lane : lanes) lane = values[0];
+  int64_t i = 0;
+  for (; i + LANES <= count; i += LANES) {
+    for (int64_t lane = 0; lane < LANES; lane++) lanes[lane] = values[i + lane] > lanes[lane] ? values[i + lane] : lanes[lane];
+  }
+  float most = lanes[0];
+  for (float lane : lanes) most = lane > most ? lane : most;
+  for (; i < count; i++) most = values[i] > most ? values[i] : most;
+  return most;
+}
+
 // e^x to two units in the last place, for x below 88; NaN stays. The polynomial is that of Cephes (S. L. Moshier, expf).
 inline __attribute__((always_inline)) float exponential(float x) {
   const float low = x < -87.0f ? -87.0f : x;

@@ -118,7 +118,7 @@ function batchBytes(
   const norms = sizes.qkNorm ? 1 : 0;
   const lora = spec.model.use_lora ? adapted(sizes, spec) : [];
   const masks = spec.model.lora.dropout > 0 ? 2 * sum(lora.map((shape) => shape.in)) : 0;
-  const softmax = sizes.heads * keptKeys(length);
+  const softmax = fused ? 0 : sizes.heads * keptKeys(length);
   const saved =
     6 * hidden + (5 + norms) * widths + (fused ? 3 : 5) * inner + lora.length * spec.model.lora.r + masks + softmax;
   const derived = 9 * hidden + (3 + norms) * widths + 3 * inner;
@@ -133,9 +133,13 @@ function batchBytes(
   return { activations: FLOAT * (activations + ends), logits: FLOAT * beside };
 }
 
-/** What the backward pass of attention needs for a while, a token: gradients of a block's softmax, which is computed again where it was not kept, and keys' and values' of each block. */
+/**
+ * What the backward pass of attention needs for a while, a token: gradients of a block's softmax, which is computed again where it was not kept, and keys' and values' of each block. Ours holds no more
+ * than the softmax of a block of one head.
+ */
 function attentionFloats({ heads, kvHeads, headDim }: ModelSizes, length: number, fused: boolean): number {
-  const scores = (keptKeys(length) > 0 ? 2 : 4) * (fused ? 1 : 1.5);
+  if (fused) return 0;
+  const scores = keptKeys(length) > 0 ? 3 : 6;
   return scores * heads * Math.min(BLOCK, length) + 2 * Math.ceil(length / BLOCK) * kvHeads * headDim;
 }
 

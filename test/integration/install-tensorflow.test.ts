@@ -65,14 +65,16 @@ beforeEach(() => {
   };
 });
 
+/** Of TensorFlow and, for one wheel is like another, of OpenBLAS too. */
 async function makeWheel(): Promise<Buffer> {
   const tree = path.join(root, 'wheel', 'tensorflow');
-  await mkdir(path.join(tree, 'include/tensorflow/c'), { recursive: true });
+  const blas = path.join(root, 'wheel', 'scipy_openblas32/lib');
+  for (const directory of [path.join(tree, 'include/tensorflow/c'), blas]) await mkdir(directory, { recursive: true });
   await writeFile(path.join(tree, 'include/tensorflow/c/c_api.h'), '');
   await writeFile(path.join(tree, 'lite.py'), 'never unpacked');
   await writeFile(path.join(root, 'tf.cc'), 'extern "C" const char* TF_Version() { return "9.8.7"; }');
-  for (const name of ['cc', 'framework']) {
-    const library = path.join(tree, `libtensorflow_${name}.so.2`);
+  const libraries = ['cc', 'framework'].map((name) => path.join(tree, `libtensorflow_${name}.so.2`));
+  for (const library of [...libraries, path.join(blas, 'libscipy_openblas.so')]) {
     execFileSync('g++', [
       '-shared',
       '-fPIC',
@@ -83,7 +85,9 @@ async function makeWheel(): Promise<Buffer> {
     ]);
   }
   const file = path.join(root, WHEEL);
-  execFileSync('python3', ['-m', 'zipfile', '-c', file, 'tensorflow/'], { cwd: path.dirname(tree) });
+  execFileSync('python3', ['-m', 'zipfile', '-c', file, 'tensorflow/', 'scipy_openblas32/'], {
+    cwd: path.dirname(tree),
+  });
   return readFile(file);
 }
 
@@ -132,6 +136,7 @@ describe.skipIf(process.arch !== 'x64')('install-tensorflow.sh', () => {
     expect(await readlink(path.join(place.home, 'cpu'))).toBe('9.8.7-cpu-x86_64');
     expect((await readdir(path.join(place.home, 'cpu'))).sort()).toEqual([
       '.installed',
+      'scipy_openblas32',
       'tensorflow',
       'tfjs_binding.node',
     ]);
@@ -185,6 +190,7 @@ describe.skipIf(process.arch !== 'x64')('install-tensorflow.sh', () => {
     });
     expect((await readdir(path.join(place.home, 'cpu'))).sort()).toEqual([
       '.installed',
+      'scipy_openblas32',
       'tensorflow',
       'tfjs_binding.node',
     ]);

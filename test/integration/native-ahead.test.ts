@@ -57,7 +57,8 @@ describe.skipIf(!here)('TensorFlow on cores computes behind JavaScript (needs ./
     const wide = tf.ones([4, 4]);
     const add = (name: string, inputs: tf.Tensor[]) => () => run(name, inputs).dataSync();
     expect(add('TandemSwiglu', [wide, tf.ones([2, 2])])).toThrow('the inputs do not fit together');
-    expect([...run('TandemSoftmaxGrad', [tf.zeros([1, 2]), tf.ones([1, 2])]).dataSync()]).toEqual([0, 0]);
+    expect(add('TandemWeightGrad', [wide, tf.ones([2, 4])])).toThrow('the inputs do not fit together');
+    expect([...run('TandemProduct', [tf.ones([1, 2]), tf.ones([2, 2])]).dataSync()]).toEqual([2, 2]);
   });
 
   test('what never fits together is an error at once', () => {

@@ -6,6 +6,7 @@ import { checkProducts } from './check-products.ts';
 import type { Engine } from './engine.ts';
 import { gpuMemory, hostMemory, type MemoryGuard } from './native-memory.ts';
 import { type Binding, sayOutOfMemory } from './tensorflow-errors.ts';
+import { threadCount } from './thread-count.ts';
 
 /** The name under which tfjs-node's kernels are registered. */
 const BACKEND = 'tensorflow';
@@ -24,8 +25,17 @@ const SETTINGS: Readonly<Record<string, string>> = {
   TF_CPP_MIN_LOG_LEVEL: '1',
 };
 
-/** Besides, on cores: TensorFlow computes while JavaScript goes on to the next operations (scripts/tensorflow/ahead.cc). */
-const AHEAD = { TANDEM_TF_AHEAD: '1' };
+/** Besides, on cores. */
+function settingsOnCores(threads: string | undefined): Readonly<Record<string, string>> {
+  const count = String(threadCount(threads));
+  return {
+    // TensorFlow computes while JavaScript goes on to the next operations (scripts/tensorflow/ahead.cc).
+    TANDEM_TF_AHEAD: '1',
+    // Our operations share their work among threads of their own (scripts/tensorflow/workers.cc).
+    OPENBLAS_NUM_THREADS: '1',
+    ...(threads && { TF_NUM_INTRAOP_THREADS: count }),
+  };
+}
 
 /** The part of tfjs-node's backend that is used here; the package's types need its entry point. */
 interface NativeBackend extends tf.KernelBackend {
@@ -69,7 +79,7 @@ export async function startNativeEngine({ name, addon, reason, memoryLimitBytes 
 
 function register(addon: string, name: NativeStart['name']): Binding {
   if (name === 'node') process.env['CUDA_VISIBLE_DEVICES'] = '';
-  const settings = { ...SETTINGS, ...(name === 'node' && AHEAD) };
+  const settings = { ...SETTINGS, ...(name === 'node' && settingsOnCores(process.env['TANDEM_THREADS'])) };
   for (const [variable, value] of Object.entries(settings)) process.env[variable] ??= value;
   const load = createRequire(import.meta.url);
   try {

@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { ModelError } from '../../contracts/model-error.ts';
 
-/** More than these share memory that feeds fewer: unless they are asked for. */
+/** More than these share memory that feeds fewer: unless they are asked for. `scripts/tensorflow/workers.cc` counts alike. */
 const MOST_BY_ITSELF = 16;
 const MOST = 256;
 
 /**
- * How many threads wasm computes with: what TANDEM_THREADS says, or one for each core.
+ * How many threads compute on cores: what TANDEM_THREADS says, or one for each core.
  * @throws ModelError `engine_unavailable` for what is no such number
  */
 export function threadCount(wanted: string | undefined, cores = availableParallelism()): number {

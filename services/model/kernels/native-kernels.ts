@@ -2,15 +2,17 @@ import type { Engine } from '../backend.ts';
 import * as tf from '../tf.ts';
 import type { Kernels } from './kernels.ts';
 import { attention } from './native/attention.ts';
-import { composedSoftmax } from './native/causal-softmax.ts';
-import { fusedRmsNorm, fusedRope, fusedSoftmax, fusedSwiglu, hasFusedOperations } from './native/fused.ts';
+import { fusedRmsNorm, fusedRope, fusedSwiglu, hasFusedOperations } from './native/fused.ts';
+import { fusedAttention } from './native/fused-attention.ts';
+import { fusedLinear } from './native/fused-linear.ts';
 import { linear } from './native/linear.ts';
+import { composedProducts, fusedProducts } from './native/products.ts';
 import { rmsNorm } from './native/rms-norm.ts';
 import { rope } from './native/rope.ts';
 import { rows } from './native/rows.ts';
 import { swiglu } from './native/swiglu.ts';
 import { tokenLogprobs } from './native/token-logprobs.ts';
-import { nativeWeights } from './native/weights.ts';
+import { createNativeWeights } from './native/weights.ts';
 import { pagedAttention } from './paged-attention.ts';
 
 /**
@@ -19,12 +21,12 @@ import { pagedAttention } from './paged-attention.ts';
  */
 export function createNativeKernels(engine: Engine, fused = hasFusedOperations(engine)): Kernels {
   return {
-    weights: nativeWeights,
-    linear: (...of) => linear(engine, ...of),
+    weights: createNativeWeights(fused ? fusedProducts : composedProducts),
+    linear: (...of) => (fused ? fusedLinear : linear)(engine, ...of),
     rows,
     rmsNorm: fused ? fusedRmsNorm : rmsNorm,
     rope: fused ? fusedRope : rope,
-    attention: (...of) => attention(engine, fused ? fusedSoftmax : composedSoftmax, ...of),
+    attention: (...of) => (fused ? fusedAttention : attention)(engine, ...of),
     cachedAttention,
     swiglu: fused ? fusedSwiglu : swiglu,
     tokenLogprobs: (...of) => tokenLogprobs(engine, ...of),

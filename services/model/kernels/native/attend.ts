@@ -1,7 +1,7 @@
 import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
 import { batchMatMul, joined, matMul, multiply, part, shaped } from './arithmetic.ts';
-import type { CausalSoftmax } from './causal-softmax.ts';
+import { causalSoftmax, causalSoftmaxGradient } from './causal-softmax.ts';
 import { column, listOf, run } from './tensorflow.ts';
 
 /** Sequences of one length, by key head: `heads` is their number times that of key heads. */
@@ -35,7 +35,7 @@ interface Block {
   readonly to: number;
 }
 
-export function attendForward(engine: Engine, softmax: CausalSoftmax, { q, k, v }: Heads): Attended {
+export function attendForward(engine: Engine, { q, k, v }: Heads): Attended {
   const group = q.shape[1];
   const blocks = blocksOf(q.shape[2]);
   const scores = blocks.map((block) => scoreBytes(q, block));
@@ -44,7 +44,7 @@ export function attendForward(engine: Engine, softmax: CausalSoftmax, { q, k, v 
   engine.checkMemory((keeps ? 2 : 3) * Math.max(...scores), ...(keeps ? scores : []));
   const done = blocks.map((block) =>
     tf.tidy(() => {
-      const weights = softmaxOf(softmax, q, k, block);
+      const weights = softmaxOf(q, k, block);
       const out = withGroup(batchMatMul(weights, keysOf(v, block)), group);
       return { out, weights: keeps ? [weights] : [] };
     }),
@@ -59,7 +59,6 @@ export function attendForward(engine: Engine, softmax: CausalSoftmax, { q, k, v 
 /** Gradients of what `attendForward` gives, for the scaled queries, the keys and the values. */
 export function attendBackward(
   engine: Engine,
-  softmax: CausalSoftmax,
   { q, k, v }: Heads,
   { out, weights }: Attended,
   dOut: tf.Tensor4D,
@@ -72,12 +71,12 @@ export function attendBackward(
     (weights.length > 0 ? 3 : 6) * largest,
     2 * blocks.length * Float32Array.BYTES_PER_ELEMENT * k.size,
   );
-  const drift = softmax.needsDrift ? rowSums(multiply(dOut, out)) : null;
+  const drift = rowSums(multiply(dOut, out));
   const done = blocks.map((block, i) =>
     tf.tidy(() => {
-      const [ofBlock, dBlock] = [weights[i] ?? softmaxOf(softmax, q, k, block), queriesOf(dOut, block)];
+      const [ofBlock, dBlock] = [weights[i] ?? softmaxOf(q, k, block), queriesOf(dOut, block)];
       const dWeights = batchMatMul(dBlock, keysOf(v, block), 'b');
-      const dScores = softmax.gradient(ofBlock, dWeights, drift && queriesOf(drift, block));
+      const dScores = causalSoftmaxGradient(ofBlock, dWeights, queriesOf(drift, block));
       return {
         dq: withGroup(batchMatMul(dScores, keysOf(k, block)), group),
         dk: upTo(length, batchMatMul(dScores, queriesOf(q, block), 'a')),
@@ -97,8 +96,8 @@ function scoreBytes(q: tf.Tensor4D, { from, to }: Block): number {
   return Float32Array.BYTES_PER_ELEMENT * q.shape[0] * q.shape[1] * (to - from) * to;
 }
 
-function softmaxOf(softmax: CausalSoftmax, q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {
-  return softmax.of(batchMatMul(queriesOf(q, block), keysOf(k, block), 'b'), block.to - block.from);
+function softmaxOf(q: tf.Tensor4D, k: tf.Tensor3D, block: Block): tf.Tensor3D {
+  return causalSoftmax(batchMatMul(queriesOf(q, block), keysOf(k, block), 'b'), block.to - block.from);
 }
 
 function blocksOf(length: number): Block[] {

@@ -5,7 +5,6 @@ import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
 import { gathered, joined, multiply, part, permuted, shaped } from './arithmetic.ts';
 import { attendBackward, attendForward, type Heads } from './attend.ts';
-import type { CausalSoftmax } from './causal-softmax.ts';
 import { type GroupedRows, groupSequences, type SequenceGroup } from './sequence-groups.ts';
 import { scalar } from './tensorflow.ts';
 
@@ -13,11 +12,7 @@ import { scalar } from './tensorflow.ts';
  * Sequences of nearly one length are computed side by side, as one product of many matrices: one matrix per sequence and key head, with
  * the queries of the heads that share it.
  */
-export function attention(
-  engine: Engine,
-  softmax: CausalSoftmax,
-  ...[{ q, k, v }, shape, spans]: Parameters<Kernels['attention']>
-) {
+export function attention(engine: Engine, ...[{ q, k, v }, shape, spans]: Parameters<Kernels['attention']>) {
   const grouped = groupSequences(spans);
   const scale = shape.headDim ** -0.5;
   /** Of each group: how many tensors it saved. */
@@ -26,7 +21,7 @@ export function attention(
     [q, k, v],
     () => {
       const groups = headsOf({ q: multiply(q, scalar(scale)), k, v }, shape, grouped);
-      const attended = groups.map((heads) => attendForward(engine, softmax, heads));
+      const attended = groups.map((heads) => attendForward(engine, heads));
       const value = rowsOf(
         attended.map(({ out }, i) => merged(out, shape, grouped.groups[i]!)),
         grouped,
@@ -40,7 +35,7 @@ export function attention(
       const rest = [...saved];
       const gradients = grouped.groups.map((group, i) => {
         const [q, k, v, out, ...weights] = rest.splice(0, counts[i]!) as Saved;
-        const d = attendBackward(engine, softmax, { q, k, v }, { out, weights }, queryHeads(dOuts[i]!, shape, group));
+        const d = attendBackward(engine, { q, k, v }, { out, weights }, queryHeads(dOuts[i]!, shape, group));
         return { q: merged(d.q, shape, group), k: mergedKeys(d.k, shape, group), v: mergedKeys(d.v, shape, group) };
       });
       const all = (name: 'q' | 'k' | 'v') =>

@@ -7,24 +7,17 @@ import { run } from './tensorflow.ts';
  * Softmax of the scores of a block of consecutive queries, [heads, group * queries, keys], where the keys end with the last query's own: each query sees
  * those up to its own alone.
  */
-export interface CausalSoftmax {
-  of(scores: tf.Tensor3D, queries: number): tf.Tensor3D;
-  /**
-   * Of the scores.
-   * @param drift sum of each row of softmax times its gradient, [heads, group * queries, 1]; null unless `needsDrift`
-   */
-  gradient(weights: tf.Tensor3D, dWeights: tf.Tensor3D, drift: tf.Tensor3D | null): tf.Tensor3D;
-  readonly needsDrift: boolean;
+export function causalSoftmax(scores: tf.Tensor3D, queries: number): tf.Tensor3D {
+  const [heads, rows, keys] = scores.shape;
+  const perHead = shaped<tf.Tensor3D>(scores, [(heads * rows) / queries, queries, keys]);
+  const masked = add(perHead, causalMask(keys - queries, keys));
+  return shaped(run('Softmax', [masked]), scores.shape);
 }
 
-/** Of TensorFlow's own operations. */
-export const composedSoftmax: CausalSoftmax = {
-  of(scores, queries) {
-    const [heads, rows, keys] = scores.shape;
-    const perHead = shaped<tf.Tensor3D>(scores, [(heads * rows) / queries, queries, keys]);
-    const masked = add(perHead, causalMask(keys - queries, keys));
-    return shaped(run('Softmax', [masked]), scores.shape);
-  },
-  gradient: (weights, dWeights, drift) => multiply(weights, subtract(dWeights, drift!)),
-  needsDrift: true,
-};
+/**
+ * Gradient of the scores.
+ * @param drift sum of each row of softmax times its gradient, [heads, group * queries, 1]
+ */
+export function causalSoftmaxGradient(weights: tf.Tensor3D, dWeights: tf.Tensor3D, drift: tf.Tensor3D): tf.Tensor3D {
+  return multiply(weights, subtract(dWeights, drift));
+}

@@ -2,7 +2,6 @@ import type { Engine } from '../../backend.ts';
 import * as tf from '../../tf.ts';
 import { differentiable } from '../differentiable.ts';
 import type { Kernels } from '../kernels.ts';
-import type { CausalSoftmax } from './causal-softmax.ts';
 import { type FillRow, keptAngles } from './kept-angles.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { real, run, runMany, whole } from './tensorflow.ts';
@@ -11,10 +10,10 @@ import { real, run, runMany, whole } from './tensorflow.ts';
 export function hasFusedOperations(engine: Engine): boolean {
   if (engine.name !== 'node') return false;
   return tf.tidy(() => {
-    const one = tf.fill([1], 1);
+    const one = tf.fill([1, 1], 1);
     try {
       // The last one that the addon defines: it defines none after one that TensorFlow does not take.
-      run('TandemSoftmaxGrad', [one, one]);
+      runMany('TandemAdapterGrad', [one, one, one, one], 2);
       return true;
     } catch {
       return false;
@@ -57,10 +56,4 @@ export const fusedRope: Kernels['rope'] = (x, positions, table) => {
     () => ({ value: run('TandemRotate', [x, angles(positions, table)[0]], attributes), saved: [] }),
     (dy) => [run('TandemRotate', [dy, angles(positions, table)[1]], attributes)],
   );
-};
-
-export const fusedSoftmax: CausalSoftmax = {
-  of: (scores, queries) => run('TandemCausalSoftmax', [scores], [whole('queries', queries)]),
-  gradient: (weights, dWeights) => run('TandemSoftmaxGrad', [weights, dWeights]),
-  needsDrift: false,
 };

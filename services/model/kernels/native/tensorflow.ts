@@ -83,9 +83,19 @@ export function column(rows: number, value: number): tf.Tensor {
   return constant(`${rows} of ${value}`, () => tf.fill([rows, 1], value));
 }
 
+/** A tensor without values, for an input that an operation can do without. */
+export function nothing(): tf.Tensor {
+  return constant('nothing', () => tf.tensor1d([], 'float32'));
+}
+
 /** An axis as a tensor. */
 export function axis(value: number): tf.Tensor {
   return constant(`axis ${value}`, () => tf.scalar(value, 'int32'));
+}
+
+/** Numbers as a tensor of floats. */
+export function floats(values: readonly number[]): tf.Tensor {
+  return constant(`floats ${values}`, () => tf.tensor1d([...values], 'float32'));
 }
 
 /** Integers as a tensor: shapes, axes, permutations. */
