@@ -130,7 +130,7 @@ find_promtool() {
   fi
 }
 
-# A minute and 262 MiB: only --full installs it, afterwards it is used from where it is. One that the user has installed is used as it is.
+# A minute and 270 MiB: only --full installs it, afterwards it is used from where it is. One that the user has installed is used as it is.
 find_tensorflow() {
   local home="${TANDEM_TENSORFLOW_HOME:-$HOME/.cache/tandem/tensorflow}"
   if [[ ! -e "$home/cpu/tfjs_binding.node" ]]; then

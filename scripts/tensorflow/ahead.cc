@@ -37,6 +37,13 @@ TFE_Executor* executor = nullptr;
 // Of results that are not there yet, as far as anybody knows.
 std::unordered_map<const TFE_TensorHandle*, Shape> shapes;
 
+// When the process ends in the middle of a step: libraries that operations compute with are put away after this.
+void finish() {
+  TF_Status* status = TF_NewStatus();
+  TFE_ExecutorWaitForAllPendingNodes(executor, status);
+  TF_DeleteStatus(status);
+}
+
 // After an error the queue takes nothing more until it is cleared.
 void begin_anew_after_errors(TF_Status* status) {
   if (executor != nullptr && TF_GetCode(status) != TF_OK) TFE_ExecutorClearError(executor);
@@ -106,6 +113,7 @@ TFE_Context* WRAP(TFE_NewContext)(const TFE_ContextOptions* options, TF_Status* 
   if (context != nullptr && wanted != nullptr && std::strcmp(wanted, "1") == 0) {
     executor = TFE_NewExecutor(true, false, MOST_WAITING);
     TFE_ContextSetExecutorForThread(context, executor);
+    std::atexit(finish);
   }
   return context;
 }

@@ -65,8 +65,10 @@ ShapeHandle input_shape(TF_ShapeInferenceContext* context, int input, TF_Status*
 
 ShapeHandle axis_shape(TF_ShapeInferenceContext* context, const Axis& axis, TF_Status* status) {
   ShapeHandle whole = input_shape(context, axis.input, status);
+  ShapeHandle matrix(TF_NewShapeHandle());
   ShapeHandle part(TF_NewShapeHandle());
-  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, whole.get(), axis.axis, axis.axis + 1, part.get(), status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextWithRank(context, whole.get(), 2, matrix.get(), status);
+  if (TF_GetCode(status) == TF_OK) TF_ShapeInferenceContextSubshape(context, matrix.get(), axis.axis, axis.axis + 1, part.get(), status);
   return part;
 }
 
@@ -94,10 +96,10 @@ struct DeleteTensor {
 using TensorHandle = std::unique_ptr<TF_Tensor, DeleteTensor>;
 
 Input matrix_of(const TF_Tensor* tensor) {
-  const int dims = TF_NumDims(tensor);
-  const int64_t columns = dims == 0 ? 1 : TF_Dim(tensor, dims - 1);
-  const int64_t count = TF_TensorElementCount(tensor);
-  return {static_cast<const float*>(TF_TensorData(tensor)), columns == 0 ? 0 : count / columns, columns};
+  const int last = TF_NumDims(tensor) - 1;
+  int64_t rows = 1;
+  for (int i = 0; i < last; i++) rows *= TF_Dim(tensor, i);
+  return {static_cast<const float*>(TF_TensorData(tensor)), rows, last < 0 ? 1 : TF_Dim(tensor, last)};
 }
 
 std::vector<int64_t> shape_of(const Shape& wanted, const TF_Tensor* first, const Values& values) {
@@ -124,8 +126,7 @@ bool share(const Kernel& kernel, const Values& values) {
   const Parameter& parameter = kernel.parameter;
   const int64_t units = operation.units(values, parameter);
   const int64_t cost = units * operation.cost(values, parameter);
-  // As few parts as there are threads: each of them reads a weight anew.
-  const int64_t chunks = std::clamp<int64_t>(std::min(units / operation.least, cost / LEAST_PER_CHUNK), 1, worker_count());
+  const int64_t chunks = std::clamp<int64_t>(std::min(units / operation.least, cost / LEAST_PER_CHUNK), 1, operation.chunks * worker_count());
   std::atomic<bool> enough{true};
   in_parallel(static_cast<int>(chunks), cost >= WORTH_WAKING, [&](int chunk) {
     try {

@@ -52,6 +52,8 @@ struct Operation {
   // Parts that can be computed apart from each other, such as rows, how many at once are worth it, and what each of them costs: floating point operations, roughly.
   int64_t (*units)(const Values&, const Parameter&);
   int64_t least;
+  // Into how many chunks for each thread units are cut, at the most: some where units differ.
+  int64_t chunks;
   int64_t (*cost)(const Values&, const Parameter&);
   // Computes units from one to before another, whatever threads compute the others.
   void (*compute)(const Values&, const Parameter&, int64_t from, int64_t to);
@@ -59,3 +61,7 @@ struct Operation {
 
 // Makes an operation known to TensorFlow, when the addon is loaded. One that it does not take is left out, with all that follow: then none is used.
 void define(const Operation& operation);
+
+// Of attention.cc and products.cc.
+void define_attention();
+void define_products();

@@ -91,11 +91,13 @@ bool whole_heads(const Values& v, const Parameter& head) {
 }
 
 __attribute__((constructor)) void define_all() {
-  define({"TandemRmsNorm", 2, 1, {LIKE_FIRST}, {"eps: float"}, whole_groups, rows, 1, row_cost, rms_norm});
-  define({"TandemRmsNormGrad", 3, 1, {LIKE_FIRST}, {"eps: float"}, whole_groups_of_both, rows, 1, row_cost, rms_norm_gradient});
-  define({"TandemRotate", 2, 1, {LIKE_FIRST}, {"head: int"}, whole_heads, rows, 1, row_cost, rotate});
-  define({"TandemSwiglu", 2, 1, {LIKE_FIRST}, {}, alike, rows, 1, exponentials_cost, swiglu});
-  define({"TandemSwigluGrad", 3, 2, {LIKE_FIRST, LIKE_FIRST}, {}, all_alike, rows, 1, exponentials_cost, swiglu_gradient});
+  define({"TandemRmsNorm", 2, 1, {LIKE_FIRST}, {"eps: float"}, whole_groups, rows, 1, 1, row_cost, rms_norm});
+  define({"TandemRmsNormGrad", 3, 1, {LIKE_FIRST}, {"eps: float"}, whole_groups_of_both, rows, 1, 1, row_cost, rms_norm_gradient});
+  define({"TandemRotate", 2, 1, {LIKE_FIRST}, {"head: int"}, whole_heads, rows, 1, 1, row_cost, rotate});
+  define({"TandemSwiglu", 2, 1, {LIKE_FIRST}, {}, alike, rows, 1, 1, exponentials_cost, swiglu});
+  define({"TandemSwigluGrad", 3, 2, {LIKE_FIRST, LIKE_FIRST}, {}, all_alike, rows, 1, 1, exponentials_cost, swiglu_gradient});
+  define_attention();
+  define_products();
 }
 
 }  // namespace

@@ -6,19 +6,33 @@
 #include <vector>
 
 #include "multiply.h"
+#include "workers.h"
 
 namespace {
 
-// OpenBLAS puts a weight in order anew for each part of the rows.
+// OpenBLAS puts a weight in order anew for each chunk, so there are no more than threads, of so many rows at the least.
 constexpr int64_t LEAST_ROWS = 32;
 
 int64_t rows(const Values& v, const Parameter&) { return v.in[0].rows; }
+
+template <As AS>
+int64_t width(const Values& v) { return AS == As::turned ? v.in[1].rows : v.in[1].columns; }
+
+// Few rows and many columns, as of logits: units are columns of the result, not rows.
+template <As AS>
+bool is_wide(const Values& v) { return v.in[0].rows < LEAST_ROWS * worker_count() && v.in[0].rows < width<AS>(v); }
+
+template <As AS>
+int64_t product_units(const Values& v, const Parameter&) { return is_wide<AS>(v) ? width<AS>(v) : v.in[0].rows; }
 
 // y = x W
 template <As AS>
 void product(const Values& v, const Parameter&, int64_t from, int64_t to) {
   const auto& [x, w] = std::tie(v.in[0], v.in[1]);
-  const int64_t out = AS == As::turned ? w.rows : w.columns;
+  const int64_t out = width<AS>(v);
+  if (is_wide<AS>(v)) {
+    return multiply({x.rows, to - from, x.columns}, whole(x), As::lies, AS == As::turned ? from_row(w, from) : from_column(w, from), AS, {v.out[0] + from, out});
+  }
   multiply({to - from, out, x.columns}, from_row(x, from), As::lies, whole(w), AS, {v.out[0] + from * out, out});
 }
 
@@ -35,8 +49,11 @@ void weight_gradient(const Values& v, const Parameter&, int64_t from, int64_t to
 
 bool weight_gradient_fits(const Values& v, const Parameter&) { return v.in[0].rows == v.in[1].rows; }
 int64_t columns(const Values& v, const Parameter&) { return v.in[0].columns; }
+int64_t weight_gradient_cost(const Values& v, const Parameter&) { return 2 * v.in[1].count(); }
 
-int64_t product_cost(const Values& v, const Parameter&) { return 2 * v.in[1].count(); }
+template <As AS>
+int64_t product_cost(const Values& v, const Parameter& p) { return 2 * v.in[0].rows * v.in[1].count() / std::max<int64_t>(1, product_units<AS>(v, p)); }
+
 
 // y = x W + low B and low = scale * input A. The input of the adapter is x, or x after its dropout.
 void adapted(const Values& v, const Parameter& p, int64_t from, int64_t to) {
@@ -114,17 +131,17 @@ bool adapter_gradient_fits(const Values& v, const Parameter&) {
 int64_t inputs_and_outputs(const Values& v, const Parameter&) { return v.in[0].columns + v.in[3].columns; }
 int64_t adapter_gradient_cost(const Values& v, const Parameter&) { return 2 * v.in[1].count(); }
 
-__attribute__((constructor)) void define_all() {
+}  // namespace
+
+void define_products() {
   // Threads are those of in_parallel alone.
   scipy_openblas_set_num_threads(1);
   const Axis rows_of_first = {0, 0};
-  define({"TandemProduct", 2, 1, {{rows_of_first, {1, 1}}}, {}, product_fits<As::lies>, rows, LEAST_ROWS, product_cost, product<As::lies>});
-  define({"TandemTurnedProduct", 2, 1, {{rows_of_first, {1, 0}}}, {}, product_fits<As::turned>, rows, LEAST_ROWS, product_cost, product<As::turned>});
-  define({"TandemWeightGrad", 2, 1, {{{0, 1}, {1, 1}}}, {}, weight_gradient_fits, columns, LEAST_ROWS, product_cost, weight_gradient});
-  define({"TandemAdapted", 5, 2, {{rows_of_first, {4, 1}}, {rows_of_first, {3, 1}}}, {"scale: float", "turned: int"}, adapted_fits, rows, LEAST_ROWS, adapted_cost, adapted});
-  define({"TandemAdaptedGrad", 5, 2, {{rows_of_first, {2, 0}}, {rows_of_first, {2, 1}}}, {"scale: float", "turned: int"}, adapted_gradient_fits, rows, LEAST_ROWS, adapted_gradient_cost,
+  define({"TandemProduct", 2, 1, {{rows_of_first, {1, 1}}}, {}, product_fits<As::lies>, product_units<As::lies>, LEAST_ROWS, 1, product_cost<As::lies>, product<As::lies>});
+  define({"TandemTurnedProduct", 2, 1, {{rows_of_first, {1, 0}}}, {}, product_fits<As::turned>, product_units<As::turned>, LEAST_ROWS, 1, product_cost<As::turned>, product<As::turned>});
+  define({"TandemWeightGrad", 2, 1, {{{0, 1}, {1, 1}}}, {}, weight_gradient_fits, columns, LEAST_ROWS, 1, weight_gradient_cost, weight_gradient});
+  define({"TandemAdapted", 5, 2, {{rows_of_first, {4, 1}}, {rows_of_first, {3, 1}}}, {"scale: float", "turned: int"}, adapted_fits, rows, LEAST_ROWS, 1, adapted_cost, adapted});
+  define({"TandemAdaptedGrad", 5, 2, {{rows_of_first, {2, 0}}, {rows_of_first, {2, 1}}}, {"scale: float", "turned: int"}, adapted_gradient_fits, rows, LEAST_ROWS, 1, adapted_gradient_cost,
           adapted_gradient});
-  define({"TandemAdapterGrad", 4, 2, {{{0, 1}, {1, 1}}, {{2, 1}, {3, 1}}}, {}, adapter_gradient_fits, inputs_and_outputs, LEAST_ROWS, adapter_gradient_cost, adapter_gradient});
+  define({"TandemAdapterGrad", 4, 2, {{{0, 1}, {1, 1}}, {{2, 1}, {3, 1}}}, {}, adapter_gradient_fits, inputs_and_outputs, LEAST_ROWS, 1, adapter_gradient_cost, adapter_gradient});
 }
-
-}  // namespace

@@ -9,13 +9,13 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace {
 
-// As services/model/engines/thread-count.ts has it, which has looked at TANDEM_THREADS before the addon is loaded.
-constexpr int MOST_BY_ITSELF = 16;
-constexpr int MOST = 256;
+// OpenBLAS has room for 128 threads at once.
+constexpr int MOST = 128;
 // Between two operations of a step lie microseconds; waking a thread takes longer than most of them.
 constexpr auto LOOKS_FOR_WORK = std::chrono::microseconds(500);
 // Looks between two offers of the core to other threads: JavaScript's is one of them.
@@ -29,16 +29,11 @@ void rest() {
 #endif
 }
 
-int cores() {
-  cpu_set_t allowed;
-  return sched_getaffinity(0, sizeof allowed, &allowed) == 0 ? CPU_COUNT(&allowed) : static_cast<int>(std::thread::hardware_concurrency());
-}
-
-int wanted_threads() {
-  const char* wanted = std::getenv("TANDEM_THREADS");
-  const int count = wanted == nullptr ? 0 : std::atoi(wanted);
-  return std::clamp(count > 0 ? count : std::min(cores(), MOST_BY_ITSELF), 1, MOST);
-}
+// Read as the addon is loaded: later JavaScript may change its environment while other threads look at it.
+const int threads = [] {
+  const char* count = std::getenv("TANDEM_TF_THREADS");
+  return std::clamp(count == nullptr ? 1 : std::atoi(count), 1, MOST);
+}();
 
 // Which operation it is, in the upper half, then how many chunks it has and how many are taken: one number, so that nobody takes a chunk of another operation.
 struct Offer {
@@ -51,8 +46,10 @@ struct Offer {
 class Workers {
  public:
   explicit Workers(int threads) {
-    for (int i = 1; i < threads; i++) {
-      std::thread([this] { serve(); }).detach();
+    try {
+      for (int i = 1; i < threads; i++) std::thread([this] { serve(); }).detach();
+    } catch (const std::system_error&) {
+      // No more are to be had: those that there are do all there is to do.
     }
   }
 
@@ -121,16 +118,13 @@ class Workers {
 
 // Threads inherit from the one that starts them that they take no signals (signals.cc). They live as long as the process, so they are never put away.
 Workers& workers() {
-  static Workers* all = new Workers(worker_count());
+  static Workers* all = new Workers(threads);
   return *all;
 }
 
 }  // namespace
 
-int worker_count() {
-  static const int count = wanted_threads();
-  return count;
-}
+int worker_count() { return threads; }
 
 void in_parallel(int chunks, bool worth_waking, const std::function<void(int)>& work) {
   static std::mutex busy;

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <functional>
 
-// How many compute, the caller among them: TANDEM_THREADS, or one for each core that the process may use.
+// How many compute, the caller among them: TANDEM_TF_THREADS, which native-engine.ts sets.
 int worker_count();
 
 // Calls work(chunk) for every chunk, on all threads, and returns when all are done. `worth_waking`: also sleeping ones are asked, which takes the caller

@@ -53,7 +53,7 @@ export function countedBytes(
 
 /**
  * @param length of the sequences; left out: as long as may be, or the longest whose softmax is kept, whichever takes more
- * @param fused whether the addon has operations of its own for what lies between products, as the one for cores does: they save less
+ * @param fused whether the addon has operations of its own, as the one for cores does: they save less
  */
 export function estimateNativeMemory(
   sizes: ModelSizes,
@@ -134,8 +134,8 @@ function batchBytes(
 }
 
 /**
- * What the backward pass of attention needs for a while, a token: gradients of a block's softmax, which is computed again where it was not kept, and keys' and values' of each block. Ours holds no more
- * than the softmax of a block of one head.
+ * What the backward pass of attention needs for a while, a token: gradients of a block's softmax, which is computed again where it was not kept, and keys' and values' of each block. Ours holds, on each
+ * thread, a block's softmax of one head and its gradient.
  */
 function attentionFloats({ heads, kvHeads, headDim }: ModelSizes, length: number, fused: boolean): number {
   if (fused) return 0;

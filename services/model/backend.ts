@@ -11,7 +11,7 @@ export type { Engine, EngineName } from './engines/engine.ts';
 export interface EngineOptions {
   /** `auto`, `gpu`, `node` or `wasm`. Default: the environment variable TANDEM_TF, else `auto`. */
   readonly engine?: string;
-  /** Of wasm: how many threads compute, from 1. Default: the environment variable TANDEM_THREADS, else one for each core. */
+  /** Of wasm: how many threads compute, from 1. Default: the environment variable TANDEM_THREADS, which `node` goes by too, else one for each core. */
   readonly threads?: string;
   readonly memoryLimitBytes?: number;
   /** Hears of an engine that `auto` found and that did not start. */

@@ -35,7 +35,7 @@ type Ends = Partial<Record<Runner, EngineEnd>>;
 export const runTrainerBench: Bench = async (print, { full }) => {
   const small = await measureModel('4 x 256', benchModels['4 x 256'], print, {
     runners: ['pytorch', ...ENGINES, 'checkpointing', 'plain'],
-    ...{ count: 7, warmup: 1 },
+    ...{ count: 7, warmup: 3 },
   });
   const largest = largestModel();
   const name = `${largest.layers} x ${largest.hidden}`;

@@ -23,6 +23,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   TF_FORCE_GPU_ALLOW_GROWTH: 'true',
   // Warnings and errors.
   TF_CPP_MIN_LOG_LEVEL: '1',
+  // Our operations call it from threads of their own; it would start as many for itself.
+  OPENBLAS_NUM_THREADS: '1',
 };
 
 /** Besides, on cores. */
@@ -31,8 +33,8 @@ function settingsOnCores(threads: string | undefined): Readonly<Record<string, s
   return {
     // TensorFlow computes while JavaScript goes on to the next operations (scripts/tensorflow/ahead.cc).
     TANDEM_TF_AHEAD: '1',
-    // Our operations share their work among threads of their own (scripts/tensorflow/workers.cc).
-    OPENBLAS_NUM_THREADS: '1',
+    // Of our operations (scripts/tensorflow/workers.cc), and of TensorFlow's own.
+    TANDEM_TF_THREADS: count,
     ...(threads && { TF_NUM_INTRAOP_THREADS: count }),
   };
 }

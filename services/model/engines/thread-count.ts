@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { ModelError } from '../../contracts/model-error.ts';
 
-/** More than these share memory that feeds fewer: unless they are asked for. `scripts/tensorflow/workers.cc` counts alike. */
+/** More than these share memory that feeds fewer: unless they are asked for. */
 const MOST_BY_ITSELF = 16;
 const MOST = 256;
 

@@ -17,7 +17,7 @@ import { pagedAttention } from './paged-attention.ts';
 
 /**
  * The kernels on TensorFlow, through tfjs's node backend: few large operations, each with a gradient of its own.
- * @param fused whether what lies between products is done by operations of our own; default: where the addon brings them
+ * @param fused whether most is done by operations of our own; default: where the addon brings them
  */
 export function createNativeKernels(engine: Engine, fused = hasFusedOperations(engine)): Kernels {
   return {

@@ -10,16 +10,15 @@ test.each([
   // From here on torch.lerp takes its other form.
   [0.4, 4099],
 ])('gives the bits of the same operations one number at a time, beta1 %d, %d values', (beta1, count) => {
-  const weight1 = Math.fround(1 - beta1);
-  const update = createUpdate(weight1);
+  const update = createUpdate(beta1);
   const [vectors, numbers] = [stateOf(count), stateOf(count)];
   for (let step = 1; step <= 3; step++) {
     const scalars = {
-      ...{ keep: 1 - 1e-4 * 0.01, weight1, beta2: 0.999, weight2: 1 - 0.999, eps: 1e-8 },
+      ...{ keep: 1 - 1e-4 * 0.01, beta2: 0.999, weight2: 1 - 0.999, eps: 1e-8 },
       ...{ stepSize: -(1e-4 / (1 - beta1 ** step)), correction2: Math.sqrt(1 - 0.999 ** step) },
     };
     update(vectors, scalars);
-    updateNumbers(numbers, scalars);
+    updateNumbers(numbers, Math.fround(1 - beta1), scalars);
   }
   expect(vectors).toEqual(numbers);
 });
@@ -34,9 +33,9 @@ function stateOf(count: number): Updated {
 }
 
 /** As `torch.optim.AdamW` has it. */
-function updateNumbers({ parameter, grad, expAvg, expAvgSq }: Updated, scalars: Scalars): void {
+function updateNumbers({ parameter, grad, expAvg, expAvgSq }: Updated, weight1: number, scalars: Scalars): void {
   const f = Math.fround;
-  const { keep, weight1, beta2, weight2, stepSize, correction2, eps } = Object.fromEntries(
+  const { keep, beta2, weight2, stepSize, correction2, eps } = Object.fromEntries(
     Object.entries<number>(scalars as unknown as Record<string, number>).map(([name, value]) => [name, f(value)]),
   ) as unknown as Scalars;
   for (const [i, g] of grad.entries()) {

@@ -26,8 +26,6 @@ export interface Updated {
 export interface Scalars {
   /** 1 - lr * weight decay */
   readonly keep: number;
-  /** 1 - beta1, in float32 */
-  readonly weight1: number;
   readonly beta2: number;
   /** 1 - beta2 */
   readonly weight2: number;
@@ -49,13 +47,13 @@ const ARRAYS = ['parameter', 'expAvg', 'expAvgSq', 'grad'] as const;
 /**
  * AdamW's update in vector instructions, a twelfth of the time of plain code: rounded to float32 after every operation, as the tensors of PyTorch are, so
  * the bits are those of the same operations one number at a time.
- * @param weight1 of all updates to come
  */
-export function createUpdate(weight1: number): (updated: Updated, scalars: Scalars) => void {
+export function createUpdate(beta1: number): (updated: Updated, scalars: Scalars) => void {
+  const weight1 = Math.fround(1 - beta1);
   const memory = ownMemory(1);
   const places = ARRAYS.map((_, i) => new Float32Array(memory.buffer, i * BLOCK * FLOAT_BYTES, BLOCK));
   const run = instantiate(updateCode(weight1), memory);
-  return (updated, { keep, weight1, beta2, weight2, stepSize, correction2, eps }) => {
+  return (updated, { keep, beta2, weight2, stepSize, correction2, eps }) => {
     for (let from = 0; from < updated.parameter.length; from += BLOCK) {
       const blocks = ARRAYS.map((name) => updated[name].subarray(from, from + BLOCK));
       for (const [i, block] of blocks.entries()) places[i]!.set(block);

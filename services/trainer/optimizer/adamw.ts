@@ -53,7 +53,7 @@ export interface AdamW {
  */
 export function createAdamW(options: AdamWOptions): AdamW {
   const { parameters } = options;
-  const update = createUpdate(Math.fround(1 - options.betas[0]));
+  const update = createUpdate(options.betas[0]);
   const slots = parameters.map(({ data }) => ({
     step: 0,
     expAvg: new Float32Array(data.length),
@@ -93,7 +93,6 @@ function scalarsOf({ betas, eps, weightDecay }: AdamWOptions, step: number, lr: 
   const [beta1, beta2] = betas;
   return {
     keep: 1 - lr * weightDecay,
-    weight1: Math.fround(1 - beta1),
     beta2,
     weight2: 1 - beta2,
     stepSize: -(lr / (1 - beta1 ** step)),

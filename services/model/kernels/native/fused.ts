@@ -6,7 +6,7 @@ import { type FillRow, keptAngles } from './kept-angles.ts';
 import { rmsNorm } from './rms-norm.ts';
 import { real, run, runMany, whole } from './tensorflow.ts';
 
-/** Whether the addon brings the operations of scripts/tensorflow/operations.cc, which are for cores; the packages as published have none. */
+/** Whether the addon brings the operations of our own in scripts/tensorflow/, which are for cores; the packages as published have none. */
 export function hasFusedOperations(engine: Engine): boolean {
   if (engine.name !== 'node') return false;
   return tf.tidy(() => {
