@@ -38,7 +38,7 @@ void softmax_gradient(const float* weights, float* d_weights, int64_t queries, i
   }
 }
 
-// Inputs: queries, keys, values, where each sequence begins with the end of the last one, and in the backward pass the gradient of the result.
+// Inputs: queries, keys, values, where each sequence begins and the last one ends (whole numbers, which floats are exact for up to 16 million rows), and in the backward pass the gradient of the result.
 struct Packed {
   const Input& q;
   const Input& k;
@@ -47,7 +47,6 @@ struct Packed {
   int64_t width;
   float scale;
   int64_t sequences() const { return bounds.count() - 1; }
-  int64_t key_heads() const { return k.columns / width; }
   int64_t group() const { return q.columns / k.columns; }
   int64_t begin(int64_t sequence) const { return static_cast<int64_t>(bounds.data[sequence]); }
 };

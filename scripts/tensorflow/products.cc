@@ -54,7 +54,6 @@ int64_t weight_gradient_cost(const Values& v, const Parameter&) { return 2 * v.i
 template <As AS>
 int64_t product_cost(const Values& v, const Parameter& p) { return 2 * v.in[0].rows * v.in[1].count() / std::max<int64_t>(1, product_units<AS>(v, p)); }
 
-
 // y = x W + low B and low = scale * input A. The input of the adapter is x, or x after its dropout.
 void adapted(const Values& v, const Parameter& p, int64_t from, int64_t to) {
   const auto& [x, w, input, a, b] = v.in;

@@ -1,6 +1,5 @@
 #include "workers.h"
 
-#include <pthread.h>
 #include <sched.h>
 
 #include <algorithm>
@@ -45,9 +44,9 @@ struct Offer {
 
 class Workers {
  public:
-  explicit Workers(int threads) {
+  explicit Workers(int count) {
     try {
-      for (int i = 1; i < threads; i++) std::thread([this] { serve(); }).detach();
+      for (int i = 1; i < count; i++) std::thread([this] { serve(); }).detach();
     } catch (const std::system_error&) {
       // No more are to be had: those that there are do all there is to do.
     }

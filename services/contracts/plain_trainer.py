@@ -140,7 +140,7 @@ def main():
     line, at = state["model/line.json"], state["training_state.json"]
     kind, numbers, spare = at["rng"]
     source.setstate((kind, tuple(numbers), spare))
-    began, first = time.monotonic(), at["global_step"]
+    began, first, saved = time.monotonic(), at["global_step"], None
     while at["global_step"] < steps and want != "stop":
         chosen = [points[source.randrange(len(points))] for _ in range(batch)]
         errors = [(x, line["slope"] * x + line["offset"] - y) for x, y in chosen]
@@ -158,10 +158,11 @@ def main():
                eta_seconds=elapsed / (at["global_step"] - first) * (steps - at["global_step"]))
         record("metrics", step=at["global_step"], epoch=at["epoch"], samples=at["samples"], values={"train/loss": line["loss"]})
         report()
-        if at["global_step"] < steps and (want == "save" or at["global_step"] % training["save_steps"] == 0):
-            save(state, ["step"])
+        if at["global_step"] < steps and want != "stop" and (want == "save" or at["global_step"] % training["save_steps"] == 0):
+            saved = at["global_step"] if save(state, ["step"]) else saved
     if at["global_step"] < steps:
-        save(state, ["stop"])
+        if saved != at["global_step"]:  # else SIGTERM came while it was: a step is committed once
+            save(state, ["stop"])
     else:
         save(state, ["step", "final"])
         record("event", name="finished", reason="completed", message=f"y = {line['slope']:.3f} x + {line['offset']:.3f}")

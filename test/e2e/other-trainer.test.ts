@@ -101,6 +101,14 @@ function describeTrainer(where: string, start: () => Promise<Stage>) {
       expect(await final(run)).toEqual(undisturbed);
     });
 
+    test('asked to stop where a checkpoint is due anyway, it commits that step once', async () => {
+      const { id } = await submit({ save_steps: 1 });
+      await atStep(id, 20);
+      await tandem.post(`/runs/${id}/pause`);
+      const paused = await tandem.until(id, ({ status }) => status === 'paused');
+      expect(paused.attempts[0]?.roles[0]).toMatchObject({ state: 'exited', exit_code: 0 });
+    });
+
     test('killed it is restarted from its newest checkpoint, and ends with the same bytes', async () => {
       const { id } = await submit();
       process.kill(pidOf(await atStep(id, 60), 'trainer'), 'SIGKILL');
