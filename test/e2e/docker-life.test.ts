@@ -28,12 +28,17 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
     const run = await tandem.untilSucceeded(id, 120);
     expect(await finalState(tandem, id), JSON.stringify(run.attempts)).toEqual(wanted);
     await tandem.until(id, atRest);
-    // Docker 20.10 does not start again when it was killed while it removed a network.
-    await vanished(() => docker('network', 'ls', '-q', '--filter', OURS));
     return run;
   };
   const container = (id: string, role: 'trainer' | 'inference', attempt = 1) =>
     docker('ps', '-a', '--filter', `label=dev.tandem.role=${id}.a${attempt}.${role}`, '--format', '{{.Names}}');
+
+  /** Docker 20.10 does not start again when it was killed while it removed a network, which it lists no more as soon as that begins. */
+  const killIdleDaemon = async () => {
+    await vanished(() => docker('network', 'ls', '-q', '--filter', OURS));
+    await sleep(1000);
+    await stage.daemon.kill();
+  };
 
   /** Pid and restarts of the container that is not ours; as they were at its start. */
   const stateOfForeign = () => docker('inspect', '-f', '{{.State.Pid}} {{.RestartCount}}', 'of-somebody-else');
@@ -122,7 +127,7 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
   }, 180_000);
 
   test('a daemon that is killed with live-restore on costs a run nothing', async () => {
-    await stage.daemon.kill();
+    await killIdleDaemon();
     await stage.daemon.start({ liveRestore: true });
     const id = await submit();
     const pid = pidOf(await atStep(id, 3), 'trainer');
@@ -137,7 +142,7 @@ describe.skipIf(noContainers)(`runs as containers (${noContainers ?? 'Docker'})`
   test('a daemon that is killed without live-restore costs a run what it has trained since its last checkpoint', async () => {
     // From now on the daemon itself ends containers, also those that are not ours.
     expect(stateOfForeign()).toBe(foreign);
-    await stage.daemon.kill();
+    await killIdleDaemon();
     await stage.daemon.start({ liveRestore: false });
     const id = await submit();
     await atStep(id, 4);
