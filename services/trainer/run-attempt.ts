@@ -8,6 +8,7 @@ import { untilAnswered } from './agent/backoff.ts';
 import { startRecordPoster } from './agent/record-poster.ts';
 import { openRecordSpool, type RecordSpool } from './agent/record-spool.ts';
 import type { AttemptEnvironment } from './attempt-environment.ts';
+import { engineMemory } from './engine-memory.ts';
 import { explainFailure } from './failure.ts';
 import { type ComponentLogs, createComponentLogs } from './log/component-logs.ts';
 import { trainDpo } from './methods/dpo.ts';
@@ -122,6 +123,11 @@ function announce({ attempt, records, logs, engine, spec }: Session): void {
   ]);
   logs.training.info(message);
   logs.training.info(`Engine: ${engine.name} ${engine.version} (${engine.reason})`);
+  if (engine.name === 'node' && !engineMemory(engine).fused) {
+    logs.training.warning(
+      "The TensorFlow that is installed has none of Tandem's own operations, or those of an earlier version: steps take longer and more memory. Run ./scripts/install-tensorflow.sh --cpu again",
+    );
+  }
 }
 
 function reportFailure(
